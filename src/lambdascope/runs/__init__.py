@@ -1,0 +1,1 @@
+"""The run directory: a config, checkpoints and tables; knows no particular system."""

@@ -1,0 +1,256 @@
+"""A run directory: the config of a run and everything that came of it.
+
+Layout::
+
+    config.json                             the whole config, with a schema version
+    data.safetensors                        the data it was trained on, with the split
+    checkpoints/step_000060.safetensors     weights, one file a training step
+    training.csv  llc.csv                   tables
+    llc_trace.zarr  figures/  report.html
+"""
+
+import json
+import re
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+import lambdascope
+from lambdascope.errors import LambdascopeError
+from lambdascope.runs.checkpoints import load_checkpoint, save_checkpoint
+from lambdascope.runs.files import atomic_write_text, is_leftover, make_folder
+
+SCHEMA_VERSION = 1
+"""Version of the layout above and of config.json; a newer one is refused."""
+
+_CONFIG = "config.json"
+_STEP_FILE = re.compile(r"^step_(\d{6,})\.safetensors$")
+# The tables go first: an interrupted clearing must leave a run that looks unfinished.
+_RESULTS = (
+    "training.csv",
+    "llc.csv",
+    "llc_trace.zarr",
+    "training_state.safetensors",
+    "checkpoints",
+    "data.safetensors",
+    "figures",
+    "report.html",
+)
+
+
+@dataclass(frozen=True)
+class RunDirectory:
+    """A directory that holds one run; make it by `create` or `open`.
+
+    Attributes:
+        path: the directory.
+        system: what was trained, e.g. "modular_addition".
+        config: the run's settings, as JSON values.
+        schema_version: version of the layout.
+        lambdascope_version: version of the package that wrote the config.
+    """
+
+    path: Path
+    system: str
+    config: dict[str, Any]
+    schema_version: int
+    lambdascope_version: str
+
+    @classmethod
+    def create(
+        cls,
+        path: Path,
+        system: str,
+        config: Mapping[str, Any],
+        *,
+        exist_ok: bool = False,
+        overwrite: bool = False,
+    ) -> "RunDirectory":
+        """Make a run directory, or take up one that holds the same settings.
+
+        Args:
+            path: where; parents are made. It must be free or empty, but for the two cases below.
+            system: what is trained.
+            config: settings as JSON values.
+            exist_ok: accept a run directory that holds exactly this system and config, and keep its
+                results.
+            overwrite: remove the results of a run directory that stands there; files that no run
+                writes stay.
+
+        Raises:
+            LambdascopeError: the path is a file, read-only, holds other files, a run (without
+                `exist_ok`), or a run of other settings (without `overwrite`).
+        """
+        path = Path(path)
+        plain = json.loads(json.dumps(dict(config)))
+        if path.exists() and not path.is_dir():
+            raise LambdascopeError(
+                f"the run directory {path} is a file: give a directory, or a path that is free"
+            )
+        if (path / _CONFIG).exists():
+            if overwrite:
+                cls._clear(path)
+            else:
+                held = cls.open(path)
+                differences = _differences(
+                    {"system": held.system, **held.config}, {"system": system, **plain}
+                )
+                if differences:
+                    raise LambdascopeError(
+                        f"{path} holds a run of other settings ({differences}): give another "
+                        "directory, or --overwrite"
+                    )
+                if not exist_ok:
+                    raise LambdascopeError(
+                        f"{path} already holds a run: give another directory, or --overwrite"
+                    )
+                return held
+        elif path.is_dir() and not all(is_leftover(entry) for entry in path.iterdir()):
+            raise LambdascopeError(
+                f"{path} is not empty and holds no run ({_CONFIG} is missing): give a new or empty "
+                "directory"
+            )
+        make_folder(path)
+        document = {
+            "schema_version": SCHEMA_VERSION,
+            "lambdascope_version": lambdascope.__version__,
+            "system": system,
+            "config": plain,
+        }
+        atomic_write_text(path / _CONFIG, json.dumps(document, indent=2) + "\n")
+        return cls(path, system, plain, SCHEMA_VERSION, lambdascope.__version__)
+
+    @classmethod
+    def open(cls, path: Path) -> "RunDirectory":
+        """Open a run directory that stands.
+
+        Args:
+            path: the directory.
+
+        Raises:
+            LambdascopeError: the path is missing, a file, no run, written by a newer schema, or its
+                config is broken.
+        """
+        path = Path(path)
+        if not path.is_dir():
+            what = "is a file" if path.exists() else "does not exist"
+            raise LambdascopeError(
+                f"the run directory {path} {what}: give one that a command of lambdascope wrote"
+            )
+        try:
+            document = json.loads((path / _CONFIG).read_text(encoding="utf-8"))
+        except FileNotFoundError as error:
+            raise LambdascopeError(
+                f"{path} is no run directory ({_CONFIG} is missing): give one that a "
+                "command of lambdascope wrote"
+            ) from error
+        except (OSError, ValueError) as error:
+            raise LambdascopeError(
+                f"{path / _CONFIG} cannot be read as JSON ({error}): give a run directory whose "
+                "config is whole"
+            ) from error
+        version = document.get("schema_version") if isinstance(document, dict) else None
+        if not isinstance(version, int) or version < 1:
+            raise LambdascopeError(
+                f"{path / _CONFIG} has schema_version {version!r}: this lambdascope reads 1 to "
+                f"{SCHEMA_VERSION}"
+            )
+        if version > SCHEMA_VERSION:
+            raise LambdascopeError(
+                f"{path / _CONFIG} has schema_version {version}, written by lambdascope "
+                f"{document.get('lambdascope_version', 'unknown')}: this one reads up to "
+                f"{SCHEMA_VERSION}, so upgrade it"
+            )
+        system, config = document.get("system"), document.get("config")
+        if not isinstance(system, str) or not isinstance(config, dict):
+            raise LambdascopeError(
+                f"{path / _CONFIG} lacks its system or config: give a run directory that is whole"
+            )
+        return cls(
+            path, system, config, version, str(document.get("lambdascope_version", "unknown"))
+        )
+
+    @property
+    def figures(self) -> Path:
+        """The folder of figures, made when asked for."""
+        folder = self.path / "figures"
+        make_folder(folder)
+        return folder
+
+    @property
+    def checkpoint_steps(self) -> list[int]:
+        """Training steps of the checkpoints, ascending; a checkpoint's index is its place here."""
+        folder = self.path / "checkpoints"
+        if not folder.is_dir():
+            return []
+        matches = (_STEP_FILE.match(entry.name) for entry in folder.iterdir())
+        return sorted(int(match.group(1)) for match in matches if match)
+
+    def checkpoint_path(self, step: int) -> Path:
+        """Where the weights of a training step are kept, whether they stand yet or not."""
+        return self.path / "checkpoints" / f"step_{step:06d}.safetensors"
+
+    def save_checkpoint(
+        self, step: int, tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None
+    ) -> None:
+        """Keep the weights of a training step, atomically.
+
+        Args:
+            step: optimiser steps taken before these weights, ≥ 0.
+            tensors: name → tensor.
+            metadata: name → text, kept beside the step.
+
+        Raises:
+            LambdascopeError: the file cannot be written.
+        """
+        make_folder(self.path / "checkpoints")
+        save_checkpoint(
+            self.checkpoint_path(step), tensors, {"step": str(step), **(metadata or {})}
+        )
+
+    def load_checkpoint(
+        self, index: int, expected: Mapping[str, Sequence[int]] | None = None
+    ) -> dict[str, Tensor]:
+        """Read the weights of a checkpoint.
+
+        Args:
+            index: place of the checkpoint in `checkpoint_steps`, 0 … len − 1.
+            expected: name → shape; None accepts any.
+
+        Raises:
+            LambdascopeError: there is no such checkpoint, or its file is not what was expected.
+        """
+        steps = self.checkpoint_steps
+        if not 0 <= index < len(steps):
+            held = f"0 to {len(steps) - 1}" if steps else "none"
+            raise LambdascopeError(
+                f"checkpoint {index} of {self.path} does not exist: the run holds {held}"
+            )
+        return load_checkpoint(self.checkpoint_path(steps[index]), expected)
+
+    @staticmethod
+    def _clear(path: Path) -> None:
+        try:
+            # The config stays to the last: without it, the directory would be taken for somebody's
+            # other files.
+            for name in (*_RESULTS, _CONFIG):
+                entry = path / name
+                if entry.is_dir() and not entry.is_symlink():
+                    shutil.rmtree(entry)
+                else:
+                    entry.unlink(missing_ok=True)
+        except OSError as error:
+            raise LambdascopeError(
+                f"the run in {path} could not be removed ({error.strerror or error}): give a "
+                "writable directory"
+            ) from error
+
+
+def _differences(held: Mapping[str, Any], asked: Mapping[str, Any]) -> str:
+    names = [name for name in {**held, **asked} if held.get(name) != asked.get(name)]
+    parts = [f"{name} {held.get(name)!r} there, {asked.get(name)!r} asked for" for name in names]
+    return "; ".join(parts)

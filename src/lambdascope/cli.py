@@ -1,0 +1,265 @@
+"""The command line: `lambdascope COMMAND ...`.
+
+Only the standard library, tyro and pydantic are imported here, so that help comes at once; torch
+and its company are imported by the command that is run.
+"""
+
+import contextlib
+import io
+import os
+import sys
+import traceback
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Protocol, cast
+
+import tyro
+
+import lambdascope
+from lambdascope.commands.demo_config import DEFAULT_OUT, QUICK_OUT
+from lambdascope.commands.flags import flags_of, values_given
+from lambdascope.commands.indices import parse_indices
+from lambdascope.commands.llc_config import LLCConfig
+from lambdascope.errors import LambdascopeError
+from lambdascope.modular_addition.config import TrainConfig
+
+_DESCRIPTION = """How structure forms inside a neural network while it trains.
+
+Begin with `lambdascope demo`; `lambdascope COMMAND --help` shows every setting of a command."""
+
+_REFUSED, _INTERRUPTED, _PIPE_CLOSED = 2, 130, 141
+
+
+class _Command(Protocol):
+    debug: bool
+    quiet: bool
+
+    def run(self) -> None: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Shared:
+    quiet: bool = False
+    """Print nothing but warnings and errors."""
+    debug: bool = False
+    """Show the traceback of an error."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Train(_Shared):
+    """Train networks on modular addition and keep their checkpoints.
+
+    The README's example network, and twenty-five seeds of it as one batch:
+
+      lambdascope train --out runs/p53 --p 53 --hidden-size 48
+      lambdascope train --out runs/seeds --p 53 --seeds 0..24
+
+    Interrupted, the same command resumes.
+    """
+
+    out: Path
+    """The run directory to write."""
+    settings: flags_of(TrainConfig)  # type: ignore[valid-type]
+    seeds: Annotated[str | None, tyro.conf.arg(metavar="0..24", help_behavior_hint="")] = None
+    """Several seeds, such as 0..24 or 0,3,5, as one batch; a run directory each, OUT/seed_0 ..."""
+    overwrite: bool = False
+    """Replace a run with other settings that stands there."""
+
+    def run(self) -> None:
+        config = TrainConfig(**values_given(self.settings))
+        seeds = None if self.seeds is None else list(_indices("seeds", self.seeds))
+        from lambdascope.commands.train import train
+
+        train(config, self.out, seeds, overwrite=self.overwrite, progress=not self.quiet)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _ImportLegacy(_Shared):
+    """Read the older code's parameter file and checkpoints into a run directory.
+
+    Nothing pickled is executed, and the train/test split is the one that the old run had:
+
+      lambdascope import-legacy 53_0.json --checkpoints models --out runs/old
+    """
+
+    params: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="PARAMS.json")]
+    """The older code's JSON file of parameters."""
+    checkpoints: Path
+    """The folder with its CHECKPOINT_*.pt files."""
+    out: Path
+    """The run directory to write."""
+    overwrite: bool = False
+    """Replace a run that stands there."""
+
+    def run(self) -> None:
+        from lambdascope.commands.import_legacy import import_legacy
+
+        import_legacy(self.params, self.checkpoints, self.out, overwrite=self.overwrite)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _LLC(_Shared):
+    """Estimate the local learning coefficient of a run's checkpoints.
+
+    All chains of all checkpoints are sampled as one batch. Writes llc.csv, llc_trace.zarr and
+    figures/llc_vs_checkpoint.png into the run directory:
+
+      lambdascope llc runs/p53 --orthogonal-to-gradient
+      lambdascope llc runs/p53 --checkpoints 0,5,24 --chains 8
+
+    Interrupted, the same command resumes.
+    """
+
+    directory: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="RUN")]
+    """The run directory, as `lambdascope train` wrote it."""
+    settings: flags_of(  # type: ignore[valid-type]
+        LLCConfig, spellings={"num_chains": "chains", "num_steps": "steps"}
+    )
+    overwrite: bool = False
+    """Replace an estimate with other settings that stands there."""
+
+    def run(self) -> None:
+        config = LLCConfig(**values_given(self.settings))
+        from lambdascope.commands.llc import llc, print_result
+
+        result = llc(self.directory, config, overwrite=self.overwrite, progress=not self.quiet)
+        if not self.quiet:
+            print_result(result)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Demo(_Shared):
+    """Train the README's example network and draw its learning coefficient over training.
+
+    The full example takes about a minute on two cores, the quick form a few seconds:
+
+      lambdascope demo
+      lambdascope demo --quick --out runs/try
+    """
+
+    out: Annotated[Path | None, tyro.conf.arg(metavar="PATH", help_behavior_hint="")] = None
+    """The run directory to write (default: runs/demo, or runs/demo_quick)."""
+    quick: bool = False
+    """Fewer checkpoints, chains and steps: to see that everything works, not for its numbers."""
+    overwrite: bool = False
+    """Begin afresh where a run stands already."""
+
+    def run(self) -> None:
+        from lambdascope.commands.demo import demo
+
+        out = self.out or (QUICK_OUT if self.quick else DEFAULT_OUT)
+        demo(out, quick=self.quick, overwrite=self.overwrite, quiet=self.quiet)
+
+
+_COMMANDS: dict[str, Any] = {
+    "train": _Train,
+    "import-legacy": _ImportLegacy,
+    "llc": _LLC,
+    "demo": _Demo,
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command.
+
+    Args:
+        arguments: What follows the program's name; by default the process's own.
+
+    Returns:
+        The exit code: 0; 2 for anything the user can mend, said in a sentence on stderr; 130 after
+        Ctrl-C.
+    """
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        if arguments == ["--version"]:
+            print(f"lambdascope {lambdascope.__version__}")
+            return 0
+        return _run(_parse(arguments))
+    except LambdascopeError as error:
+        return _say(error, _REFUSED)
+    except BrokenPipeError:
+        # The reader has gone (`lambdascope llc ... | head`): nothing can be said to it. Python
+        # would still complain on closing its standard output, hence the substitute.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _PIPE_CLOSED
+
+
+def _run(command: _Command) -> int:
+    warnings.showwarning = _show_warning
+    try:
+        command.run()
+        sys.stdout.flush()
+        return 0
+    except KeyboardInterrupt:
+        return _say("interrupted: the same command resumes where this one stopped", _INTERRUPTED)
+    except BrokenPipeError:
+        raise
+    except (LambdascopeError, OSError) as error:
+        if command.debug:
+            traceback.print_exc()
+        if isinstance(error, LambdascopeError):
+            return _say(error, _REFUSED)
+        place = f" ({error.filename})" if error.filename else ""
+        return _say(f"{error.strerror or error}{place}: what was written stands", _REFUSED)
+
+
+def _parse(arguments: list[str]) -> _Command:
+    """The command that was asked for.
+
+    Raises:
+        LambdascopeError: An unknown command or flag, or one that lacks its value.
+        SystemExit: After printing help.
+    """
+    complaint = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(complaint):
+            command = tyro.extras.subcommand_cli_from_dict(
+                _COMMANDS,
+                prog="lambdascope",
+                description=_DESCRIPTION,
+                args=arguments,
+                config=(tyro.conf.FlagCreatePairsOff,),
+            )
+    except SystemExit as stop:
+        if stop.code in (None, 0):
+            raise
+        raise LambdascopeError(_unboxed(complaint.getvalue())) from None
+    return cast(_Command, command)
+
+
+def _unboxed(box: str) -> str:
+    """The text of one of tyro's framed error messages, as a sentence."""
+    sections, lines = [], []
+    for line in box.splitlines()[1:]:
+        text = line.strip("│|╭╮╰╯ ").strip()
+        if text.strip("─-+"):
+            lines.append(text)
+        elif lines:
+            sections.append(" ".join(lines))
+            lines = []
+    hints = ("For full helptext", "Argument helptext")
+    said = "; ".join(section for section in sections if not section.startswith(hints))
+    return f"{said.rstrip('.')} (see `lambdascope COMMAND --help`)"
+
+
+def _indices(field: str, text: str) -> tuple[int, ...]:
+    try:
+        return parse_indices(text)
+    except ValueError as error:
+        raise LambdascopeError(f"{field}={text!r}: {error}.") from None
+
+
+def _say(message: object, code: int) -> int:
+    print(f"lambdascope: {message}", file=sys.stderr)
+    return code
+
+
+def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
+    """Warnings are for the user, who has no use for the line of code that raised them."""
+    print(f"lambdascope: warning: {message}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""One file a command: read a run, call the library, write tables and figures."""

@@ -1,0 +1,1 @@
+"""From tables and traces to pictures and sentences; nothing is computed here."""

@@ -1,0 +1,112 @@
+"""lambdascope: all chains of 25 checkpoints as one batch, through the public interface."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from benchmarks.readme_example import (
+    BATCH_SIZE,
+    BURNIN,
+    LOCALIZATION,
+    STEP_SIZE,
+    Example,
+    load_example,
+)
+from benchmarks.worker import Reply, segment, serve
+
+
+def make_example(path: Path, seed: int = 0) -> None:
+    """Train the README example with the library and store it where all contestants can read it."""
+    from lambdascope.modular_addition.training import train
+
+    from lambdascope.modular_addition.config import TrainConfig
+    from lambdascope.modular_addition.data import make_data
+    from lambdascope.modular_addition.network import ModularAdditionMLP
+
+    config = TrainConfig(seed=seed)
+    states: list[dict[str, torch.Tensor]] = []
+    train([config], on_checkpoint=lambda one: states.append(one.states[0]), progress=False)
+    example = Example(*make_data(config).train, states)
+    assert_same_network(ModularAdditionMLP(config), example)
+    example.save(path)
+
+
+def assert_same_network(library_network: torch.nn.Module, example: Example) -> None:
+    """Check that the library's network and the benchmark's own are one function of the weights.
+
+    Raises:
+        AssertionError: If the logits differ beyond rounding.
+        RuntimeError: If parameters are missing, left over or of another shape.
+    """
+    library_network.load_state_dict(example.states[-1])
+    ours, theirs = library_network.double(), example.network().double()
+    with torch.no_grad():
+        torch.testing.assert_close(ours(example.inputs), theirs(example.inputs))
+
+
+def make_posteriors(example: Example, *, orthogonal: bool) -> list[Any]:
+    """One posterior a checkpoint, around the library's own network."""
+    import lambdascope as ls
+    from lambdascope.modular_addition.config import TrainConfig
+    from lambdascope.modular_addition.network import ModularAdditionMLP
+
+    posteriors = []
+    for state in example.states:
+        network = ModularAdditionMLP(TrainConfig())
+        network.load_state_dict(state)
+        posteriors.append(
+            ls.LocalPosterior(
+                network,
+                (example.inputs, example.targets),
+                loss=ls.cross_entropy,
+                nbeta=example.nbeta,
+                localization=LOCALIZATION,
+                restriction=ls.OrthogonalToGradient() if orthogonal else None,
+            )
+        )
+    return posteriors
+
+
+def sample(
+    posteriors: list[Any], num_chains: int, num_steps: int, seed: int, **options: Any
+) -> Any:
+    """`num_chains` chains in all, spread evenly over the checkpoints; returns the trace."""
+    import lambdascope as ls
+
+    assert num_chains % len(posteriors) == 0, "chains must spread evenly over the checkpoints"
+    return ls.sample(
+        posteriors,
+        ls.SGLD(step_size=STEP_SIZE, batch_size=BATCH_SIZE),
+        num_chains=num_chains // len(posteriors),
+        num_steps=num_steps,
+        seed=seed,
+        checkpoints=list(range(len(posteriors))),
+        progress=False,
+        **options,
+    )
+
+
+def prepare(path: Path) -> Callable[..., Reply]:
+    """Load the example, make both kinds of posterior and compile."""
+    import lambdascope as ls
+
+    example = load_example(path)
+    posteriors = {kind: make_posteriors(example, orthogonal=kind) for kind in (False, True)}
+
+    def measure(num_chains: int, num_steps: int, seed: int, orthogonal: bool = False) -> Reply:
+        start = time.perf_counter()
+        trace = sample(posteriors[orthogonal], num_chains, num_steps, seed)
+        seconds = time.perf_counter() - start
+        last = ls.estimate_llc(trace, burnin=BURNIN)[-1]
+        return segment(seconds, num_chains, num_steps, [float(value) for value in last.per_chain])
+
+    return measure
+
+
+if __name__ == "__main__":
+    serve(prepare)

@@ -1,0 +1,291 @@
+"""What is sampled: the tempered posterior localised at given weights."""
+
+import hashlib
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from lambdascope.errors import LambdascopeError
+from lambdascope.posterior.objective import Loss, Objective, check_is_repeatable
+from lambdascope.posterior.parameters import ParameterLayout
+from lambdascope.posterior.restrictions import (
+    ElementMask,
+    OrthogonalToGradient,
+    Parameters,
+    Restriction,
+    as_list,
+)
+from lambdascope.posterior.samples import SampleSet, sample_set
+
+# Samples evaluated at once where the whole data set is wanted.
+_EVALUATION_BATCH = 8192
+_PROBE_BATCH = 64
+
+
+class LocalPosterior:
+    """The localised, tempered posterior around the weights w* that a model holds now.
+
+        log p(w | w*) = −nβ·L_n(w) − (γ/2)·‖w − w*‖² − (nβ·wd/2)·‖w‖² + const
+
+    (Lau et al. 2023, arXiv 2308.12108, Algorithm 1, with the weight decay as a further term.) The
+    model is read once and never changed: w* and everything that stays put are copied.
+
+    Args:
+        model: Any module. Parameters with `requires_grad=False`, and buffers, stay put.
+        data: `(inputs, targets)` where inputs is a tensor or a tuple of tensors, each [sample, ...];
+            any nesting of tensors that `loss(model, batch)` understands; a data set with `__len__`
+            and `__getitem__`; or None for a bare potential, a module whose call without arguments
+            returns a scalar.
+        loss: `loss(output, targets) -> [batch]`, or, if its first argument is called `model`,
+            `loss(model, batch) -> [batch]`. Required with data.
+        nbeta: nβ, inverse temperature times number of samples, in 1/loss. None: n_eff / log n_eff /
+            temp_multiplier with n_eff = n · n_multiplier.
+        localization: γ ≥ 0, strength of the pull to w*, in 1/parameter².
+        weight_decay: wd ≥ 0, in loss/parameter²; part of the potential, not of the recorded loss.
+        restriction: None, `Parameters`, `ElementMask`, `OrthogonalToGradient`, or a list of these.
+        n_multiplier: Factor on n in the default nβ, dimensionless.
+        temp_multiplier: Divisor of the default nβ, dimensionless.
+
+    Attributes:
+        w_star: [param], the sampled parameters at w*.
+        layout: Their names and shapes.
+        held: Tensors by name that stay put: frozen or unselected parameters, buffers.
+        samples: The data.
+        nbeta: nβ > 0, in 1/loss.
+        initial_loss: L_n(w*), the mean loss over all data, accumulated in float64.
+        mask: [param], boolean, or None where every element may move.
+        normal: [param], the unit vector along ∇L_n(w*) that the chain may not move along, or None.
+
+    Raises:
+        LambdascopeError: for impossible settings, a random loss, a loss that is not one value a
+            sample, NaN at w*, or a vanishing gradient with `OrthogonalToGradient`.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        data: Any,
+        *,
+        loss: Loss | None = None,
+        nbeta: float | None = None,
+        localization: float = 5.0,
+        weight_decay: float = 0.0,
+        restriction: Restriction | Sequence[Restriction] | None = None,
+        n_multiplier: float = 1.0,
+        temp_multiplier: float = 1.0,
+    ) -> None:
+        self.samples: SampleSet = sample_set(data)
+        if (loss is None) != (data is None):
+            raise LambdascopeError(
+                f"loss={loss!r} with data={'None' if data is None else 'given'}: a loss needs data, "
+                "and a bare potential (data=None) returns its own value, so it takes no loss."
+            )
+        self.localization = _non_negative("localization", localization)
+        self.weight_decay = _non_negative("weight_decay", weight_decay)
+        self.nbeta = _inverse_temperature(
+            self.samples.num_samples, nbeta, n_multiplier, temp_multiplier
+        )
+        self.restrictions = as_list(restriction)
+        self._take_weights(model)
+        self.objective = Objective(model, loss, self.layout)
+        self._check_loss(loss)
+        self.initial_loss = self.mean_loss(self.w_star)
+        self.mask = self._mask()
+        self.normal = self._normal()
+
+    # --- what the samplers' engine asks ------------------------------------------------------------
+
+    @property
+    def num_parameters(self) -> int:
+        """Length of `w_star`."""
+        return self.layout.size
+
+    def mean_loss(self, w: Tensor) -> float:
+        """L_n(w), the mean loss over all data at sampled weights `w` [param].
+
+        Raises:
+            LambdascopeError: if it is NaN or infinite.
+        """
+        total = 0.0
+        with torch.no_grad():
+            for batch in self._batches():
+                total += self.objective(w, self.held, batch).double().sum().item()
+        mean = total / max(self.samples.num_samples, 1)
+        if not math.isfinite(mean):
+            raise LambdascopeError(
+                f"the loss at the given weights is {mean}; weights with a finite loss are needed."
+            )
+        return mean
+
+    def mean_gradient(self, w: Tensor) -> Tensor:
+        """∇L_n(w) over all data with respect to the sampled parameters, [param]."""
+        total = torch.zeros_like(w)
+        for batch in self._batches():
+            point = w.detach().clone().requires_grad_()
+            (gradient,) = torch.autograd.grad(
+                self.objective(point, self.held, batch).sum(), point, allow_unused=True
+            )
+            if gradient is not None:
+                total += gradient
+        return total / max(self.samples.num_samples, 1)
+
+    def describe(self) -> dict[str, Any]:
+        """Everything that tells this posterior apart, JSON-able; tensors enter by their hash."""
+        return {
+            "nbeta": self.nbeta,
+            "localization": self.localization,
+            "weight_decay": self.weight_decay,
+            "restriction": [one.describe() for one in self.restrictions],
+            "num_parameters": self.num_parameters,
+            "num_samples": self.samples.num_samples,
+            **self.objective.describe(),
+            "weights_sha256": _digest([self.w_star, *self.held.values()]),
+            "data_sha256": _digest(self.samples.tensors),
+            "mask_sha256": None if self.mask is None else _digest([self.mask]),
+        }
+
+    # --- construction ------------------------------------------------------------------------------
+
+    def _take_weights(self, model: nn.Module) -> None:
+        trainable = {n: p for n, p in model.named_parameters() if p.requires_grad}
+        if not trainable:
+            raise LambdascopeError(
+                "the model has no parameter with requires_grad=True; nothing could move."
+            )
+        chosen = list(trainable)
+        for restriction in self.restrictions:
+            if isinstance(restriction, Parameters):
+                chosen = restriction.select(chosen)
+        sampled = {name: trainable[name] for name in chosen}
+        kinds = {tensor.dtype for tensor in sampled.values()}
+        if len(kinds) > 1 or not next(iter(kinds)).is_floating_point:
+            raise LambdascopeError(
+                f"the sampled parameters are {sorted(map(str, kinds))}; one floating-point type for "
+                "all of them is accepted (model.float() makes them float32)."
+            )
+        self.layout = ParameterLayout.of(sampled)
+        self.w_star = self.layout.ravel(sampled)
+        if not torch.isfinite(self.w_star).all():
+            bad = [name for name, tensor in sampled.items() if not torch.isfinite(tensor).all()]
+            raise LambdascopeError(
+                f"parameters {', '.join(bad)} hold NaN or infinity; finite weights are needed."
+            )
+        everything = {**dict(model.named_parameters()), **dict(model.named_buffers())}
+        self.held = {n: t.detach().clone() for n, t in everything.items() if n not in sampled}
+
+    def _check_loss(self, loss: Loss | None) -> None:
+        """Probe the loss on a few samples before trusting it."""
+        whole = [tensor[:_PROBE_BATCH] for tensor in self.samples.tensors]
+        half = [tensor[: max(1, len(tensor) // 2)] for tensor in whole]
+        batch = self.samples.batch(whole)
+        expected = [len(whole[0])] if whole else [1]
+        # Copies: batch norm in training mode would write into the buffers it is handed.
+        held = {name: tensor.clone() for name, tensor in self.held.items()}
+        try:
+            with torch.no_grad(), torch.random.fork_rng(devices=[]):
+                if loss is not None and hasattr(loss, "check"):
+                    outputs = self.objective.outputs(self.w_star, held, batch[0])
+                    targets = self.samples.batch()[1]
+                    loss.check(outputs[:1].expand(len(targets), *outputs.shape[1:]), targets)
+                values = self.objective(self.w_star, held, batch)
+        except IndexError as error:
+            raise LambdascopeError(
+                f"evaluating the loss on the first samples failed: {error} (an input or target "
+                "outside the range that the model knows?)."
+            ) from error
+        if not isinstance(values, Tensor) or list(values.shape) != expected:
+            shape = list(values.shape) if isinstance(values, Tensor) else type(values).__name__
+            raise LambdascopeError(
+                f"the loss returned {shape} for a batch of {expected[0]}; one value a sample, "
+                "[batch], is needed (reduction='none', no mean)."
+            )
+        check_is_repeatable(self.objective, self.w_star, held, batch, self.samples.batch(half))
+
+    def _mask(self) -> Tensor | None:
+        for restriction in self.restrictions:
+            if isinstance(restriction, ElementMask):
+                return restriction.flat(self.layout).to(self.w_star.device)
+        return None
+
+    def _normal(self) -> Tensor | None:
+        if not any(isinstance(one, OrthogonalToGradient) for one in self.restrictions):
+            return None
+        gradient = self.mean_gradient(self.w_star)
+        if self.mask is not None:
+            gradient = gradient * self.mask
+        norm = gradient.norm().item()
+        if not norm > self._rounding_of_gradient():
+            raise LambdascopeError(
+                f"OrthogonalToGradient needs a gradient at w*, and its norm is {norm:.3g}, zero to "
+                "rounding: w* is an exact optimum, where no restriction is needed; leave it out."
+            )
+        return gradient / norm
+
+    def _rounding_of_gradient(self) -> float:
+        """Norm below which the mean gradient can't be told from zero.
+
+        Each sample's gradient is rounded to a relative eps; their mean is known no better than
+        eps times a typical sample's gradient.
+        """
+        if not self.samples.tensors:
+            return 0.0
+        norms = []
+        for index in range(min(16, self.samples.num_samples)):
+            one = self.samples.batch([t[index : index + 1] for t in self.samples.tensors])
+            point = self.w_star.clone().requires_grad_()
+            (gradient,) = torch.autograd.grad(self.objective(point, self.held, one).sum(), point)
+            norms.append(gradient.norm().item())
+        return torch.finfo(self.w_star.dtype).eps * sum(norms) / len(norms)
+
+    def _batches(self) -> Any:
+        tensors, n = self.samples.tensors, self.samples.num_samples
+        if not tensors:
+            yield self.samples.batch()
+        for start in range(0, n, _EVALUATION_BATCH):
+            yield self.samples.batch([t[start : start + _EVALUATION_BATCH] for t in tensors])
+
+
+def _non_negative(field: str, value: float) -> float:
+    if not (math.isfinite(value) and value >= 0):
+        raise LambdascopeError(f"{field}={value!r}: a finite number ≥ 0 is accepted.")
+    return float(value)
+
+
+def _inverse_temperature(
+    n: int, nbeta: float | None, n_multiplier: float, temp_multiplier: float
+) -> float:
+    """nβ as given, or n_eff / log n_eff / temp_multiplier (Watanabe's WBIC temperature)."""
+    for field, value in (("n_multiplier", n_multiplier), ("temp_multiplier", temp_multiplier)):
+        if not (math.isfinite(value) and value > 0):
+            raise LambdascopeError(f"{field}={value!r}: a positive finite number is accepted.")
+    if nbeta is not None:
+        if not (math.isfinite(nbeta) and nbeta > 0):
+            raise LambdascopeError(f"nbeta={nbeta!r}: a positive finite number is accepted.")
+        if (n_multiplier, temp_multiplier) != (1.0, 1.0):
+            raise LambdascopeError(
+                f"nbeta={nbeta!r} together with n_multiplier={n_multiplier!r} and temp_multiplier="
+                f"{temp_multiplier!r}: give nbeta, or the multipliers of its default, not both."
+            )
+        return float(nbeta)
+    if n == 0:
+        raise LambdascopeError("nbeta=None without data: a positive number is needed here.")
+    n_eff = n * n_multiplier
+    if not n_eff > 1:
+        raise LambdascopeError(
+            f"nbeta=None with n · n_multiplier = {n_eff:g}: the default n / log n needs more than 1 "
+            "sample; give nbeta."
+        )
+    return n_eff / math.log(n_eff) / temp_multiplier
+
+
+def _digest(tensors: Sequence[Tensor]) -> str:
+    """SHA-256 over shapes, types and bytes."""
+    digest = hashlib.sha256()
+    for tensor in tensors:
+        digest.update(f"{tensor.dtype}{list(tensor.shape)}".encode())
+        contiguous = tensor.detach().cpu().contiguous()
+        digest.update(contiguous.reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,96 @@
+"""The contract between a sampler and the engine that runs it.
+
+A kernel moves many chains at once and sees nothing but flat weights, a target and random numbers:
+
+    init(w)                     → state     a dict of tensors [chain, ...], "w" among them
+    step(state, target, noise)  → state, info
+
+It keeps no state of its own and draws no random numbers of its own; so it may be compiled, cut
+into chunks and resumed. Everything it needs to know of a system is in `Target`.
+"""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar, Protocol
+
+from pydantic import Field
+from torch import Tensor
+
+from lambdascope.config import Config
+
+State = dict[str, Tensor]
+Info = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Loss and gradients of each chain, on this step's minibatch.
+
+    Attributes:
+        loss: [chain], mean loss of the minibatch, in units of loss; free of weight decay.
+        loss_gradient: [chain, param], its gradient.
+        potential_gradient: [chain, param], ∇U with U = nβ·(L + wd/2·‖w‖²) + γ/2·‖w − w*‖².
+    """
+
+    loss: Tensor
+    loss_gradient: Tensor
+    potential_gradient: Tensor
+
+
+class Target(Protocol):
+    """The posterior as a kernel sees it.
+
+    Attributes:
+        w_star: [chain, param].
+    """
+
+    @property
+    def w_star(self) -> Tensor:
+        """The point that each chain is localised at, [chain, param]."""
+        ...
+
+    def evaluate(self, w: Tensor) -> Evaluation:
+        """Loss and gradients at `w` [chain, param]; not yet restricted."""
+        ...
+
+    def restrict(self, displacement: Tensor) -> Tensor:
+        """The part of a displacement (or velocity, or force) [chain, param] that may happen."""
+        ...
+
+
+class Noise(Protocol):
+    """The random numbers of one step; different `purpose`s are independent."""
+
+    def normal(self, size: int, purpose: int = 0) -> Tensor:
+        """Standard normals [chain, size]."""
+        ...
+
+    def uniform(self, size: int, purpose: int = 0) -> Tensor:
+        """Uniforms on (0, 1), [chain, size]."""
+        ...
+
+
+class Kernel(Config, ABC):
+    """A Markov transition over many chains, with its settings.
+
+    Attributes:
+        info_names: What `step` reports of each chain besides the state, each [chain].
+    """
+
+    info_names: ClassVar[tuple[str, ...]] = ("loss",)
+
+    batch_size: int | None = Field(default=None, ge=1)
+    """Samples in a minibatch, drawn with replacement, so it may exceed the data; None: all data,
+    exactly."""
+
+    @abstractmethod
+    def init(self, w: Tensor) -> State:
+        """The state of chains that start at `w` [chain, param]."""
+
+    @abstractmethod
+    def step(self, state: State, target: Target, noise: Noise) -> tuple[State, Info]:
+        """One transition of every chain.
+
+        The reported loss is the one at the weights that the step starts from, on the minibatch
+        that the step uses.
+        """

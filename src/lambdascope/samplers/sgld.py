@@ -1,0 +1,43 @@
+"""Stochastic-gradient Langevin dynamics.
+
+    w ← w − (ε/2)·∇Û(w) + √ε·ξ,    ξ ~ N(0, I),    Û = nβ·L_m(w) + (γ/2)·‖w − w*‖² + …
+
+Source: Welling & Teh 2011; Lau et al. 2023 (arXiv 2308.12108, Algorithm 1). There are two
+conventions for ε; this is the one with the half, in which ε is the variance of the injected noise.
+docs/conventions.md says who uses which.
+"""
+
+import math
+
+from pydantic import Field
+from torch import Tensor
+
+from lambdascope.samplers.base import Info, Kernel, Noise, State, Target
+
+
+class SGLD(Kernel):
+    """SGLD with a constant step.
+
+    Its stationary distribution is the posterior up to errors of order ε and, with minibatches,
+    of order ε/m: see docs/estimator.md before trusting λ̂ to better than a fifth.
+    """
+
+    step_size: float = Field(gt=0, allow_inf_nan=False)
+    """ε, in parameter²."""
+
+    def init(self, w: Tensor) -> State:
+        """Nothing but the weights."""
+        return {"w": w}
+
+    def step(self, state: State, target: Target, noise: Noise) -> tuple[State, Info]:
+        """w ← w* + restrict(w − w* − (ε/2)·∇Û + √ε·ξ).
+
+        The displacement is restricted as a whole, as the older code does: the restrictions are
+        linear, so this is the restricted step, and rounding can't carry the chain out of the plane.
+        """
+        w = state["w"]
+        now = target.evaluate(w)
+        xi = noise.normal(w.shape[1])
+        move = math.sqrt(self.step_size) * xi - (self.step_size / 2) * now.potential_gradient
+        w = target.w_star + target.restrict((w - target.w_star) + move)
+        return {"w": w}, {"loss": now.loss}

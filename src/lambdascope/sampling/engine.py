@@ -1,0 +1,240 @@
+"""`sample`: chains of one or many posteriors, as one batch."""
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from pathlib import Path
+from typing import Any
+
+import torch
+import xarray as xr
+from tqdm.auto import tqdm
+
+from lambdascope.errors import LambdascopeError
+from lambdascope.posterior.local_posterior import LocalPosterior
+from lambdascope.samplers.base import Kernel
+from lambdascope.sampling.plan import Plan, choose_device, make_plan
+from lambdascope.sampling.randomness import chain_keys
+from lambdascope.sampling.recorder import MemoryRecorder, Recorder, Series
+from lambdascope.sampling.runner import ChunkRunner, Interrupted, Observable
+from lambdascope.sampling.stack import ChainTensors, PosteriorStack
+from lambdascope.sampling.store import TraceStore
+from lambdascope.sampling.trace import TraceDescription, build_trace
+
+_FEWEST_STEPS = 4
+
+
+def sample(
+    posteriors: LocalPosterior | Sequence[LocalPosterior],
+    kernel: Kernel,
+    *,
+    num_chains: int,
+    num_steps: int,
+    seed: int = 0,
+    checkpoints: Sequence[int] | None = None,
+    thinning: int = 10,
+    observables: Mapping[str, Observable] | None = None,
+    store: Path | str | None = None,
+    overwrite: bool = False,
+    device: str = "auto",
+    compile: bool | str = "auto",
+    chunk_size: int | None = None,
+    progress: bool = True,
+) -> xr.Dataset:
+    """Sample around one or many checkpoints; all chains of all of them run as one batch.
+
+    Each chain has its own minibatches and noise, a function of (seed, checkpoint, chain) and
+    nothing else: which other chains run, and how they are cut into chunks, changes results by
+    rounding only (relative 1e-6 a step in float32; tests/sampling state how far it grows).
+
+    Args:
+        posteriors: One posterior, or several of equal shape (checkpoints).
+        kernel: The sampler with its settings, for instance `SGLD(step_size=1e-3, batch_size=64)`.
+        num_chains: Independent chains a posterior, each starting at w*.
+        num_steps: Steps a chain, at least 4.
+        seed: Any integer.
+        checkpoints: An integer label for each posterior, part of its chains' random streams;
+            default 0, 1, 2, …
+        thinning: Steps between two draws of the observables (the loss is kept at every step).
+        observables: By name, functions `f(parameters) -> tensor`, where `parameters` holds one
+            chain's tensors by name; recorded at every draw, as [checkpoint, chain, draw, ...].
+        store: A `.zarr` path that the trace is written to as it comes. If it holds the finished
+            trace of the same call, that is returned; if it was interrupted, it is resumed, to the
+            same bits as without the interruption.
+        overwrite: Replace a trace of other settings in `store`, instead of refusing.
+        device: `auto` (CUDA where there is one), `cpu`, `cuda` or `cuda:N`.
+        compile: "auto" (compile where that works, else one warning), True or False.
+        chunk_size: Chains a chunk; None: chosen by the number of parameters.
+        progress: Show a progress bar where the output is a terminal.
+
+    Returns:
+        The trace: `loss[checkpoint, chain, step]` (minibatch mean at the weights before that step,
+        so that step 0 is at w*), `distance` (‖w − w*‖) and `weight_norm` (‖w‖) as [checkpoint,
+        chain, draw], `initial_loss`, `nbeta`, `localization`, `num_samples` as [checkpoint], the
+        observables, and in `attrs` all that is needed to say how it was made. A chain that diverged
+        holds the NaN it produced.
+
+    Raises:
+        LambdascopeError: for impossible settings, posteriors that do not fit each other, or a
+            store that holds something else.
+    """
+    single = isinstance(posteriors, LocalPosterior)
+    many: list[LocalPosterior] = [posteriors] if single else list(posteriors)  # type: ignore[list-item, arg-type]
+    labels = _check(many, kernel, num_chains, num_steps, thinning, checkpoints, compile)
+    chosen = choose_device(device)
+    plan = make_plan(len(many) * num_chains, many[0].num_parameters, chosen, chunk_size)
+    description = TraceDescription(
+        kernel=kernel,
+        posteriors=many,
+        checkpoints=labels,
+        num_chains=num_chains,
+        num_steps=num_steps,
+        thinning=thinning,
+        seed=seed,
+        chunk_size=plan.chunk_size,
+        device=chosen.type,
+        observables=sorted(observables or {}),
+        single=single,
+    )
+    trace_store = None
+    if store is not None:
+        trace_store = TraceStore(Path(store), description, overwrite)
+        if trace_store.is_complete():
+            return trace_store.open()
+    stack = PosteriorStack(many, chosen)
+    if kernel.batch_size is None:
+        stack.full_batch()  # refuses different data sets before anything runs
+    job = _Job(stack, kernel, plan, labels, num_chains, num_steps, seed)
+    runner = ChunkRunner(stack, kernel, num_steps, thinning, observables or {}, compile)
+    started = time.perf_counter()
+    first = job.chains(0)
+    shapes = {name: tensor.shape[1:] for name, tensor in runner.observe(first, first.w_star).items()}
+    draws = math.ceil(num_steps / thinning)
+    series = {
+        **{name: Series(num_steps, (), "float32") for name in kernel.info_names},
+        **{name: Series(draws, tuple(shape), "float32") for name, shape in shapes.items()},
+    }
+    recorder: Recorder
+    if trace_store is None:
+        recorder = MemoryRecorder(plan, job.total, series)
+    else:
+        recorder = trace_store.recorder(plan, job.total, series)
+    try:
+        _run(job, runner, recorder, first, progress)
+        facts = {
+            "compiled": runner.compiled,
+            "sampling_seconds": round(time.perf_counter() - started, 3),
+        }
+        if trace_store is None:
+            return build_trace(recorder, description, facts)
+        return trace_store.finish(facts)
+    finally:
+        if trace_store is not None:
+            trace_store.close()
+
+
+class _Job:
+    """Which chains there are: all chains of the first checkpoint, then of the next."""
+
+    def __init__(
+        self,
+        stack: PosteriorStack,
+        kernel: Kernel,
+        plan: Plan,
+        labels: Sequence[int],
+        num_chains: int,
+        num_steps: int,
+        seed: int,
+    ) -> None:
+        self.stack, self.kernel, self.plan, self.seed = stack, kernel, plan, seed
+        self.labels, self.num_chains, self.num_steps = labels, num_chains, num_steps
+        self.total = len(labels) * num_chains
+
+    def chains(self, chunk: int) -> ChainTensors:
+        """The tensors of one chunk."""
+        positions = self.plan.chunk(chunk, self.total)
+        pairs = [divmod(position, self.num_chains) for position in positions]
+        keys = chain_keys(self.seed, [(self.labels[which], chain) for which, chain in pairs])
+        return self.stack.of_chains([which for which, _ in pairs], keys)
+
+
+def _run(
+    job: _Job, runner: ChunkRunner, recorder: Recorder, first: ChainTensors, progress: bool
+) -> None:
+    """All chunks, several at a time."""
+    threads = torch.get_num_threads()
+    workers = job.plan.num_workers
+
+    def work(chunk: int) -> None:
+        if runner.stop.is_set():
+            return
+        if workers > 1:
+            torch.set_num_threads(1)  # of this worker; the cores are taken by the other workers
+        real = job.plan.real(chunk, job.total)
+        runner.run(chunk, job.chains(chunk), recorder, lambda steps: bar.update(steps * real))
+
+    with tqdm(
+        total=job.total * job.num_steps,
+        desc="sampling",
+        unit="step",
+        unit_scale=True,
+        disable=None if progress else True,
+        smoothing=0.05,
+    ) as bar:
+        try:
+            if workers > 1:
+                torch.set_num_threads(1)  # a compiled step is made for the threads it is traced with
+            runner.prepare(first)
+            with ThreadPoolExecutor(workers) as pool:
+                futures = [pool.submit(work, chunk) for chunk in range(job.plan.num_chunks)]
+                try:
+                    done, _ = wait(futures, return_when=FIRST_EXCEPTION)
+                except BaseException:
+                    runner.stop.set()
+                    raise
+                if any(future.exception() for future in done):
+                    runner.stop.set()
+            for future in futures:
+                error = future.exception()
+                if error is not None and not isinstance(error, Interrupted):
+                    raise error
+        finally:
+            torch.set_num_threads(threads)
+
+
+def _check(
+    posteriors: Sequence[LocalPosterior],
+    kernel: Kernel,
+    num_chains: int,
+    num_steps: int,
+    thinning: int,
+    checkpoints: Sequence[int] | None,
+    compile: Any,
+) -> list[int]:
+    """Refuse impossible settings; return the checkpoints' labels."""
+    if not posteriors:
+        raise LambdascopeError("posteriors is empty; one LocalPosterior or more is accepted.")
+    for given in posteriors:
+        if not isinstance(given, LocalPosterior):
+            raise LambdascopeError(
+                f"posteriors holds a {type(given).__name__}; LocalPosterior objects are accepted."
+            )
+    if not isinstance(kernel, Kernel):
+        raise LambdascopeError(f"kernel={kernel!r}: a sampler such as SGLD(...) is accepted.")
+    for field, value, fewest in (
+        ("num_chains", num_chains, 1),
+        ("num_steps", num_steps, _FEWEST_STEPS),
+        ("thinning", thinning, 1),
+    ):
+        if not isinstance(value, int) or value < fewest:
+            raise LambdascopeError(f"{field}={value!r}: an integer ≥ {fewest} is accepted.")
+    if compile not in (True, False, "auto"):
+        raise LambdascopeError(f"compile={compile!r}: True, False or 'auto' is accepted.")
+    labels = list(range(len(posteriors))) if checkpoints is None else [int(c) for c in checkpoints]
+    if len(labels) != len(posteriors) or len(set(labels)) != len(labels):
+        raise LambdascopeError(
+            f"checkpoints={labels}: {len(posteriors)} different integers, one a posterior, are "
+            "accepted."
+        )
+    return labels

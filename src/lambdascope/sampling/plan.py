@@ -1,0 +1,98 @@
+"""How chains are cut into chunks and spread over the machine."""
+
+import math
+import os
+from dataclasses import dataclass
+
+import torch
+
+from lambdascope.errors import LambdascopeError
+
+# Weights in one chunk on a CPU: some thirty chains of the studied networks. Fewer, and the cost of
+# starting each step shows; more, and the step's arrays leave the cache (docs/performance.md).
+_CPU_CHUNK_WEIGHTS = 1 << 17
+# On a GPU launches dominate, so everything runs at once as far as memory goes.
+_GPU_CHUNK_WEIGHTS = 1 << 26
+_MOST_CHAINS = 1 << 12
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The cut of `num_chains` chains, all checkpoints together, into chunks of equal size.
+
+    Attributes:
+        chunk_size: Chains a chunk; the last chunk is filled up with copies whose results are
+            dropped, so that one compiled step serves all.
+        num_chunks: How many chunks.
+        num_workers: How many chunks run at once, each on threads of its own.
+    """
+
+    chunk_size: int
+    num_chunks: int
+    num_workers: int
+
+    def chunk(self, index: int, num_chains: int) -> list[int]:
+        """Positions of the chains in chunk `index`; the last one repeats to fill it."""
+        start = index * self.chunk_size
+        return [min(start + offset, num_chains - 1) for offset in range(self.chunk_size)]
+
+    def real(self, index: int, num_chains: int) -> int:
+        """How many chains of chunk `index` are no fillers."""
+        return min(self.chunk_size, num_chains - index * self.chunk_size)
+
+
+def make_plan(
+    num_chains: int, num_parameters: int, device: torch.device, chunk_size: int | None
+) -> Plan:
+    """The default cut, or the one that `chunk_size` asks for.
+
+    The cut is a function of its arguments and the number of cores alone, and changes results by
+    rounding at most.
+    """
+    if chunk_size is not None and chunk_size < 1:
+        raise LambdascopeError(f"chunk_size={chunk_size!r}: a number of chains ≥ 1 is accepted.")
+    if device.type != "cpu":
+        size = chunk_size or _bounded(_GPU_CHUNK_WEIGHTS // num_parameters, num_chains)
+        return Plan(size, math.ceil(num_chains / size), 1)
+    cores = available_cores()
+    size = chunk_size or _bounded(_CPU_CHUNK_WEIGHTS // num_parameters, num_chains)
+    if chunk_size is None:
+        # The same number of chunks for each core, so that none waits at the end.
+        rounds = math.ceil(num_chains / (size * cores))
+        size = math.ceil(num_chains / min(rounds * cores, num_chains))
+    num_chunks = math.ceil(num_chains / size)
+    return Plan(size, num_chunks, min(cores, num_chunks))
+
+
+def available_cores() -> int:
+    """Cores that this process may use, no more than PyTorch was told to."""
+    try:
+        allowed = len(os.sched_getaffinity(0))
+    except AttributeError:  # not on macOS or Windows
+        allowed = os.cpu_count() or 1
+    return max(1, min(allowed, torch.get_num_threads()))
+
+
+def choose_device(device: str) -> torch.device:
+    """`auto` is CUDA where there is one, else the CPU.
+
+    Raises:
+        LambdascopeError: for a device that PyTorch does not know or this machine does not have.
+    """
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        chosen = torch.device(device)
+    except RuntimeError as error:
+        raise LambdascopeError(
+            f"device={device!r}: auto, cpu, cuda or cuda:N is accepted."
+        ) from error
+    if chosen.type not in ("cpu", "cuda"):
+        raise LambdascopeError(f"device={device!r}: auto, cpu, cuda or cuda:N is accepted.")
+    if chosen.type == "cuda" and not torch.cuda.is_available():
+        raise LambdascopeError(f"device={device!r}: this machine shows no CUDA device; cpu works.")
+    return chosen
+
+
+def _bounded(size: int, num_chains: int) -> int:
+    return max(1, min(size, _MOST_CHAINS, num_chains))

@@ -1,0 +1,222 @@
+"""Where the chains' records go while they run: memory, or files that an interrupted run resumes from."""
+
+import hashlib
+import json
+import os
+import shutil
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors.torch
+from filelock import FileLock, Timeout
+from safetensors import SafetensorError
+from torch import Tensor
+
+from lambdascope.errors import LambdascopeError
+from lambdascope.sampling.plan import Plan
+
+
+@dataclass(frozen=True)
+class Series:
+    """One recorded quantity.
+
+    Attributes:
+        length: Entries a chain: steps, or draws.
+        shape: Shape of one entry; () for a number.
+        dtype: NumPy type.
+    """
+
+    length: int
+    shape: tuple[int, ...]
+    dtype: str
+
+
+class Recorder(ABC):
+    """Receives records in the order of time and gives them back by chain."""
+
+    def __init__(self, plan: Plan, num_chains: int, series: Mapping[str, Series]) -> None:
+        self.plan = plan
+        self.num_chains = num_chains
+        self.series = dict(series)
+
+    @abstractmethod
+    def resume(self, chunk: int) -> tuple[int, dict[str, Tensor]] | None:
+        """Steps done and state of a chunk that was begun before; None for a fresh one."""
+
+    @abstractmethod
+    def write(self, chunk: int, name: str, start: int, values: np.ndarray) -> None:
+        """Record `values` [time, chunk chain, ...] of one series from entry `start` on."""
+
+    @abstractmethod
+    def commit(self, chunk: int, step: int, state: Mapping[str, Tensor]) -> None:
+        """All before `step` is written; `state` is where to go on."""
+
+    @abstractmethod
+    def read(self, name: str, first: int, last: int) -> np.ndarray:
+        """Records of chains `first` … `last` − 1, [chain, time, ...]."""
+
+
+class MemoryRecorder(Recorder):
+    """Keeps everything in arrays."""
+
+    def __init__(self, plan: Plan, num_chains: int, series: Mapping[str, Series]) -> None:
+        super().__init__(plan, num_chains, series)
+        self._arrays = {
+            name: np.full((num_chains, one.length, *one.shape), np.nan, one.dtype)
+            for name, one in series.items()
+        }
+
+    def resume(self, chunk: int) -> None:
+        """Memory starts afresh."""
+
+    def write(self, chunk: int, name: str, start: int, values: np.ndarray) -> None:
+        """Into the array, fillers dropped."""
+        first = chunk * self.plan.chunk_size
+        real = self.plan.real(chunk, self.num_chains)
+        self._arrays[name][first : first + real, start : start + len(values)] = np.moveaxis(
+            values[:, :real], 0, 1
+        )
+
+    def commit(self, chunk: int, step: int, state: Mapping[str, Tensor]) -> None:
+        """Nothing to keep."""
+
+    def read(self, name: str, first: int, last: int) -> np.ndarray:
+        """A view."""
+        return self._arrays[name][first:last]
+
+
+class FileRecorder(Recorder):
+    """Keeps records in a folder, a file a chunk and quantity, beside a snapshot of each chunk.
+
+    A snapshot replaces the one before it in one rename, after the records up to it are written;
+    what was written past the last snapshot is written again, to the same bits, by the run that
+    resumes. So the process may be killed at any point.
+
+    Args:
+        folder: Made if it is not there.
+        settings: What a run that resumes must share; others are refused.
+        plan: The cut; kept with the settings.
+        num_chains: Chains in all.
+        series: What is recorded.
+
+    Raises:
+        LambdascopeError: if the folder holds records of other settings, or another process is
+            writing to it.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        settings: Mapping[str, Any],
+        plan: Plan,
+        num_chains: int,
+        series: Mapping[str, Series],
+    ) -> None:
+        super().__init__(plan, num_chains, series)
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        self._lock = FileLock(folder / "lock", blocking=False)
+        try:
+            self._lock.acquire()
+        except Timeout:
+            raise LambdascopeError(
+                f"{folder} is being written by another process; wait for it, or write elsewhere."
+            ) from None
+        self._adopt(settings)
+
+    def _adopt(self, settings: Mapping[str, Any]) -> None:
+        text = json.dumps(settings, sort_keys=True)
+        file = self.folder / "settings.json"
+        if file.exists():
+            difference = settings_difference(json.loads(file.read_text()), json.loads(text))
+            if difference:
+                self._lock.release()
+                raise LambdascopeError(
+                    f"{self.folder} holds an unfinished trace made with other settings "
+                    f"({difference}); go on with those, or overwrite it."
+                )
+            return
+        _replace(file, text.encode())
+
+    def resume(self, chunk: int) -> tuple[int, dict[str, Tensor]] | None:
+        """From the chunk's snapshot, if there is one."""
+        file = self._snapshot(chunk)
+        if not file.exists():
+            return None
+        try:
+            state = safetensors.torch.load_file(file)
+        except SafetensorError as error:
+            raise LambdascopeError(
+                f"{file} can't be read ({error}); remove it to begin that part again."
+            ) from error
+        return int(state.pop("step")), state
+
+    def write(self, chunk: int, name: str, start: int, values: np.ndarray) -> None:
+        """Plain writes, so that a full disk is an error and not a signal."""
+        values = np.ascontiguousarray(values, self.series[name].dtype)
+        file = self._records(chunk, name)
+        with open(file, "r+b" if file.exists() else "w+b") as stream:
+            stream.seek(start * values[0].nbytes)
+            stream.write(values.tobytes())
+
+    def commit(self, chunk: int, step: int, state: Mapping[str, Tensor]) -> None:
+        """Replace the chunk's snapshot."""
+        import torch
+
+        tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
+        tensors["step"] = torch.tensor(step)
+        _replace(self._snapshot(chunk), safetensors.torch.save(tensors))
+
+    def read(self, name: str, first: int, last: int) -> np.ndarray:
+        """From the files of the chunks that hold those chains."""
+        one, size = self.series[name], self.plan.chunk_size
+        pieces = []
+        for chunk in range(first // size, (last - 1) // size + 1):
+            records = np.memmap(
+                self._records(chunk, name), one.dtype, "r", shape=(one.length, size, *one.shape)
+            )
+            begin, end = max(first - chunk * size, 0), min(last - chunk * size, size)
+            pieces.append(np.moveaxis(records[:, begin:end], 0, 1))
+        return np.concatenate(pieces)
+
+    def remove(self) -> None:
+        """Delete the folder, its records being elsewhere by now."""
+        self._lock.release()
+        shutil.rmtree(self.folder)
+
+    def close(self) -> None:
+        """Let go of the folder, which stays to be resumed."""
+        self._lock.release()
+
+    def _snapshot(self, chunk: int) -> Path:
+        return self.folder / f"chunk_{chunk:05d}.safetensors"
+
+    def _records(self, chunk: int, name: str) -> Path:
+        digest = hashlib.sha256(name.encode()).hexdigest()[:8]  # names may hold any character
+        return self.folder / f"chunk_{chunk:05d}.{digest}.bin"
+
+
+def settings_difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
+    """The settings that differ, as `name: old → new`; empty if none does."""
+    names = [name for name in {**old, **new} if old.get(name) != new.get(name)]
+    return "; ".join(f"{name}: {_short(old.get(name))} → {_short(new.get(name))}" for name in names)
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _replace(file: Path, data: bytes) -> None:
+    """Write beside `file`, then rename over it."""
+    beside = file.with_name(file.name + ".new")
+    try:
+        beside.write_bytes(data)
+        os.replace(beside, file)
+    except OSError:
+        beside.unlink(missing_ok=True)
+        raise

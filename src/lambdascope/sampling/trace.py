@@ -1,0 +1,169 @@
+"""The trace: an xarray Dataset that says how it was made."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import xarray as xr
+
+import lambdascope
+from lambdascope.errors import LambdascopeError
+from lambdascope.posterior.local_posterior import LocalPosterior
+from lambdascope.samplers.base import Kernel
+from lambdascope.sampling.recorder import Recorder, Series
+
+FORMAT = 1
+_UNITS = {
+    "loss": "mean minibatch loss at the weights before the step, in units of loss",
+    "distance": "‖w − w*‖, in parameter units",
+    "weight_norm": "‖w‖ of the sampled parameters, in parameter units",
+    "initial_loss": "L_n(w*) on all data, in units of loss",
+    "nbeta": "nβ, in 1/loss",
+    "localization": "γ, in 1/parameter²",
+    "num_samples": "n, in samples",
+}
+
+
+@dataclass(frozen=True)
+class TraceDescription:
+    """All settings that a trace depends on.
+
+    Attributes:
+        kernel: The sampler.
+        posteriors: One a checkpoint.
+        checkpoints: Their labels.
+        num_chains: Chains a checkpoint.
+        num_steps: Steps a chain.
+        thinning: Steps between draws.
+        seed: Of the random streams.
+        chunk_size: Chains that ran as one batch (changes results by rounding only).
+        device: Kind of device.
+        observables: Names of the user's observables.
+        single: Whether one posterior was given by itself, not in a list.
+    """
+
+    kernel: Kernel
+    posteriors: Sequence[LocalPosterior]
+    checkpoints: Sequence[int]
+    num_chains: int
+    num_steps: int
+    thinning: int
+    seed: int
+    chunk_size: int
+    device: str
+    observables: Sequence[str]
+    single: bool
+
+    def settings(self) -> dict[str, Any]:
+        """JSON-able; two traces with equal settings hold the same numbers."""
+        described = [posterior.describe() for posterior in self.posteriors]
+        shared = {
+            name: value
+            for name, value in described[0].items()
+            if all(other[name] == value for other in described)
+        }
+        differing = [name for name in described[0] if name not in shared]
+        return {
+            "format": FORMAT,
+            "kernel": type(self.kernel).__name__,
+            **self.kernel.model_dump(mode="json"),
+            "num_chains": self.num_chains,
+            "num_steps": self.num_steps,
+            "thinning": self.thinning,
+            "seed": self.seed,
+            "chunk_size": self.chunk_size,
+            "device": self.device,
+            "dtype": str(self.posteriors[0].w_star.dtype).removeprefix("torch."),
+            "observables": list(self.observables),
+            "checkpoints": list(self.checkpoints),
+            **shared,
+            **{name: [other[name] for other in described] for name in differing},
+        }
+
+    def columns(self) -> dict[str, np.ndarray]:
+        """What is known of each posterior before sampling, each [checkpoint]."""
+        many = self.posteriors
+        return {
+            "initial_loss": np.array([p.initial_loss for p in many], dtype=np.float64),
+            "nbeta": np.array([p.nbeta for p in many], dtype=np.float64),
+            "localization": np.array([p.localization for p in many], dtype=np.float64),
+            "num_samples": np.array([p.samples.num_samples for p in many], dtype=np.int64),
+        }
+
+    def attributes(self, facts: Mapping[str, Any]) -> dict[str, Any]:
+        """The Dataset's attributes: settings as JSON, versions, and `facts` of the run."""
+        return {
+            "settings": json.dumps(self.settings(), sort_keys=True),
+            "lambdascope_version": lambdascope.__version__,
+            "torch_version": torch.__version__,
+            "single": int(self.single),
+            **{name: value if isinstance(value, float) else int(value) for name, value in facts.items()},
+        }
+
+
+def dimensions(name: str, series: Series, num_steps: int, info_names: Sequence[str]) -> list[str]:
+    """Names of the dimensions of one recorded quantity."""
+    time = "step" if name in info_names else "draw"
+    return ["checkpoint", "chain", time, *(f"{name}_{axis}" for axis in range(len(series.shape)))]
+
+
+def coordinates(description: TraceDescription) -> dict[str, np.ndarray]:
+    """Labels along the dimensions; a draw is labelled by its step."""
+    steps = np.arange(description.num_steps)
+    return {
+        "checkpoint": np.asarray(description.checkpoints, dtype=np.int64),
+        "chain": np.arange(description.num_chains),
+        "step": steps,
+        "draw": steps[:: description.thinning],
+    }
+
+
+def units(name: str) -> dict[str, str]:
+    """Attributes of one variable."""
+    return {"description": _UNITS[name]} if name in _UNITS else {}
+
+
+def by_checkpoint(
+    recorder: Recorder, name: str, description: TraceDescription
+) -> Iterator[np.ndarray]:
+    """One checkpoint's records after the other, each [chain, time, ...]."""
+    for position in range(len(description.checkpoints)):
+        first = position * description.num_chains
+        yield recorder.read(name, first, first + description.num_chains)
+
+
+def build_trace(
+    recorder: Recorder, description: TraceDescription, facts: Mapping[str, Any]
+) -> xr.Dataset:
+    """The trace in memory."""
+    info_names = description.kernel.info_names
+    variables: dict[str, Any] = {}
+    for name, series in recorder.series.items():
+        dims = dimensions(name, series, description.num_steps, info_names)
+        values = np.stack(list(by_checkpoint(recorder, name, description)))
+        variables[name] = (dims, values, units(name))
+    for name, column in description.columns().items():
+        variables[name] = (["checkpoint"], column, units(name))
+    return xr.Dataset(variables, coordinates(description), description.attributes(facts))
+
+
+def open_trace(path: Path | str) -> xr.Dataset:
+    """Open a trace that `sample(store=...)` wrote; arrays are read when they are used.
+
+    Raises:
+        LambdascopeError: if there is no trace at `path`, or it is of a newer format.
+    """
+    path = Path(path)
+    if not (path / "zarr.json").exists():
+        raise LambdascopeError(f"{path} holds no trace; a .zarr folder that sample() wrote is needed.")
+    trace = xr.open_zarr(path, chunks=None, consolidated=False)
+    found = json.loads(trace.attrs.get("settings", "{}")).get("format", 0)
+    if found > FORMAT:
+        raise LambdascopeError(
+            f"{path} has trace format {found}; this version of lambdascope reads up to {FORMAT}."
+        )
+    return trace

@@ -1,3 +1,73 @@
 """Lambdascope: how structure forms inside a neural network while it trains."""
 
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from lambdascope.errors import LambdascopeError
+
+if TYPE_CHECKING:
+    from lambdascope.estimates import LLCCurve, LLCEstimate, estimate_llc
+    from lambdascope.posterior import (
+        CrossEntropy,
+        ElementMask,
+        GaussianNLL,
+        LocalPosterior,
+        OrthogonalToGradient,
+        Parameters,
+        cross_entropy,
+        gaussian_nll,
+    )
+    from lambdascope.samplers import SGLD
+    from lambdascope.sampling import EagerModeWarning, open_trace, sample
+
 __version__ = "0.1.0"
+
+__all__ = [
+    "SGLD",
+    "CrossEntropy",
+    "EagerModeWarning",
+    "ElementMask",
+    "GaussianNLL",
+    "LLCCurve",
+    "LLCEstimate",
+    "LambdascopeError",
+    "LocalPosterior",
+    "OrthogonalToGradient",
+    "Parameters",
+    "cross_entropy",
+    "estimate_llc",
+    "gaussian_nll",
+    "open_trace",
+    "sample",
+]
+
+# torch takes a second or more to import: each name is fetched when it is first asked for, so that
+# `lambdascope --help` and a config cost no more than themselves.
+_HOMES = {
+    "estimates": ("LLCCurve", "LLCEstimate", "estimate_llc"),
+    "posterior": (
+        "CrossEntropy",
+        "ElementMask",
+        "GaussianNLL",
+        "LocalPosterior",
+        "OrthogonalToGradient",
+        "Parameters",
+        "cross_entropy",
+        "gaussian_nll",
+    ),
+    "samplers": ("SGLD",),
+    "sampling": ("EagerModeWarning", "open_trace", "sample"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    for home, names in _HOMES.items():
+        if name in names:
+            value = getattr(importlib.import_module(f"lambdascope.{home}"), name)
+            globals()[name] = value
+            return value
+    raise AttributeError(f"module 'lambdascope' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

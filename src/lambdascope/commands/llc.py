@@ -1,0 +1,247 @@
+"""`lambdascope llc`: λ̂ of a run's checkpoints, as a table, a trace and a figure."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+import xarray as xr
+
+from lambdascope.commands.llc_config import LLCConfig
+from lambdascope.commands.systems import LoadedRun, load_run
+from lambdascope.errors import LambdascopeError
+from lambdascope.estimates import estimate_llc
+from lambdascope.posterior import (
+    CrossEntropy,
+    LocalPosterior,
+    OrthogonalToGradient,
+    Parameters,
+    Restriction,
+)
+from lambdascope.reporting.finding import llc_finding, llc_headline, number
+from lambdascope.reporting.llc_figure import llc_figure
+from lambdascope.reporting.llc_text import llc_advice, llc_table_text
+from lambdascope.reporting.style import png_bytes
+from lambdascope.runs.files import atomic_write_bytes
+from lambdascope.runs.tables import read_table, write_table
+from lambdascope.samplers import SGLD
+from lambdascope.sampling import sample
+
+_TABLE, _TRACE, _FIGURE = "llc.csv", "llc_trace.zarr", "llc_vs_checkpoint.png"
+
+
+@dataclass(frozen=True)
+class LLCResult:
+    """What the command found and where it is.
+
+    Attributes:
+        table: One row a checkpoint, as in llc.csv.
+        finding: The curve in a sentence.
+        table_path: llc.csv.
+        figure_path: The figure.
+        seconds: Wall time of each part: compile, sample, figure.
+    """
+
+    table: pd.DataFrame
+    finding: str
+    table_path: Path
+    figure_path: Path
+    seconds: dict[str, float]
+
+
+def llc(
+    run: Path, config: LLCConfig, *, overwrite: bool = False, progress: bool = True
+) -> LLCResult:
+    """Estimate λ̂ around checkpoints of a run, all chains of all of them as one batch.
+
+    An interrupted call goes on from its trace; a finished one reads it.
+
+    Args:
+        run: A run directory.
+        config: How to sample and average.
+        overwrite: Replace results with other settings.
+        progress: Show a progress bar.
+
+    Returns:
+        The table with its finding and paths. Written are llc.csv, llc_trace.zarr and
+        figures/llc_vs_checkpoint.png.
+
+    Raises:
+        LambdascopeError: The run cannot be read, a checkpoint does not exist, the directory holds
+            results with other settings, or the settings do not fit the network.
+    """
+    loaded = load_run(run)
+    chosen = _chosen(loaded, config)
+    posteriors, losses = _posteriors(loaded, chosen, config)
+    settings = _settings(config, posteriors[0])
+    table_path = loaded.directory.path / _TABLE
+    changed = _changed(table_path, chosen, settings)
+    if changed and not overwrite:
+        raise LambdascopeError(
+            f"{table_path} holds an estimate with other settings ({'; '.join(changed.values())}): "
+            "give those, or --overwrite to replace it"
+        )
+    figure_path = loaded.directory.figures / _FIGURE
+    if changed:
+        # Neither table nor figure may stand beside a trace that it was not made from.
+        table_path.unlink()
+        figure_path.unlink(missing_ok=True)
+    started = time.perf_counter()
+    trace = sample(
+        posteriors,
+        SGLD(step_size=config.step_size, batch_size=config.batch_size),
+        num_chains=config.num_chains,
+        num_steps=config.num_steps,
+        seed=config.seed,
+        checkpoints=chosen,
+        store=loaded.directory.path / _TRACE,
+        overwrite=overwrite,
+        device=config.device,
+        progress=progress,
+    )
+    sampled = time.perf_counter()
+    curve = estimate_llc(trace, burnin=config.burnin)
+    table = _table(curve.to_dataframe(), [loaded.steps[index] for index in chosen], losses)
+    table = table.assign(**settings)
+    finding = llc_finding(table)
+    figure = llc_figure(table, title=llc_headline(table), caption=_caption(config, settings))
+    atomic_write_bytes(figure_path, png_bytes(figure))
+    write_table(table_path, table)
+    seconds = _seconds(trace, sampled - started, time.perf_counter() - sampled)
+    return LLCResult(table, finding, table_path, figure_path, seconds)
+
+
+def print_result(result: LLCResult) -> None:
+    """The table, the advice, the finding and where everything is, on standard output."""
+    print(llc_table_text(result.table))
+    for line in llc_advice(result.table):
+        print(f"  {line}")
+    print(f"\n{result.finding}\n\n{result.table_path}\n{result.figure_path}")
+
+
+def _chosen(loaded: LoadedRun, config: LLCConfig) -> list[int]:
+    available = len(loaded.steps)
+    if not available:
+        raise LambdascopeError(
+            f"{loaded.directory.path} holds no checkpoints: let `lambdascope train` finish first"
+        )
+    if config.checkpoints is None:
+        return list(range(available))
+    beyond = [index for index in config.checkpoints if not 0 <= index < available]
+    if beyond:
+        raise LambdascopeError(
+            f"checkpoints={','.join(map(str, config.checkpoints))}: {beyond[0]} does not exist; "
+            f"{loaded.directory.path} holds checkpoints 0 to {available - 1}"
+        )
+    return sorted(config.checkpoints)
+
+
+def _posteriors(
+    loaded: LoadedRun, chosen: Sequence[int], config: LLCConfig
+) -> tuple[list[LocalPosterior], list[tuple[float, float]]]:
+    """The posterior around each checkpoint, and its plain train and test loss."""
+    loss = CrossEntropy(logit_scale=config.logit_scaling)
+    train, test = loaded.data.train, loaded.data.test
+    restrictions: list[Restriction] = []
+    if config.parameters is not None:
+        restrictions.append(Parameters(*config.parameters))
+    if config.orthogonal_to_gradient:
+        restrictions.append(OrthogonalToGradient())
+    posteriors, losses = [], []
+    for index in chosen:
+        network = loaded.network()
+        network.load_state_dict(loaded.state(index))
+        posteriors.append(
+            LocalPosterior(
+                network,
+                train,
+                loss=loss,
+                nbeta=config.nbeta,
+                localization=config.localization,
+                weight_decay=config.weight_decay,
+                restriction=restrictions,
+                n_multiplier=config.n_multiplier,
+                temp_multiplier=config.temp_multiplier,
+            )
+        )
+        losses.append((_mean_loss(network, *train), _mean_loss(network, *test)))
+    return posteriors, losses
+
+
+def _mean_loss(network: torch.nn.Module, inputs: torch.Tensor, targets: torch.Tensor) -> float:
+    """Mean cross-entropy in nats; NaN without samples (a train fraction of 1 has no test set)."""
+    with torch.no_grad():
+        return torch.nn.functional.cross_entropy(network(inputs).double(), targets).item()
+
+
+def _settings(config: LLCConfig, posterior: LocalPosterior) -> dict[str, Any]:
+    """The settings that decide the numbers, as columns of the table."""
+    moving = ",".join(config.parameters) if config.parameters is not None else "all"
+    return {
+        "sampler": "SGLD",
+        "num_chains": config.num_chains,
+        "num_steps": config.num_steps,
+        "step_size": config.step_size,
+        "batch_size": config.batch_size,
+        "localization": config.localization,
+        "nbeta": posterior.nbeta,
+        "n_multiplier": config.n_multiplier,
+        "temp_multiplier": config.temp_multiplier,
+        "logit_scaling": config.logit_scaling,
+        "weight_decay": config.weight_decay,
+        "parameters": moving,
+        "orthogonal_to_gradient": config.orthogonal_to_gradient,
+        "burnin": config.burnin,
+        "seed": config.seed,
+    }
+
+
+def _changed(table_path: Path, chosen: Sequence[int], settings: dict[str, Any]) -> dict[str, str]:
+    """Settings of the table that stands there which differ from those asked for, in words."""
+    if not table_path.exists():
+        return {}
+    held = read_table(table_path)
+    if missing := {"checkpoint", *settings} - set(held.columns):
+        return {name: f"{name} is not recorded there" for name in sorted(missing)}
+    # NumPy's own types would show in the sentence.
+    there = {name: held[name].tolist()[0] for name in settings}
+    there["checkpoints"] = held["checkpoint"].tolist()
+    asked = {**settings, "checkpoints": list(chosen)}
+    return {
+        name: f"{name} {there[name]!r} there, {asked[name]!r} asked for"
+        for name in asked
+        if there[name] != asked[name]
+    }
+
+
+def _table(
+    estimates: pd.DataFrame, steps: Sequence[int], losses: Sequence[tuple[float, float]]
+) -> pd.DataFrame:
+    """The estimates with the training step and both losses, in a reader's order of columns."""
+    table = estimates.assign(
+        step=steps,
+        train_loss=[train for train, _ in losses],
+        test_loss=[test for _, test in losses],
+    )
+    first = ["checkpoint", "step", "llc", "llc_stderr", "rhat", "ess", "train_loss", "test_loss"]
+    return table[first + [name for name in table.columns if name not in first]]
+
+
+def _caption(config: LLCConfig, settings: dict[str, Any]) -> str:
+    parts = [
+        f"{config.num_chains} chains × {config.num_steps:,} SGLD steps a checkpoint",
+        f"step size {config.step_size:g}",
+        f"minibatch {config.batch_size}",
+        f"localisation γ = {config.localization:g}",
+        f"nβ = {number(settings['nbeta'])}",
+        "band: sampling error only, bias from step size and minibatches not removed",
+    ]
+    return " · ".join(parts)
+
+
+def _seconds(trace: xr.Dataset, sampling: float, figure: float) -> dict[str, float]:
+    compiling = float(trace.attrs.get("compile_seconds", 0.0))
+    return {"compile": compiling, "sample": sampling - compiling, "figure": figure}

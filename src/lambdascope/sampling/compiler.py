@@ -9,6 +9,8 @@ from typing import Any
 
 import torch
 
+from lambdascope.sampling.loop import Step
+
 # Vectorised single-thread kernels called from C++ without the interpreter's lock: chunks run side by
 # side on Python threads. Kernels with threads of their own would wait for each other at every
 # barrier, and add up gradients of embeddings in an order that changes from run to run.
@@ -31,15 +33,15 @@ def compiler_missing(device: torch.device) -> str | None:
 
 
 def compile_step(
-    step: Callable[..., None],
+    step: Step,
     device: torch.device,
     wanted: bool | str,
-    rehearse: Callable[[Callable[..., None]], None],
-) -> tuple[Callable[..., None], bool]:
+    rehearse: Callable[[Step], None],
+) -> tuple[Step, bool]:
     """Compile `step` for one fixed shape, and prove it by a rehearsal.
 
     Args:
-        step: A function of dicts of tensors that changes them in place.
+        step: A pure function of tensors.
         device: Where they lie.
         wanted: True, False or "auto" (compile if that is possible).
         rehearse: Calls the function it is given once, on tensors that do not matter.

@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -10,6 +9,7 @@ from torch.func import vmap
 
 from lambdascope.samplers.base import Kernel
 from lambdascope.sampling.compiler import compile_step
+from lambdascope.sampling.loop import CudaGraphLoop, DirectLoop, Info, Loop, State, Step
 from lambdascope.sampling.randomness import ChainNoise
 from lambdascope.sampling.recorder import Recorder
 from lambdascope.sampling.stack import ChainTensors, PosteriorStack
@@ -23,32 +23,6 @@ BLOCK = 250
 
 class Interrupted(Exception):
     """Another thread asked the chunk to stop; its snapshot stands."""
-
-
-@dataclass
-class Buffers:
-    """What one chunk's loop changes in place.
-
-    Attributes:
-        state: The kernel's state, each [chain, ...].
-        records: By name, [block, chain].
-        step: Number of the step, int32 scalar: the counter of the random streams.
-        slot: Row of `records` to write next, int64 [1].
-    """
-
-    state: dict[str, Tensor]
-    records: dict[str, Tensor]
-    step: Tensor
-    slot: Tensor
-
-    def clone(self) -> "Buffers":
-        """A copy to rehearse on."""
-        return Buffers(
-            {name: tensor.clone() for name, tensor in self.state.items()},
-            {name: tensor.clone() for name, tensor in self.records.items()},
-            self.step.clone(),
-            self.slot.clone(),
-        )
 
 
 class ChunkRunner:
@@ -80,16 +54,16 @@ class ChunkRunner:
         self.wanted_compile = wanted_compile
         self.compiled = False
         self.stop = threading.Event()
-        self._advance: Callable[..., None] | None = None
+        self._compiled_step: Step | None = None
 
     def prepare(self, chains: ChainTensors) -> None:
         """Compile the step, if that is wanted and possible, by rehearsing it on these chains."""
-        buffers = self._fresh(chains)
+        state, number = self._start(chains)
 
-        def rehearse(step: Callable[..., None]) -> None:
-            self._call(step, chains, buffers.clone())
+        def rehearse(step: Step) -> None:
+            step(chains, state, number)
 
-        self._advance, self.compiled = compile_step(
+        self._compiled_step, self.compiled = compile_step(
             self._step, self.stack.device, self.wanted_compile, rehearse
         )
 
@@ -125,84 +99,50 @@ class ChunkRunner:
         Raises:
             Interrupted: after `stop` was set.
         """
-        buffers = self._fresh(chains)
+        state, number = self._start(chains)
         begun = recorder.resume(chunk)
         if begun is not None:
             done, state = begun
-            for name, tensor in state.items():
-                buffers.state[name].copy_(tensor)
-            buffers.step.fill_(done)
+            state = {name: tensor.to(self.stack.device) for name, tensor in state.items()}
+            number.fill_(done)
             report(done)
-        advance = self._graph(chains, buffers)
-        for start in range(int(buffers.step), self.num_steps, BLOCK):
+        loop = self._loop(chains, state, number)
+        for start in range(int(number), self.num_steps, BLOCK):
             if self.stop.is_set():
                 raise Interrupted
             end = min(start + BLOCK, self.num_steps)
-            draws: list[dict[str, Tensor]] = []
-            buffers.slot.zero_()
+            draws: list[Info] = []
             for step in range(start, end):
                 if step % self.thinning == 0:
-                    draws.append(self.observe(chains, buffers.state["w"]))
-                advance()
-            for name, record in buffers.records.items():
-                recorder.write(chunk, name, start, record[: end - start].cpu().numpy())
-            first = -(-start // self.thinning)
+                    draws.append(self.observe(chains, loop.state["w"]))
+                loop.advance()
+            for name, record in loop.take_records().items():
+                recorder.write(chunk, name, start, record.cpu().numpy())
             for name in draws[0] if draws else ():
-                stacked = torch.stack([draw[name] for draw in draws])
-                recorder.write(chunk, name, first, stacked.cpu().numpy())
-            recorder.commit(chunk, end, buffers.state)
+                drawn = torch.stack([draw[name] for draw in draws])
+                recorder.write(chunk, name, -(-start // self.thinning), drawn.cpu().numpy())
+            recorder.commit(chunk, end, loop.state)
             report(end - start)
 
-    def _fresh(self, chains: ChainTensors) -> Buffers:
-        num_chains, device = len(chains.w_star), self.stack.device
-        state = {
-            name: tensor.contiguous().clone()
-            for name, tensor in self.kernel.init(chains.w_star.clone()).items()
-        }
-        records = {
-            name: torch.full((BLOCK, num_chains), float("nan"), dtype=self.stack.dtype, device=device)
-            for name in self.kernel.info_names
-        }
-        return Buffers(
-            state,
-            records,
-            torch.zeros((), dtype=torch.int32, device=device),
-            torch.zeros(1, dtype=torch.int64, device=device),
-        )
+    def _start(self, chains: ChainTensors) -> tuple[State, Tensor]:
+        """The state at w* and the number of the first step."""
+        state = self.kernel.init(chains.w_star.clone())
+        number = torch.zeros((), dtype=torch.int32, device=self.stack.device)
+        return {name: tensor.contiguous() for name, tensor in state.items()}, number
 
-    def _graph(self, chains: ChainTensors, buffers: Buffers) -> Callable[[], None]:
-        """A call without arguments that makes one step; on CUDA, one launch of a captured graph."""
-        assert self._advance is not None
-        step = self._advance
+    def _loop(self, chains: ChainTensors, state: State, number: Tensor) -> Loop:
+        assert self._compiled_step is not None
         if self.stack.device.type == "cuda":
-            from lambdascope.sampling.cuda_graph import capture
+            return CudaGraphLoop(self._compiled_step, chains, state, number, BLOCK)
+        return DirectLoop(self._compiled_step, chains, state, number)
 
-            scratch = buffers.clone()
-            return capture(
-                lambda: self._call(step, chains, buffers),
-                warm_up=lambda: self._call(step, chains, scratch),
-            )
-        return lambda: self._call(step, chains, buffers)
+    def _step(self, chains: ChainTensors, state: State, number: Tensor) -> tuple[State, Info, Tensor]:
+        """One step of every chain; nothing is changed in place.
 
-    @staticmethod
-    def _call(step: Callable[..., None], chains: ChainTensors, buffers: Buffers) -> None:
-        step(chains, buffers.state, buffers.records, buffers.step, buffers.slot)
-
-    def _step(
-        self,
-        chains: ChainTensors,
-        state: dict[str, Tensor],
-        records: dict[str, Tensor],
-        step: Tensor,
-        slot: Tensor,
-    ) -> None:
-        """One step of every chain, in place; everything it needs lies on the device."""
-        noise = ChainNoise(chains.keys, step, self.stack.dtype)
+        A compiled step that wrote into its inputs would save a copy, but PyTorch 2.13's CPU
+        compiler fails on it where a restriction's reduction reads the new weights.
+        """
+        noise = ChainNoise(chains.keys, number, self.stack.dtype)
         target = ChunkTarget.on_step(self.stack, chains, self.kernel.batch_size, noise)
         new, info = self.kernel.step(state, target, noise)
-        for name, tensor in state.items():
-            tensor.copy_(new[name])
-        for name, record in records.items():
-            record.index_copy_(0, slot, info[name][None].to(record.dtype))
-        step.add_(1)
-        slot.add_(1)
+        return new, info, number + 1

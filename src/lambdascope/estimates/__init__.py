@@ -1,0 +1,6 @@
+"""From traces to numbers: λ̂, its error, and whether to believe it."""
+
+from lambdascope.estimates.llc import LLCCurve, LLCEstimate, estimate_llc
+from lambdascope.estimates.verdict import Status
+
+__all__ = ["LLCCurve", "LLCEstimate", "Status", "estimate_llc"]

@@ -1,0 +1,69 @@
+"""How well chains have mixed: R-hat, effective sample size, Monte Carlo error, drift.
+
+Thin names over arviz-stats, which holds the reference implementations (Vehtari, Gelman, Simpson,
+Carpenter & Bürkner 2021, "Rank-normalization, folding, and localization: an improved R-hat").
+"""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+# arviz-stats splits each chain in two and wants four draws in each half.
+FEWEST_DRAWS = 8
+
+
+def rhat(draws: NDArray[np.floating]) -> float:
+    """Rank-normalised split R-hat of `draws` [chain, draw]; 1 when chains agree.
+
+    NaN with fewer than 8 draws or draws that do not vary.
+    """
+    if draws.shape[1] < FEWEST_DRAWS or np.ptp(draws) == 0:
+        return math.nan
+    from arviz_stats.base import array_stats
+
+    return float(array_stats.rhat(draws, chain_axis=0, draw_axis=1))
+
+
+def ess(draws: NDArray[np.floating], method: str = "bulk") -> float:
+    """Effective sample size of all chains of `draws` [chain, draw] together.
+
+    Args:
+        draws: [chain, draw].
+        method: "bulk" (rank-normalised, for a verdict) or "mean" (for the error of the mean).
+
+    Returns:
+        A number of draws; NaN with fewer than 8 draws or draws that do not vary.
+    """
+    if draws.shape[1] < FEWEST_DRAWS or np.ptp(draws) == 0:
+        return math.nan
+    from arviz_stats.base import array_stats
+
+    return float(array_stats.ess(draws, chain_axis=0, draw_axis=1, method=method))
+
+
+def standard_error(draws: NDArray[np.floating]) -> float:
+    """Monte Carlo standard error of the mean of `draws` [chain, draw], in their unit.
+
+    sd/√ESS, where the effective sample size counts autocorrelation within chains and
+    disagreement between them. 0 for draws that do not vary; NaN with fewer than 8 draws.
+    """
+    if draws.shape[1] < FEWEST_DRAWS:
+        return math.nan
+    if np.ptp(draws) == 0:
+        return 0.0
+    return float(draws.std(ddof=1) / math.sqrt(ess(draws, "mean")))
+
+
+def drift(draws: NDArray[np.floating]) -> float:
+    """How far the mean still moves: (second half − first half) in standard errors of that.
+
+    Geweke's comparison on halves, all chains together; beyond ±3 the trace has not settled.
+    """
+    half = draws.shape[1] // 2
+    first, second = draws[:, :half], draws[:, -half:]
+    scale = math.hypot(standard_error(first), standard_error(second))
+    difference = float(second.mean() - first.mean())
+    if scale == 0:
+        return 0.0 if difference == 0 else math.copysign(math.inf, difference)
+    return difference / scale

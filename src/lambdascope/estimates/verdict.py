@@ -1,0 +1,82 @@
+"""A verdict on an estimate, in words, with what to try."""
+
+import math
+from enum import StrEnum
+
+# Vehtari et al. 2021 recommend R-hat < 1.01 for publication; the guides to λ̂ use 1.05 to 1.1.
+LARGEST_RHAT = 1.05
+# The same paper's floor for trusting R-hat and the error itself: 50 a chain half.
+FEWEST_EFFECTIVE_DRAWS = 100
+LARGEST_DRIFT = 4.0
+
+
+class Status(StrEnum):
+    """What became of an estimate."""
+
+    CONVERGED = "converged"
+    ALL_DIVERGED = "all chains diverged"
+    DIVERGED_CHAINS = "diverged chains"
+    TOO_FEW_SAMPLES = "too few samples"
+    NOT_CONVERGED = "not converged"
+    NOT_AT_A_MINIMUM = "not at a minimum"
+
+
+def judge(
+    *,
+    num_chains: int,
+    num_diverged: int,
+    llc: float,
+    stderr: float,
+    rhat: float,
+    ess: float,
+    drift: float,
+) -> tuple[Status, str]:
+    """The most serious finding, and a sentence that says what to try.
+
+    Args:
+        num_chains: Chains run.
+        num_diverged: Chains with NaN or infinite loss, left out of the other numbers.
+        llc: λ̂.
+        stderr: Its Monte Carlo error.
+        rhat: Rank-normalised split R-hat.
+        ess: Bulk effective sample size.
+        drift: Second half of the trace against the first, in standard errors.
+    """
+    if num_diverged == num_chains:
+        return (
+            Status.ALL_DIVERGED,
+            f"all {num_chains} chains reached NaN or infinite loss; use a smaller step_size or a "
+            "larger localization.",
+        )
+    if num_diverged:
+        return (
+            Status.DIVERGED_CHAINS,
+            f"{num_diverged} of {num_chains} chains reached NaN or infinite loss and are left out, "
+            "which favours the tame ones; use a smaller step_size.",
+        )
+    if not math.isfinite(stderr) or not ess >= FEWEST_EFFECTIVE_DRAWS:
+        return (
+            Status.TOO_FEW_SAMPLES,
+            f"the chains hold {ess:.0f} effective draws, {FEWEST_EFFECTIVE_DRAWS} are needed; run "
+            "more steps or more chains.",
+        )
+    if rhat > LARGEST_RHAT:
+        return (
+            Status.NOT_CONVERGED,
+            f"the chains disagree (R-hat {rhat:.2f}, above {LARGEST_RHAT}); run more steps, or a "
+            "longer burn-in.",
+        )
+    if abs(drift) > LARGEST_DRIFT:
+        direction = "rising" if drift > 0 else "falling"
+        return (
+            Status.NOT_CONVERGED,
+            f"the loss is still {direction} ({abs(drift):.1f} standard errors between the halves); "
+            "run more steps, or a longer burn-in.",
+        )
+    if llc < -3 * stderr:
+        return (
+            Status.NOT_AT_A_MINIMUM,
+            "the chains found lower loss than at w*, so λ̂ is negative: the weights are not at a "
+            "minimum; try OrthogonalToGradient or a larger localization.",
+        )
+    return Status.CONVERGED, "the chains agree."

@@ -187,9 +187,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(command: _Command) -> int:
-    warnings.showwarning = _show_warning
     try:
-        command.run()
+        with warnings.catch_warnings():
+            warnings.showwarning = _show_warning
+            command.run()
         sys.stdout.flush()
         return 0
     except KeyboardInterrupt:

@@ -1,0 +1,73 @@
+"""Flags derived from a config."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import pytest
+import tyro
+
+from lambdascope.commands.flags import flags_of, values_given
+from lambdascope.config import Config
+
+
+class Settings(Config):
+    num_chains: int = 4
+    """Chains (count)."""
+    rate: float | None = None
+    """Rate (1/second)."""
+    kind: Literal["plain", "fancy"] = "plain"
+    """Kind of thing."""
+    tied: bool = False
+    """Tie them."""
+    which: tuple[int, ...] | None = None
+    """Which ones."""
+    hidden: int = 3
+    """Not for the command line."""
+
+
+@dataclass
+class Command:
+    """A command."""
+
+    settings: flags_of(  # type: ignore[valid-type]
+        Settings, spellings={"num_chains": "chains"}, omit=frozenset({"hidden"})
+    )
+
+
+def given(*arguments: str) -> dict[str, object]:
+    command = tyro.cli(Command, args=arguments, config=(tyro.conf.FlagCreatePairsOff,))
+    return values_given(command.settings)
+
+
+def test_nothing_typed_leaves_everything_to_the_config() -> None:
+    assert given() == {}
+    assert Settings(**given()) == Settings()
+
+
+def test_values_reach_the_config_as_typed() -> None:
+    values = given("--chains", "8", "--rate", "-2e-3", "--tied", "--kind", "fancy")
+    assert values == {"num_chains": "8", "rate": "-2e-3", "tied": True, "kind": "fancy"}
+    assert Settings(**values) == Settings(num_chains=8, rate=-2e-3, tied=True, kind="fancy")
+
+
+def test_a_respelt_flag_keeps_the_field_name_too() -> None:
+    assert given("--num-chains", "8") == given("--chains", "8")
+
+
+def test_help_has_description_default_and_form(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        given("--help")
+    assert stop.value.code == 0
+    text = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    assert "--num-chains INT, --chains INT Chains (count). (default: 4)" in text
+    assert "--rate FLOAT Rate (1/second)." in text
+    assert "--kind {plain,fancy} Kind of thing. (default: plain)" in text
+    assert "0,5,24 or 0..24" in text
+    assert "hidden" not in text
+
+
+def test_an_omitted_field_and_an_unknown_choice_are_refused() -> None:
+    for arguments in (("--hidden", "3"), ("--kind", "odd")):
+        with pytest.raises(SystemExit) as stop:
+            given(*arguments)
+        assert stop.value.code == 2

@@ -1,0 +1,69 @@
+"""The figure of λ̂ over training."""
+
+import math
+
+import numpy as np
+import pandas as pd
+from matplotlib.image import imread
+
+from lambdascope.reporting import style
+from lambdascope.reporting.llc_figure import llc_figure
+
+
+def table() -> pd.DataFrame:
+    steps = np.linspace(0, 1500, 7)
+    return pd.DataFrame(
+        {
+            "step": steps,
+            "llc": [88.0, 268, 710, 650, math.nan, 600, 592],
+            "llc_stderr": [2.0, 3, 5, 5, math.nan, 4, 4],
+            "train_loss": np.linspace(4, 0.03, 7),
+            "test_loss": np.linspace(4.1, 0.07, 7),
+            "status": ["ok"] * 6 + ["not_converged"],
+        }
+    )
+
+
+def test_curves_hold_what_the_table_holds() -> None:
+    left, right = llc_figure(table(), title="T", caption="C").axes
+    known = table().dropna()
+    (line,) = left.lines
+    np.testing.assert_array_equal(line.get_xydata(), known[["step", "llc"]])
+    train, test = right.lines
+    np.testing.assert_array_equal(train.get_xydata(), table()[["step", "train_loss"]])
+    np.testing.assert_array_equal(test.get_xydata(), table()[["step", "test_loss"]])
+
+
+def test_the_band_is_a_95_percent_interval() -> None:
+    left, _ = llc_figure(table(), title="T", caption="C").axes
+    band, doubtful = left.collections
+    corners = band.get_paths()[0].vertices
+    at_peak = corners[corners[:, 0] == 500][:, 1]
+    np.testing.assert_allclose([at_peak.min(), at_peak.max()], [710 - 1.96 * 5, 710 + 1.96 * 5])
+    np.testing.assert_array_equal(doubtful.get_offsets(), [[1500, 592]])
+
+
+def test_axes_name_their_quantity_and_the_legend_stands_off_the_data() -> None:
+    figure = llc_figure(table(), title="A title", caption="A caption")
+    left, right = figure.axes
+    assert left.get_xlabel() == "Training step"
+    assert "λ̂" in left.get_ylabel()
+    assert "nats" in right.get_ylabel()
+    figure.draw_without_rendering()
+    legend = left.get_legend().get_window_extent()
+    assert legend.y0 >= left.get_window_extent().y1
+    assert figure.get_suptitle() == "A title"
+
+
+def test_a_run_without_test_set_or_estimates_still_makes_a_picture(tmp_path) -> None:
+    empty = table().assign(llc=math.nan, llc_stderr=math.nan, test_loss=math.nan)
+    data = style.png_bytes(llc_figure(empty, title="T", caption="C" * 300), dpi=50)
+    (tmp_path / "figure.png").write_bytes(data)
+    assert imread(tmp_path / "figure.png").shape == (270, 450, 4)
+
+
+def test_the_same_table_gives_the_same_bytes() -> None:
+    first, second = (
+        style.png_bytes(llc_figure(table(), title="T", caption="C"), dpi=50) for _ in range(2)
+    )
+    assert first == second

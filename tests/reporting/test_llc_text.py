@@ -1,0 +1,38 @@
+"""The table on a terminal."""
+
+import math
+
+import pandas as pd
+
+from lambdascope.reporting.llc_text import llc_advice, llc_table_text
+
+TABLE = pd.DataFrame(
+    {
+        "checkpoint": [0, 5, 24],
+        "step": [0, 312, 1500],
+        "llc": [88.04, 268.2, math.nan],
+        "llc_stderr": [2.1, 3.0, math.nan],
+        "rhat": [1.001, 1.2, math.nan],
+        "ess": [812.3, 96.0, math.nan],
+        "train_loss": [3.9, 1.2, 0.026],
+        "test_loss": [3.97, 2.2, math.nan],
+        "status": ["ok", "not_converged", "not_converged"],
+        "advice": ["", "Run longer.", "Run longer."],
+    }
+)
+
+
+def test_columns_are_aligned_and_hold_the_numbers() -> None:
+    lines = llc_table_text(TABLE).splitlines()
+    assert lines[0].split("  ")[0] == "checkpoint"
+    assert lines[1].split()[:5] == ["0", "0", "88.0", "±", "4.1"]
+    assert lines[2].endswith("not converged")
+    assert lines[3].split()[2:5] == ["unknown", "±", "unknown"]
+    starts = {line.index(word) for line, word in zip(lines[1:], ["ok", "not", "not"], strict=True)}
+    # The header's hat is a combining character: one code point, no column of its own.
+    assert starts == {lines[0].index("status") - 1}
+
+
+def test_advice_is_given_once_for_all_that_need_it() -> None:
+    assert llc_advice(TABLE) == ["checkpoints 5, 24: not converged. Run longer."]
+    assert llc_advice(TABLE.head(1)) == []

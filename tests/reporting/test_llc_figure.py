@@ -19,7 +19,7 @@ def table() -> pd.DataFrame:
             "llc_stderr": [2.0, 3, 5, 5, math.nan, 4, 4],
             "train_loss": np.linspace(4, 0.03, 7),
             "test_loss": np.linspace(4.1, 0.07, 7),
-            "status": ["ok"] * 6 + ["not_converged"],
+            "status": ["converged"] * 6 + ["not converged"],
         }
     )
 

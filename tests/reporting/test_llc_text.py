@@ -16,8 +16,8 @@ TABLE = pd.DataFrame(
         "ess": [812.3, 96.0, math.nan],
         "train_loss": [3.9, 1.2, 0.026],
         "test_loss": [3.97, 2.2, math.nan],
-        "status": ["ok", "not_converged", "not_converged"],
-        "advice": ["", "Run longer.", "Run longer."],
+        "status": ["converged", "not converged", "all chains diverged"],
+        "advice": ["the chains agree.", "run longer.", "use less."],
     }
 )
 
@@ -28,11 +28,18 @@ def test_columns_are_aligned_and_hold_the_numbers() -> None:
     assert lines[1].split()[:5] == ["0", "0", "88.0", "±", "4.1"]
     assert lines[2].endswith("not converged")
     assert lines[3].split()[2:5] == ["unknown", "±", "unknown"]
-    starts = {line.index(word) for line, word in zip(lines[1:], ["ok", "not", "not"], strict=True)}
+    starts = {
+        line.index(word) for line, word in zip(lines[1:], ["converged", "not", "all"], strict=True)
+    }
     # The header's hat is a combining character: one code point, no column of its own.
     assert starts == {lines[0].index("status") - 1}
 
 
-def test_advice_is_given_once_for_all_that_need_it() -> None:
-    assert llc_advice(TABLE) == ["checkpoints 5, 24: not converged. Run longer."]
+def test_each_kind_of_trouble_gets_one_line() -> None:
+    assert llc_advice(TABLE) == [
+        "checkpoint 5: not converged; run longer.",
+        "checkpoint 24: all chains diverged; use less.",
+    ]
+    same = TABLE.assign(status=["converged", "not converged", "not converged"])
+    assert llc_advice(same) == ["checkpoints 5, 24: not converged; at 5, run longer."]
     assert llc_advice(TABLE.head(1)) == []

@@ -67,7 +67,7 @@ def _draw_llc(axes: Axes, table: pd.DataFrame) -> list:
         label="learning coefficient λ̂",
     )
     handles = [line, band]
-    doubtful = known[known["status"] != "ok"]
+    doubtful = known[known["status"] != "converged"]
     if not doubtful.empty:
         handles.append(
             axes.scatter(

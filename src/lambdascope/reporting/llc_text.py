@@ -14,7 +14,7 @@ _COLUMNS: tuple[tuple[str, Callable[[pd.Series], str]], ...] = (
     ("ESS", lambda row: f"{row.ess:,.0f}"),
     ("train loss", lambda row: number(row.train_loss)),
     ("test loss", lambda row: number(row.test_loss)),
-    ("status", lambda row: row.status.replace("_", " ")),
+    ("status", lambda row: row.status),
 )
 
 
@@ -39,15 +39,16 @@ def llc_table_text(table: pd.DataFrame) -> str:
 
 
 def llc_advice(table: pd.DataFrame) -> list[str]:
-    """What to try, one line for each kind of trouble, with the checkpoints that have it.
+    """What to try, one line for each kind of trouble: where it is, and the advice for the first.
 
     Args:
-        table: As above, with `status` and `advice`. Rows without advice need none.
+        table: As above, with `status` and `advice`. Converged rows need no advice.
     """
     lines = []
-    troubled = table[table["advice"].fillna("") != ""]
-    for (status, advice), rows in troubled.groupby(["status", "advice"], sort=False):
+    troubled = table[table["status"] != "converged"]
+    for status, rows in troubled.groupby("status", sort=False):
         which = ", ".join(str(index) for index in rows["checkpoint"])
+        at_first = f"at {rows['checkpoint'].iloc[0]}, " if len(rows) > 1 else ""
         plural = "s" if len(rows) > 1 else ""
-        lines.append(f"checkpoint{plural} {which}: {str(status).replace('_', ' ')}. {advice}")
+        lines.append(f"checkpoint{plural} {which}: {status}; {at_first}{rows['advice'].iloc[0]}")
     return lines

@@ -13,7 +13,7 @@ import xarray as xr
 from lambdascope.commands.llc_config import LLCConfig
 from lambdascope.commands.systems import LoadedRun, load_run
 from lambdascope.errors import LambdascopeError
-from lambdascope.estimates import estimate_llc
+from lambdascope.estimates import LLCCurve, estimate_llc
 from lambdascope.posterior import (
     CrossEntropy,
     LocalPosterior,
@@ -104,6 +104,7 @@ def llc(
     )
     sampled = time.perf_counter()
     curve = estimate_llc(trace, burnin=config.burnin)
+    assert isinstance(curve, LLCCurve)  # the trace was made from a list
     table = _table(curve.to_dataframe(), [loaded.steps[index] for index in chosen], losses)
     table = table.assign(**settings)
     finding = llc_finding(table)

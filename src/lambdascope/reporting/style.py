@@ -26,7 +26,7 @@ PALE_GREY = "#DADCE0"
 LLC, TRAIN, TEST = BLUE, ORANGE, VERMILION
 """The same quantity has the same colour in every figure."""
 
-_SETTINGS: dict[str, Any] = {
+_SETTINGS: dict[Any, Any] = {
     "font.size": 12,
     "axes.titlesize": 15,
     "axes.labelsize": 13,

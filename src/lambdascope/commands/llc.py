@@ -42,7 +42,7 @@ class LLCResult:
         finding: The curve in a sentence.
         table_path: llc.csv.
         figure_path: The figure.
-        seconds: Wall time of each part: compile, sample, figure.
+        seconds: Wall time of each part: prepare, compile, sample, figure.
     """
 
     table: pd.DataFrame
@@ -73,6 +73,7 @@ def llc(
         LambdascopeError: The run cannot be read, a checkpoint does not exist, the directory holds
             results with other settings, or the settings do not fit the network.
     """
+    begun = time.perf_counter()
     loaded = load_run(run)
     chosen = _chosen(loaded, config)
     posteriors, losses = _posteriors(loaded, chosen, config)
@@ -111,7 +112,7 @@ def llc(
     figure = llc_figure(table, title=llc_headline(table), caption=_caption(config, settings))
     atomic_write_bytes(figure_path, png_bytes(figure))
     write_table(table_path, table)
-    seconds = _seconds(trace, sampled - started, time.perf_counter() - sampled)
+    seconds = _seconds(trace, started - begun, sampled - started, time.perf_counter() - sampled)
     return LLCResult(table, finding, table_path, figure_path, seconds)
 
 
@@ -243,6 +244,12 @@ def _caption(config: LLCConfig, settings: dict[str, Any]) -> str:
     return " · ".join(parts)
 
 
-def _seconds(trace: xr.Dataset, sampling: float, figure: float) -> dict[str, float]:
+def _seconds(
+    trace: xr.Dataset, preparing: float, sampling: float, figure: float
+) -> dict[str, float]:
+    """Wall time by part."""
     compiling = float(trace.attrs.get("compile_seconds", 0.0))
-    return {"compile": compiling, "sample": sampling - compiling, "figure": figure}
+    if compiling > sampling:  # this trace was read, not made: it says what an earlier call took
+        compiling = 0.0
+    parts = {"prepare": preparing, "compile": compiling, "sample": sampling - compiling}
+    return {**parts, "figure": figure}

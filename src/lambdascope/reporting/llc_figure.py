@@ -38,8 +38,9 @@ def llc_figure(table: pd.DataFrame, *, title: str, caption: str) -> Figure:
             handles=handles,
             loc="lower center",
             bbox_to_anchor=(0.5, 1.0),
-            ncols=min(len(handles), 4),
-            columnspacing=1.5,
+            ncols=len(handles),
+            columnspacing=1.2,
+            handlelength=1.6,
         )
         figure.suptitle(title, fontsize=15, fontweight="bold")
         figure.supxlabel("\n".join(textwrap.wrap(caption, 110)), fontsize=9.5, color=style.GREY)
@@ -78,7 +79,7 @@ def _draw_llc(axes: Axes, table: pd.DataFrame) -> list:
                 facecolor="white",
                 edgecolor=style.LLC,
                 linewidth=1.6,
-                label="not to be relied on (see llc.csv)",
+                label="doubtful (see llc.csv)",
             )
         )
     axes.set_ylabel("Learning coefficient λ̂", color=style.LLC)

@@ -1,7 +1,7 @@
 """The network: a shared embedding, one hidden layer over both operands, an unembedding."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -86,6 +86,37 @@ class ModularAdditionMLP(nn.Module):
             return out.T
         # [embed_dim, batch] → [p, batch]
         return (self.embedding.weight @ (out + self.unembedding.bias[:, None])).T
+
+    def stacked_logits(self, weights: Mapping[str, Tensor], tokens: Tensor) -> Tensor:
+        """Compute the logits of many networks of this shape at once, by batched products.
+
+        The same map as `forward`, as training uses it: run eagerly, this form is a third faster
+        than `forward` under vmap, mostly in the backward pass of the embedding.
+
+        Args:
+            weights: parameter name → [run, …], in place of this network's own.
+            tokens: [run, batch, 2] int64.
+
+        Returns:
+            [run, p, batch].
+        """
+        embedding = weights["embedding.weight"]
+        num_runs, p, embed_dim = embedding.shape
+        rows = tokens + p * torch.arange(num_runs, device=tokens.device)[:, None, None]
+        # An expanded index takes the kernels whose backward pass adds whole rows.
+        operands = embedding.reshape(-1, embed_dim).gather(
+            0, rows.reshape(-1, 1).expand(-1, embed_dim)
+        )
+        operands = operands.view(num_runs, -1, 2 * embed_dim)
+        right = "linear_left" if self.config.tie_linear else "linear_right"
+        weight = torch.cat([weights["linear_left.weight"], weights[f"{right}.weight"]], dim=2)
+        bias = weights["linear_left.bias"] + weights[f"{right}.bias"]
+        hidden = self._activation(torch.baddbmm(bias[:, :, None], weight, operands.mT))
+        if not self.config.tie_unembed:
+            return torch.bmm(weights["unembedding.weight"], hidden)
+        out_bias = weights["unembedding.bias"][:, :, None]
+        out = torch.baddbmm(out_bias, weights["unembedding.weight"], hidden)
+        return torch.bmm(embedding, out)
 
     @property
     def _linear(self) -> tuple[Affine, Affine]:

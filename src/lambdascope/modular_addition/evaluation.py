@@ -1,0 +1,73 @@
+"""Losses and accuracies of many runs on their whole training and test sets."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from lambdascope.modular_addition.data import ModularData
+from lambdascope.modular_addition.network import ModularAdditionMLP
+
+# Logits are computed for as many runs at once as fit into this many numbers (64 MB in float32).
+_MAX_LOGITS = 2**24
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """How a network does on its whole training and test sets.
+
+    Attributes:
+        train_loss: mean cross-entropy in nats; likewise `test_loss`, NaN if the test set is empty.
+        test_loss: see above.
+        train_accuracy: share of pairs whose largest logit is the label's, 0 … 1; likewise test.
+        test_accuracy: see above, NaN if the test set is empty.
+        weight_norm: √(sum of squares of all parameters), frozen ones among them.
+    """
+
+    train_loss: float
+    test_loss: float
+    train_accuracy: float
+    test_accuracy: float
+    weight_norm: float
+
+
+@torch.no_grad()
+def evaluate(
+    network: ModularAdditionMLP, weights: Mapping[str, Tensor], data: Sequence[ModularData]
+) -> list[Metrics]:
+    """Evaluate runs of one shape.
+
+    Args:
+        network: whose shape the runs have; its own weights are not used.
+        weights: name → [run, …].
+        data: each run's data, all of the same p.
+
+    Returns:
+        one Metrics a run.
+    """
+    inputs = data[0].inputs
+    squares = sum(tensor.double().square().flatten(1).sum(1) for tensor in weights.values())
+    norms = torch.as_tensor(squares).sqrt().tolist()
+    chunk = max(1, _MAX_LOGITS // (len(inputs) * network.config.p))
+    metrics = []
+    for start in range(0, len(data), chunk):
+        part = {name: tensor[start : start + chunk] for name, tensor in weights.items()}
+        runs = data[start : start + chunk]
+        logits = network.stacked_logits(part, inputs.expand(len(runs), -1, -1))
+        targets = torch.stack([run.targets for run in runs])
+        # The log-probability of the label, by hand: logits are [run, p, pair].
+        loss = logits.logsumexp(1) - logits.gather(1, targets[:, None, :]).squeeze(1)
+        correct = logits.argmax(1) == targets
+        for run, run_loss, run_correct in zip(runs, loss.double(), correct.double(), strict=True):
+            metrics.append(
+                Metrics(
+                    train_loss=run_loss[run.train_index].mean().item(),
+                    test_loss=run_loss[run.test_index].mean().item(),
+                    train_accuracy=run_correct[run.train_index].mean().item(),
+                    test_accuracy=run_correct[run.test_index].mean().item(),
+                    weight_norm=norms[start],
+                )
+            )
+            start += 1
+    return metrics

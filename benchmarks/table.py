@@ -54,12 +54,16 @@ def ratios(baseline: str, segments: Segments) -> dict[str, Any]:
 def print_report(result: dict[str, Any]) -> None:
     """Print the table in Markdown, then start-up and memory where they were measured."""
     baseline = next(iter(result["ratios"])).partition(" / ")[2] if result["ratios"] else ""
-    print("\n| | µs a chain-step (median, min–max) | times ours | λ̂ at the last checkpoint |")
-    print("|---|---:|---:|---:|")
+    print(
+        "\n| | µs a chain-step (median, min–max) | times ours | λ̂ at the last checkpoint "
+        "| s before the first step |"
+    )
+    print("|---|---:|---:|---:|---:|")
     for row in result["rows"]:
         ratio = result["ratios"].get(f"{row['name']} / {baseline}")
         times = f"{ratio['median']:.1f}" if ratio else "1" if row["name"] == baseline else ""
-        print(f"| {row['label']} | {_time(row)} | {times} | {_llc(row)} |")
+        startup = f"{row['startup_seconds']['median']:.1f}" if "startup_seconds" in row else ""
+        print(f"| {row['label']} | {_time(row)} | {times} | {_llc(row)} | {startup} |")
     if "startup" in result:
         print()
         for name, value in result["startup"].items():

@@ -7,6 +7,7 @@ Layout::
     checkpoints/step_000060.safetensors     weights, one file a training step
     training.csv  llc.csv                   tables
     llc_trace.zarr  figures/  report.html
+    imported.json                           the settings file of an imported run, as it was
 """
 
 import json
@@ -39,6 +40,7 @@ _RESULTS = (
     "data.safetensors",
     "figures",
     "report.html",
+    "imported.json",
 )
 
 
@@ -87,33 +89,11 @@ class RunDirectory:
         """
         path = Path(path)
         plain = json.loads(json.dumps(dict(config)))
-        if path.exists() and not path.is_dir():
-            raise LambdascopeError(
-                f"the run directory {path} is a file: give a directory, or a path that is free"
-            )
+        held = cls.check(path, system, plain, exist_ok=exist_ok, overwrite=overwrite)
+        if held is not None:
+            return held
         if (path / _CONFIG).exists():
-            if overwrite:
-                cls._clear(path)
-            else:
-                held = cls.open(path)
-                differences = _differences(
-                    {"system": held.system, **held.config}, {"system": system, **plain}
-                )
-                if differences:
-                    raise LambdascopeError(
-                        f"{path} holds a run of other settings ({differences}): give another "
-                        "directory, or --overwrite"
-                    )
-                if not exist_ok:
-                    raise LambdascopeError(
-                        f"{path} already holds a run: give another directory, or --overwrite"
-                    )
-                return held
-        elif path.is_dir() and not all(is_leftover(entry) for entry in path.iterdir()):
-            raise LambdascopeError(
-                f"{path} is not empty and holds no run ({_CONFIG} is missing): give a new or empty "
-                "directory"
-            )
+            cls._clear(path)
         make_folder(path)
         document = {
             "schema_version": SCHEMA_VERSION,
@@ -123,6 +103,61 @@ class RunDirectory:
         }
         atomic_write_text(path / _CONFIG, json.dumps(document, indent=2) + "\n")
         return cls(path, system, plain, SCHEMA_VERSION, lambdascope.__version__)
+
+    @classmethod
+    def check(
+        cls,
+        path: Path,
+        system: str,
+        config: Mapping[str, Any],
+        *,
+        exist_ok: bool = False,
+        overwrite: bool = False,
+    ) -> "RunDirectory | None":
+        """Whether `create` would accept its arguments, found out without touching anything.
+
+        Args:
+            path: as in `create`, and so on.
+            system: see there.
+            config: see there.
+            exist_ok: see there.
+            overwrite: see there.
+
+        Returns:
+            the run that `create` would take up, or None where it would make one.
+
+        Raises:
+            LambdascopeError: what `create` would refuse, but for places that cannot be written.
+        """
+        path = Path(path)
+        if path.exists() and not path.is_dir():
+            raise LambdascopeError(
+                f"the run directory {path} is a file: give a directory, or a path that is free"
+            )
+        if not (path / _CONFIG).exists():
+            if path.is_dir() and not all(is_leftover(entry) for entry in path.iterdir()):
+                raise LambdascopeError(
+                    f"{path} is not empty and holds no run ({_CONFIG} is missing): give a new or "
+                    "empty directory"
+                )
+            return None
+        if overwrite:
+            return None
+        held = cls.open(path)
+        asked = json.loads(json.dumps(dict(config)))
+        differences = _differences(
+            {"system": held.system, **held.config}, {"system": system, **asked}
+        )
+        if differences:
+            raise LambdascopeError(
+                f"{path} holds a run of other settings ({differences}): give another directory, "
+                "or --overwrite"
+            )
+        if not exist_ok:
+            raise LambdascopeError(
+                f"{path} already holds a run: give another directory, or --overwrite"
+            )
+        return held
 
     @classmethod
     def open(cls, path: Path) -> "RunDirectory":

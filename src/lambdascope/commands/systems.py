@@ -1,0 +1,159 @@
+"""Run directories as the systems they hold: settings, data, networks and weights."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from lambdascope.errors import LambdascopeError
+from lambdascope.modular_addition.config import TrainConfig
+from lambdascope.modular_addition.data import ModularData
+from lambdascope.modular_addition.evaluation import Metrics
+from lambdascope.modular_addition.network import ModularAdditionMLP
+from lambdascope.runs.checkpoints import check_tensors, load_checkpoint, save_checkpoint
+from lambdascope.runs.directory import RunDirectory
+from lambdascope.runs.tables import read_table, write_table
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+MODULAR_ADDITION = "modular_addition"
+
+_DATA, _TRAINING = "data.safetensors", "training.csv"
+
+
+@dataclass(frozen=True)
+class LoadedRun:
+    """A run on modular addition, opened for study.
+
+    Attributes:
+        directory: where it is kept.
+        config: its settings.
+        data: the pairs, labels and split that it was trained on.
+    """
+
+    directory: RunDirectory
+    config: TrainConfig
+    data: ModularData
+
+    @property
+    def steps(self) -> list[int]:
+        """Training steps of the checkpoints, ascending; a checkpoint's index is its place here."""
+        return self.directory.checkpoint_steps
+
+    @property
+    def metrics(self) -> DataFrame | None:
+        """training.csv, one row a checkpoint, or None while training has not finished."""
+        path = self.directory.path / _TRAINING
+        return read_table(path) if path.is_file() else None
+
+    def network(self) -> ModularAdditionMLP:
+        """A new network of the run's settings, with its initial weights."""
+        return ModularAdditionMLP(self.config)
+
+    def state(self, index: int) -> dict[str, Tensor]:
+        """The weights of a checkpoint, checked against the settings.
+
+        Args:
+            index: place of the checkpoint in `steps`.
+
+        Raises:
+            LambdascopeError: there is no such checkpoint, or its file is truncated, lacks a tensor,
+                has one too many or of another shape, or holds NaN.
+        """
+        return self.directory.load_checkpoint(index, self._shapes)
+
+    @cached_property
+    def _shapes(self) -> dict[str, Sequence[int]]:
+        return {name: tensor.shape for name, tensor in self.network().state_dict().items()}
+
+
+def load_run(path: Path) -> LoadedRun:
+    """Open a run directory.
+
+    Args:
+        path: a directory that `train` or `import_legacy` wrote.
+
+    Raises:
+        LambdascopeError: it is no run directory, of another system or a newer schema, or its
+            settings or data are broken.
+    """
+    directory = RunDirectory.open(path)
+    if directory.system != MODULAR_ADDITION:
+        raise LambdascopeError(
+            f"{path} holds a run of the system {directory.system!r}: this command reads runs of "
+            f"{MODULAR_ADDITION!r}"
+        )
+    config = TrainConfig(**directory.config)
+    return LoadedRun(directory, config, _load_data(directory.path / _DATA, config))
+
+
+def save_data(directory: RunDirectory, data: ModularData) -> None:
+    """Keep the data of a run in its directory.
+
+    Raises:
+        LambdascopeError: it cannot be written.
+    """
+    tensors = {
+        "inputs": data.inputs,
+        "targets": data.targets,
+        "train_index": data.train_index,
+        "test_index": data.test_index,
+    }
+    save_checkpoint(directory.path / _DATA, tensors)
+
+
+def save_metrics(directory: RunDirectory, steps: Sequence[int], metrics: Sequence[Metrics]) -> None:
+    """Write training.csv, which marks a run as finished: one row a checkpoint.
+
+    Args:
+        directory: where.
+        steps: optimiser steps before each checkpoint.
+        metrics: one a checkpoint.
+
+    Raises:
+        LambdascopeError: it cannot be written.
+    """
+    import pandas
+
+    rows = [
+        {"checkpoint": index, "step": step, **vars(row)}
+        for index, (step, row) in enumerate(zip(steps, metrics, strict=True))
+    ]
+    write_table(directory.path / _TRAINING, pandas.DataFrame(rows))
+
+
+def is_finished(directory: RunDirectory) -> bool:
+    """Whether training has come to its end."""
+    return (directory.path / _TRAINING).is_file()
+
+
+def _load_data(path: Path, config: TrainConfig) -> ModularData:
+    tensors = load_checkpoint(path)
+    num_pairs = config.p**2
+    shapes: dict[str, Sequence[int]] = {"inputs": (num_pairs, 2), "targets": (num_pairs,)}
+    # The sizes of the split are the file's own; together they must make up all pairs.
+    shapes |= {n: (tensors[n].numel(),) for n in ("train_index", "test_index") if n in tensors}
+    check_tensors(tensors, {"train_index": (), "test_index": (), **shapes}, source=str(path))
+    for name, tensor in tensors.items():
+        limit = num_pairs if name.endswith("index") else config.p
+        if tensor.dtype != torch.int64 or (tensor.numel() and tensor.min() < 0):
+            raise LambdascopeError(f"{path}: {name} should hold whole numbers from 0 on (int64)")
+        if tensor.numel() and tensor.max() >= limit:
+            raise LambdascopeError(
+                f"{path}: {name} holds {int(tensor.max())}, where p={config.p} allows 0 to "
+                f"{limit - 1}"
+            )
+    both = torch.cat([tensors["train_index"], tensors["test_index"]])
+    if not torch.equal(both.sort().values, torch.arange(num_pairs)):
+        raise LambdascopeError(
+            f"{path}: train_index and test_index should together hold each of the {num_pairs} "
+            "pairs once"
+        )
+    return ModularData(**tensors)

@@ -1,0 +1,213 @@
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from lambdascope.commands.systems import load_run
+from lambdascope.commands.train import train
+from lambdascope.errors import LambdascopeError
+from lambdascope.modular_addition.config import TrainConfig
+from lambdascope.modular_addition.data import make_data
+from lambdascope.modular_addition.training import train as train_in_memory
+
+SMALL = {"p": 5, "embed_dim": 2, "hidden_size": 3, "num_steps": 6, "num_checkpoints": 3}
+CONFIG = TrainConfig(**SMALL, train_fraction=0.6, batch_size=8)
+
+
+def files(folder):
+    """Every file under a folder with its bytes, but for what a killed writer left behind."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.suffix != ".part"
+    }
+
+
+def test_a_run_directory_explains_itself(tmp_path):
+    (directory,) = train(CONFIG, tmp_path / "run", progress=False)
+    assert sorted(files(tmp_path / "run")) == [
+        "checkpoints/step_000000.safetensors",
+        "checkpoints/step_000003.safetensors",
+        "checkpoints/step_000006.safetensors",
+        "config.json",
+        "data.safetensors",
+        "training.csv",
+    ]
+    assert directory.config == CONFIG.model_dump()
+    (expected,) = train_in_memory([CONFIG])
+    run = load_run(tmp_path / "run")
+    assert run.steps == expected.steps
+    for index, weights in enumerate(expected.weights):
+        assert all(torch.equal(run.state(index)[name], w) for name, w in weights.items())
+    table = run.metrics
+    assert list(table.columns) == [
+        "checkpoint",
+        "step",
+        "train_loss",
+        "test_loss",
+        "train_accuracy",
+        "test_accuracy",
+        "weight_norm",
+    ]
+    assert list(table["test_loss"]) == [metrics.test_loss for metrics in expected.metrics]
+
+
+def test_several_seeds_make_a_directory_each(tmp_path, capsys):
+    directories = train(CONFIG, tmp_path, [0, 3])
+    assert [d.path.name for d in directories] == ["seed_0", "seed_3"]
+    assert "trained 2 runs in" in capsys.readouterr().out
+    # The split follows the seed, unless a data seed is given.
+    assert torch.equal(
+        load_run(tmp_path / "seed_3").data.train_index,
+        make_data(CONFIG.model_copy(update={"seed": 3})).train_index,
+    )
+    train(CONFIG.model_copy(update={"seed": 3}), tmp_path / "alone", progress=False)
+    together, alone = load_run(tmp_path / "seed_3"), load_run(tmp_path / "alone")
+    assert together.config == alone.config
+    for name, weight in alone.state(2).items():
+        torch.testing.assert_close(together.state(2)[name], weight, rtol=1e-5, atol=1e-6)
+
+
+def test_one_seed_is_the_directory_itself(tmp_path):
+    (directory,) = train(CONFIG, tmp_path / "run", [4], progress=False)
+    assert directory.path == tmp_path / "run"
+    assert load_run(tmp_path / "run").config.seed == 4
+
+
+def test_a_finished_run_is_left_as_it_stands(tmp_path, capsys):
+    train(CONFIG, tmp_path, progress=False)
+    before = files(tmp_path)
+    train(CONFIG, tmp_path)
+    assert files(tmp_path) == before
+    assert "already trained, nothing to do" in capsys.readouterr().out
+
+
+class Killed(BaseException):
+    pass
+
+
+@pytest.mark.parametrize("seeds", [None, [0, 1]])
+def test_interrupted_anywhere_it_ends_with_the_same_bits(tmp_path, monkeypatch, seeds):
+    train(CONFIG, tmp_path / "whole", seeds, progress=False)
+    whole = files(tmp_path / "whole")
+    replace, writes = os.replace, 0
+    # Each file is put in its place by one rename: stop before the first, the second, …
+    for stop in range(100):
+        out = tmp_path / f"stopped_{stop}"
+        writes = 0
+
+        def stop_at(source, target, stop=stop):
+            nonlocal writes
+            if writes == stop:
+                raise Killed
+            writes += 1
+            replace(source, target)
+
+        monkeypatch.setattr(os, "replace", stop_at)
+        try:
+            train(CONFIG, out, seeds, progress=False)
+            break
+        except Killed:
+            monkeypatch.setattr(os, "replace", replace)
+            train(CONFIG, out, seeds, progress=False)
+        assert files(out) == whole, stop
+    # Config, data and table of each run; its three checkpoints; three states of the whole.
+    assert stop == (9 if seeds is None else 15)
+
+
+def test_killed_outright_it_ends_with_the_same_bits(tmp_path, capsys):
+    code = f"""
+import os, signal
+from pathlib import Path
+from lambdascope.commands.train import train
+from lambdascope.modular_addition.config import TrainConfig
+fsync, writes = os.fsync, 0
+def kill(descriptor):
+    global writes
+    fsync(descriptor)
+    writes += 1
+    if writes == 7:  # the third checkpoint lies in its temporary file
+        os.kill(os.getpid(), signal.SIGKILL)
+os.fsync = kill
+train(TrainConfig(**{CONFIG.model_dump()!r}), Path({str(tmp_path / "killed")!r}), progress=False)
+"""
+    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True)
+    assert done.returncode == -signal.SIGKILL, done.stderr.decode()
+    assert load_run(tmp_path / "killed").steps == [0, 3]
+    train(CONFIG, tmp_path / "killed")
+    assert "resuming from step 3" in capsys.readouterr().out
+    train(CONFIG, tmp_path / "whole", progress=False)
+    assert files(tmp_path / "killed") == files(tmp_path / "whole")
+
+
+def test_more_seeds_join_those_that_are_finished(tmp_path):
+    train(CONFIG, tmp_path, [0, 1], progress=False)
+    before = files(tmp_path)
+    directories = train(CONFIG, tmp_path, [0, 1, 2], progress=False)
+    assert len(directories) == 3
+    after = files(tmp_path)
+    assert {name: after[name] for name in before} == before
+    assert load_run(tmp_path / "seed_2").steps == [0, 3, 6]
+
+
+def test_other_settings_are_refused_before_anything_is_written(tmp_path):
+    train(CONFIG, tmp_path / "seed_1", progress=False)
+    before = files(tmp_path)
+    with pytest.raises(LambdascopeError, match=r"seed 0 there, 1 asked for.*--overwrite"):
+        train(CONFIG, tmp_path, [0, 1], progress=False)
+    assert files(tmp_path) == before
+    assert not (tmp_path / "seed_0").exists()
+
+
+def test_overwrite_begins_afresh(tmp_path):
+    train(CONFIG, tmp_path, progress=False)
+    (tmp_path / "llc.csv").write_text("step\n")
+    other = CONFIG.model_copy(update={"p": 7})
+    train(other, tmp_path, overwrite=True, progress=False)
+    train(other, tmp_path / "again", progress=False)
+    held = {name: data for name, data in files(tmp_path).items() if not name.startswith("again")}
+    assert held == files(tmp_path / "again")
+
+
+@pytest.mark.parametrize(
+    ("seeds", "message"),
+    [([], "seeds is empty"), ([1, 2, 1], "holds 1 more than once"), ([0, -1], "seed=-1: ")],
+)
+def test_impossible_seeds_are_refused(tmp_path, seeds, message):
+    with pytest.raises(LambdascopeError, match=message):
+        train(CONFIG, tmp_path, seeds, progress=False)
+
+
+def test_several_seeds_do_not_go_into_a_run(tmp_path):
+    train(CONFIG, tmp_path, progress=False)
+    with pytest.raises(LambdascopeError, match="holds one run, where 2 seeds need a folder"):
+        train(CONFIG, tmp_path, [0, 1], progress=False)
+
+
+def test_a_file_in_the_way_is_named(tmp_path):
+    (tmp_path / "run").write_text("")
+    with pytest.raises(LambdascopeError, match="run is a file: give a directory"):
+        train(CONFIG, tmp_path / "run", progress=False)
+
+
+def test_a_full_disk_loses_nothing_and_the_run_goes_on_later(tmp_path, monkeypatch):
+    fsync, writes = os.fsync, 0
+
+    def full(descriptor):
+        nonlocal writes
+        writes += 1
+        if writes > 4:
+            raise OSError(28, "No space left on device")
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(LambdascopeError, match=r"could not be written \(No space left on device\)"):
+        train(CONFIG, tmp_path / "run", progress=False)
+    monkeypatch.setattr(os, "fsync", fsync)
+    assert load_run(tmp_path / "run").steps == [0]
+    train(CONFIG, tmp_path / "run", progress=False)
+    train(CONFIG, tmp_path / "whole", progress=False)
+    assert files(tmp_path / "run") == files(tmp_path / "whole")

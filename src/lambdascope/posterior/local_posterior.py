@@ -1,16 +1,17 @@
 """What is sampled: the tempered posterior localised at given weights."""
 
-import hashlib
 import math
 from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.func import grad
 
 from lambdascope.errors import LambdascopeError
-from lambdascope.posterior.objective import Loss, Objective, check_is_repeatable
+from lambdascope.posterior.objective import Loss, Objective
 from lambdascope.posterior.parameters import ParameterLayout
+from lambdascope.posterior.probe import check_loss, untouched_randomness
 from lambdascope.posterior.restrictions import (
     ElementMask,
     OrthogonalToGradient,
@@ -19,10 +20,13 @@ from lambdascope.posterior.restrictions import (
     as_list,
 )
 from lambdascope.posterior.samples import SampleSet, sample_set
+from lambdascope.posterior.scalars import inverse_temperature, non_negative
+from lambdascope.posterior.traits import tensor_digest
 
 # Samples evaluated at once where the whole data set is wanted.
 _EVALUATION_BATCH = 8192
-_PROBE_BATCH = 64
+# The types in which a step of size √ε on weights of order 1 is resolved.
+_TYPES = (torch.float32, torch.float64)
 
 
 class LocalPosterior:
@@ -35,7 +39,7 @@ class LocalPosterior:
 
     Args:
         model: Any module. Parameters with `requires_grad=False`, and buffers, stay put.
-        data: `(inputs, targets)` where inputs is a tensor or a tuple of tensors, each [sample, ...];
+        data: `(inputs, targets)` where inputs is a tensor or a tuple of them, each [sample, ...];
             any nesting of tensors that `loss(model, batch)` understands; a data set with `__len__`
             and `__getitem__`; or None for a bare potential, a module whose call without arguments
             returns a scalar.
@@ -77,26 +81,35 @@ class LocalPosterior:
         n_multiplier: float = 1.0,
         temp_multiplier: float = 1.0,
     ) -> None:
+        if not isinstance(model, nn.Module):
+            raise LambdascopeError(
+                f"model is a {type(model).__name__}; a torch.nn.Module is accepted."
+            )
+        if not (loss is None or callable(loss)):
+            raise LambdascopeError(
+                f"loss={loss!r}: a callable such as lambdascope.cross_entropy is accepted."
+            )
         self.samples: SampleSet = sample_set(data)
         if (loss is None) != (data is None):
             raise LambdascopeError(
-                f"loss={loss!r} with data={'None' if data is None else 'given'}: a loss needs data, "
-                "and a bare potential (data=None) returns its own value, so it takes no loss."
+                f"loss={loss!r} with data={'None' if data is None else 'given'}: a loss needs "
+                "data, and a bare potential (data=None) returns its own value, so it takes no loss."
             )
-        self.localization = _non_negative("localization", localization)
-        self.weight_decay = _non_negative("weight_decay", weight_decay)
-        self.nbeta = _inverse_temperature(
+        self.localization = non_negative("localization", localization)
+        self.weight_decay = non_negative("weight_decay", weight_decay)
+        self.nbeta = inverse_temperature(
             self.samples.num_samples, nbeta, n_multiplier, temp_multiplier
         )
         self.restrictions = as_list(restriction)
         self._take_weights(model)
         self.objective = Objective(model, loss, self.layout)
-        self._check_loss(loss)
-        self.initial_loss = self.mean_loss(self.w_star)
         self.mask = self._mask()
-        self.normal = self._normal()
+        with untouched_randomness(self.w_star):
+            check_loss(self.objective, self.w_star, self.held, self.samples)
+            self.initial_loss = self.mean_loss(self.w_star)
+            self.normal = self._normal()
 
-    # --- what the samplers' engine asks ------------------------------------------------------------
+    # --- what the samplers' engine asks -----------------------------------------------------------
 
     @property
     def num_parameters(self) -> int:
@@ -124,12 +137,7 @@ class LocalPosterior:
         """∇L_n(w) over all data with respect to the sampled parameters, [param]."""
         total = torch.zeros_like(w)
         for batch in self._batches():
-            point = w.detach().clone().requires_grad_()
-            (gradient,) = torch.autograd.grad(
-                self.objective(point, self.held, batch).sum(), point, allow_unused=True
-            )
-            if gradient is not None:
-                total += gradient
+            total += self._gradient_of_sum(w, batch)
         return total / max(self.samples.num_samples, 1)
 
     def describe(self) -> dict[str, Any]:
@@ -142,12 +150,12 @@ class LocalPosterior:
             "num_parameters": self.num_parameters,
             "num_samples": self.samples.num_samples,
             **self.objective.describe(),
-            "weights_sha256": _digest([self.w_star, *self.held.values()]),
-            "data_sha256": _digest(self.samples.tensors),
-            "mask_sha256": None if self.mask is None else _digest([self.mask]),
+            "weights_sha256": tensor_digest([self.w_star, *self.held.values()]),
+            "data_sha256": tensor_digest(self.samples.tensors),
+            "mask_sha256": None if self.mask is None else tensor_digest([self.mask]),
         }
 
-    # --- construction ------------------------------------------------------------------------------
+    # --- construction -----------------------------------------------------------------------------
 
     def _take_weights(self, model: nn.Module) -> None:
         trainable = {n: p for n, p in model.named_parameters() if p.requires_grad}
@@ -161,10 +169,10 @@ class LocalPosterior:
                 chosen = restriction.select(chosen)
         sampled = {name: trainable[name] for name in chosen}
         kinds = {tensor.dtype for tensor in sampled.values()}
-        if len(kinds) > 1 or not next(iter(kinds)).is_floating_point:
+        if len(kinds) > 1 or not kinds <= set(_TYPES):
             raise LambdascopeError(
-                f"the sampled parameters are {sorted(map(str, kinds))}; one floating-point type for "
-                "all of them is accepted (model.float() makes them float32)."
+                f"the sampled parameters are {', '.join(sorted(map(str, kinds)))}; float32 or "
+                "float64, the same for all of them, is accepted (model.float() makes them float32)."
             )
         self.layout = ParameterLayout.of(sampled)
         self.w_star = self.layout.ravel(sampled)
@@ -175,34 +183,6 @@ class LocalPosterior:
             )
         everything = {**dict(model.named_parameters()), **dict(model.named_buffers())}
         self.held = {n: t.detach().clone() for n, t in everything.items() if n not in sampled}
-
-    def _check_loss(self, loss: Loss | None) -> None:
-        """Probe the loss on a few samples before trusting it."""
-        whole = [tensor[:_PROBE_BATCH] for tensor in self.samples.tensors]
-        half = [tensor[: max(1, len(tensor) // 2)] for tensor in whole]
-        batch = self.samples.batch(whole)
-        expected = [len(whole[0])] if whole else [1]
-        # Copies: batch norm in training mode would write into the buffers it is handed.
-        held = {name: tensor.clone() for name, tensor in self.held.items()}
-        try:
-            with torch.no_grad(), torch.random.fork_rng(devices=[]):
-                if loss is not None and hasattr(loss, "check"):
-                    outputs = self.objective.outputs(self.w_star, held, batch[0])
-                    targets = self.samples.batch()[1]
-                    loss.check(outputs[:1].expand(len(targets), *outputs.shape[1:]), targets)
-                values = self.objective(self.w_star, held, batch)
-        except IndexError as error:
-            raise LambdascopeError(
-                f"evaluating the loss on the first samples failed: {error} (an input or target "
-                "outside the range that the model knows?)."
-            ) from error
-        if not isinstance(values, Tensor) or list(values.shape) != expected:
-            shape = list(values.shape) if isinstance(values, Tensor) else type(values).__name__
-            raise LambdascopeError(
-                f"the loss returned {shape} for a batch of {expected[0]}; one value a sample, "
-                "[batch], is needed (reduction='none', no mean)."
-            )
-        check_is_repeatable(self.objective, self.w_star, held, batch, self.samples.batch(half))
 
     def _mask(self) -> Tensor | None:
         for restriction in self.restrictions:
@@ -227,18 +207,25 @@ class LocalPosterior:
     def _rounding_of_gradient(self) -> float:
         """Norm below which the mean gradient can't be told from zero.
 
-        Each sample's gradient is rounded to a relative eps; their mean is known no better than
-        eps times a typical sample's gradient.
+        w* is known to a relative eps, so its gradient no better than it changes over such a step;
+        and each sample's gradient is rounded to a relative eps.
         """
+        eps = torch.finfo(self.w_star.dtype).eps
+        signs = 1.0 - 2.0 * (torch.arange(self.num_parameters, device=self.w_star.device) % 2)
+        neighbour = self.w_star * (1 + eps * signs.to(self.w_star))
+        here, there = self.mean_gradient(self.w_star), self.mean_gradient(neighbour)
+        rounding = 2 * (there - here).norm().item()
         if not self.samples.tensors:
-            return 0.0
+            return rounding
         norms = []
         for index in range(min(16, self.samples.num_samples)):
             one = self.samples.batch([t[index : index + 1] for t in self.samples.tensors])
-            point = self.w_star.clone().requires_grad_()
-            (gradient,) = torch.autograd.grad(self.objective(point, self.held, one).sum(), point)
-            norms.append(gradient.norm().item())
-        return torch.finfo(self.w_star.dtype).eps * sum(norms) / len(norms)
+            norms.append(self._gradient_of_sum(self.w_star, one).norm().item())
+        return rounding + eps * sum(norms) / len(norms)
+
+    def _gradient_of_sum(self, w: Tensor, batch: Any) -> Tensor:
+        """Gradient of the batch's summed loss, [param]; zero where the loss ignores `w`."""
+        return grad(lambda point: self.objective(point, self.held, batch).sum())(w.detach())
 
     def _batches(self) -> Any:
         tensors, n = self.samples.tensors, self.samples.num_samples
@@ -246,46 +233,3 @@ class LocalPosterior:
             yield self.samples.batch()
         for start in range(0, n, _EVALUATION_BATCH):
             yield self.samples.batch([t[start : start + _EVALUATION_BATCH] for t in tensors])
-
-
-def _non_negative(field: str, value: float) -> float:
-    if not (math.isfinite(value) and value >= 0):
-        raise LambdascopeError(f"{field}={value!r}: a finite number ≥ 0 is accepted.")
-    return float(value)
-
-
-def _inverse_temperature(
-    n: int, nbeta: float | None, n_multiplier: float, temp_multiplier: float
-) -> float:
-    """nβ as given, or n_eff / log n_eff / temp_multiplier (Watanabe's WBIC temperature)."""
-    for field, value in (("n_multiplier", n_multiplier), ("temp_multiplier", temp_multiplier)):
-        if not (math.isfinite(value) and value > 0):
-            raise LambdascopeError(f"{field}={value!r}: a positive finite number is accepted.")
-    if nbeta is not None:
-        if not (math.isfinite(nbeta) and nbeta > 0):
-            raise LambdascopeError(f"nbeta={nbeta!r}: a positive finite number is accepted.")
-        if (n_multiplier, temp_multiplier) != (1.0, 1.0):
-            raise LambdascopeError(
-                f"nbeta={nbeta!r} together with n_multiplier={n_multiplier!r} and temp_multiplier="
-                f"{temp_multiplier!r}: give nbeta, or the multipliers of its default, not both."
-            )
-        return float(nbeta)
-    if n == 0:
-        raise LambdascopeError("nbeta=None without data: a positive number is needed here.")
-    n_eff = n * n_multiplier
-    if not n_eff > 1:
-        raise LambdascopeError(
-            f"nbeta=None with n · n_multiplier = {n_eff:g}: the default n / log n needs more than 1 "
-            "sample; give nbeta."
-        )
-    return n_eff / math.log(n_eff) / temp_multiplier
-
-
-def _digest(tensors: Sequence[Tensor]) -> str:
-    """SHA-256 over shapes, types and bytes."""
-    digest = hashlib.sha256()
-    for tensor in tensors:
-        digest.update(f"{tensor.dtype}{list(tensor.shape)}".encode())
-        contiguous = tensor.detach().cpu().contiguous()
-        digest.update(contiguous.reshape(-1).view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from lambdascope.errors import LambdascopeError
+from lambdascope.posterior.scalars import positive
 
 
 @dataclass(frozen=True)
@@ -28,10 +29,7 @@ class CrossEntropy:
     logit_scale: float = 1.0
 
     def __post_init__(self) -> None:
-        if not (self.logit_scale > 0 and self.logit_scale < float("inf")):
-            raise LambdascopeError(
-                f"logit_scale={self.logit_scale!r}: a positive finite number is accepted."
-            )
+        object.__setattr__(self, "logit_scale", positive("logit_scale", self.logit_scale))
 
     def __call__(self, logits: Tensor, targets: Tensor) -> Tensor:
         """Loss of each sample, in nats.
@@ -47,7 +45,7 @@ class CrossEntropy:
         # The shift is a constant to the gradient: it cancels in the loss, so none flows through it.
         shift = scaled.detach().amax(dim=1, keepdim=True)
         log_normaliser = (scaled - shift).exp().sum(dim=1).log() + shift[:, 0]
-        return log_normaliser - scaled.gather(1, targets[:, None])[:, 0]
+        return log_normaliser - scaled.gather(1, targets.long()[:, None])[:, 0]
 
     def check(self, logits: Tensor, targets: Tensor) -> None:
         """Refuse targets that are not classes of these logits.
@@ -88,10 +86,7 @@ class GaussianNLL:
     noise_std: float = 1.0
 
     def __post_init__(self) -> None:
-        if not (self.noise_std > 0 and self.noise_std < float("inf")):
-            raise LambdascopeError(
-                f"noise_std={self.noise_std!r}: a positive finite number is accepted."
-            )
+        object.__setattr__(self, "noise_std", positive("noise_std", self.noise_std))
 
     def __call__(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Loss of each sample.

@@ -1,15 +1,15 @@
 """The loss as a pure function of a flat weight vector: what every gradient is taken of."""
 
 import inspect
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from lambdascope.errors import LambdascopeError
 from lambdascope.posterior.parameters import ParameterLayout, skeleton
+from lambdascope.posterior.traits import difference, digest, traits
 
 Loss = Callable[..., Tensor]
 
@@ -28,7 +28,12 @@ class Objective:
         self.layout = layout
         self.loss = loss
         self._module = _LossModule(skeleton(model), loss)
-        self._structure = str(self._module)
+        self._traits = {**traits(self._module.model, "model"), **traits(loss, "loss")}
+
+    @property
+    def takes_model(self) -> bool:
+        """Whether the loss is of the form `loss(model, batch)`."""
+        return self._module.takes_model
 
     def __call__(self, w: Tensor, held: Mapping[str, Tensor], batch: Any) -> Tensor:
         """Per-sample losses [batch] at sampled weights `w` [param], the other tensors in `held`."""
@@ -43,20 +48,16 @@ class Objective:
         arguments = inputs if isinstance(inputs, tuple) else (inputs,)
         return functional_call(self._module.model, values, arguments)
 
-    def same_function_as(self, other: "Objective") -> bool:
-        """Whether both are the same function of weights and data, so that they may run as one."""
-        return (
-            self.layout == other.layout
-            and self.loss == other.loss
-            and self._structure == other._structure
-        )
+    def difference(self, other: "Objective") -> str:
+        """Where `other` is another function of weights and data; empty if both may run as one."""
+        return difference(self._traits, other._traits)
 
     def describe(self) -> dict[str, Any]:
         """What the loss and the model are, for the record."""
-        name = getattr(self.loss, "__qualname__", None)
         return {
-            "loss": name or repr(self.loss),
-            "model": self._structure,
+            "loss": _name(self.loss),
+            "model": str(self._module.model),
+            "model_and_loss_sha256": digest(self._traits),
         }
 
 
@@ -71,7 +72,7 @@ class _LossModule(nn.Module):
 
     def forward(self, batch: Any) -> Tensor:
         if self.loss is None:
-            return self.model().reshape(1)
+            return self.model()
         if self.takes_model:
             return self.loss(self.model, batch)
         inputs, targets = batch
@@ -86,37 +87,7 @@ def _first_argument(loss: Loss) -> str:
         return ""
 
 
-def check_is_repeatable(
-    objective: Objective, w: Tensor, held: Mapping[str, Tensor], whole: Any, half: Any
-) -> None:
-    """Refuse a loss that is random, or in which a sample's loss depends on its batch.
-
-    Args:
-        objective: The loss.
-        w: [param].
-        held: The tensors that stay put.
-        whole: A batch.
-        half: The first half of its samples.
-
-    Raises:
-        LambdascopeError: with advice, if two evaluations differ (dropout, augmentation) or a
-            sample's loss changes with its neighbours (batch norm in training mode).
-    """
-    with torch.random.fork_rng(devices=[]), torch.no_grad():
-        first, second = (objective(w, dict(held), whole) for _ in range(2))
-        part = objective(w, dict(held), half)
-    tolerance = {"rtol": 1e-3, "atol": 1e-5, "equal_nan": True}
-    if not torch.equal(torch.nan_to_num(first), torch.nan_to_num(second)) and not torch.allclose(
-        first, second, rtol=1e-6, atol=1e-7, equal_nan=True
-    ):
-        raise LambdascopeError(
-            "the loss at w* differs between two evaluations on the same data (dropout or other "
-            "randomness in the model?), so L(w*) would be random; call model.eval() first."
-        )
-    if first.shape == part.shape:
-        return
-    if not torch.allclose(first[: len(part)], part, **tolerance):
-        raise LambdascopeError(
-            "a sample's loss depends on the other samples of its batch (batch norm in training "
-            "mode?), so the mean loss is no sum over samples; call model.eval() first."
-        )
+def _name(loss: Loss | None) -> str:
+    """The loss in words that are the same in every process."""
+    name = getattr(loss, "__qualname__", None) or repr(loss)
+    return re.sub(r" at 0x[0-9a-fA-F]+", "", name)

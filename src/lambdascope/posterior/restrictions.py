@@ -38,6 +38,12 @@ class Parameters(Restriction):
     def __init__(self, *patterns: str) -> None:
         if not patterns:
             raise LambdascopeError("Parameters() got no pattern; at least one is needed.")
+        for pattern in patterns:
+            if not isinstance(pattern, str):
+                raise LambdascopeError(
+                    f"Parameters({pattern!r}): patterns such as 'embedding*' are accepted, each an "
+                    "argument of its own."
+                )
         object.__setattr__(self, "patterns", patterns)
 
     def select(self, names: Sequence[str]) -> list[str]:
@@ -73,6 +79,19 @@ class ElementMask(Restriction):
     """
 
     masks: Mapping[str, Tensor] = field(repr=False)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.masks, Mapping):
+            raise LambdascopeError(
+                f"ElementMask got a {type(self.masks).__name__}; a dict from parameter names to "
+                "boolean tensors is accepted."
+            )
+        for name, mask in self.masks.items():
+            if not isinstance(mask, Tensor):
+                raise LambdascopeError(
+                    f"element mask for {name} is a {type(mask).__name__}; a boolean tensor is "
+                    "accepted."
+                )
 
     def flat(self, layout: ParameterLayout) -> Tensor:
         """The mask over the flat vector, [param], boolean.
@@ -128,7 +147,8 @@ def as_list(restriction: Restriction | Sequence[Restriction] | None) -> list[Res
     """
     if restriction is None:
         return []
-    many = [restriction] if isinstance(restriction, Restriction) else list(restriction)
+    many: list[Any]
+    many = list(restriction) if isinstance(restriction, list | tuple) else [restriction]
     for one in many:
         if not isinstance(one, Restriction):
             raise LambdascopeError(

@@ -11,7 +11,11 @@ from torch.utils.data import default_collate
 from lambdascope.errors import LambdascopeError
 
 # How many items of an indexable data set are fetched twice, to see that indexing is repeatable.
-_PROBED_ITEMS = 8
+# Each item that is flipped by chance betrays itself with probability 1/2.
+_PROBED_ITEMS = 64
+
+# The user's structure without the tensors: None for a tensor, else a tuple or a dict of structures.
+Structure = Any
 
 
 @dataclass(frozen=True)
@@ -21,10 +25,12 @@ class SampleSet:
     Attributes:
         tensors: Each [sample, ...]; empty for a potential without data.
         rebuild: From minibatch tensors, in the order of `tensors`, to the user's own structure.
+        structure: That structure: None for a tensor, else a tuple or a dict of structures.
     """
 
     tensors: tuple[Tensor, ...]
     rebuild: Callable[[Sequence[Tensor]], Any]
+    structure: Structure = None
 
     @property
     def num_samples(self) -> int:
@@ -53,7 +59,7 @@ def sample_set(data: Any) -> SampleSet:
     if not isinstance(data, Tensor | tuple | list | Mapping):
         data = _collate(data)
     tensors: list[Tensor] = []
-    rebuild = _flatten(data, tensors)
+    rebuild, structure = _flatten(data, tensors)
     lengths = {tensor.shape[0] if tensor.ndim else None for tensor in tensors}
     if len(lengths) != 1 or None in lengths:
         raise LambdascopeError(
@@ -62,21 +68,27 @@ def sample_set(data: Any) -> SampleSet:
         )
     if lengths == {0}:
         raise LambdascopeError("data holds 0 samples; at least 1 is needed.")
-    return SampleSet(tuple(tensors), rebuild)
+    return SampleSet(tuple(tensors), rebuild, structure)
 
 
-def _flatten(data: Any, tensors: list[Tensor]) -> Callable[[Sequence[Tensor]], Any]:
-    """Append the tensors in `data` to `tensors`; return the way back."""
+def _flatten(
+    data: Any, tensors: list[Tensor]
+) -> tuple[Callable[[Sequence[Tensor]], Any], Structure]:
+    """Append the tensors in `data` to `tensors`; return the way back, and the structure."""
     if isinstance(data, Tensor):
         position = len(tensors)
         tensors.append(data.detach())
-        return lambda values: values[position]
+        return lambda values: values[position], None
     if isinstance(data, tuple | list):
         parts = [_flatten(part, tensors) for part in data]
-        return lambda values: tuple(part(values) for part in parts)
+        structure = tuple(below for _, below in parts)
+        return lambda values: tuple(back(values) for back, _ in parts), structure
     if isinstance(data, Mapping):
         named = {name: _flatten(part, tensors) for name, part in data.items()}
-        return lambda values: {name: part(values) for name, part in named.items()}
+        return (
+            lambda values: {name: back(values) for name, (back, _) in named.items()},
+            {name: below for name, (_, below) in named.items()},
+        )
     raise LambdascopeError(
         f"data contains a {type(data).__name__}; tensors nested in tuples, lists and dicts are "
         "accepted, or a data set with __len__ and __getitem__."
@@ -86,24 +98,32 @@ def _flatten(data: Any, tensors: list[Tensor]) -> Callable[[Sequence[Tensor]], A
 def _collate(data: Any) -> Any:
     """All items of an indexable data set, stacked."""
     try:
-        length = len(data)
-        items = [data[index] for index in range(length)]
-    except TypeError as error:
+        with torch.random.fork_rng(devices=[]):  # an augmentation draws random numbers
+            length = len(data)
+            items = [data[index] for index in range(length)]
+            again = [data[index] for index in range(min(length, _PROBED_ITEMS))]
+        if not items:
+            raise LambdascopeError("data holds 0 samples; at least 1 is needed.")
+        whole = default_collate(items)
+        first, second = (
+            _leaves(default_collate(items[: len(again)])),
+            _leaves(default_collate(again)),
+        )
+    except (TypeError, KeyError, RuntimeError) as error:
         raise LambdascopeError(
-            f"data is a {type(data).__name__}; tensors, or a data set with __len__ and "
-            "__getitem__, are accepted."
+            f"data is a {type(data).__name__} whose items can't be read into tensors ({error!r}); "
+            "tensors, or a data set with __len__ and __getitem__ that gives tensors of one shape, "
+            "are accepted."
         ) from error
-    if not items:
-        raise LambdascopeError("data holds 0 samples; at least 1 is needed.")
-    probe = range(min(length, _PROBED_ITEMS))
-    first = _leaves(default_collate([items[index] for index in probe]))
-    second = _leaves(default_collate([data[index] for index in probe]))
-    if not all(torch.equal(a, b) for a, b in zip(first, second, strict=True)):
+    if not all(
+        a.shape == b.shape and torch.allclose(a, b, rtol=0, atol=0, equal_nan=True)
+        for a, b in zip(first, second, strict=True)
+    ):
         raise LambdascopeError(
             "data gives different values when an item is read twice (random augmentation?), so "
             "L(w*) would be random; switch the augmentation off or pass fixed tensors."
         )
-    return default_collate(items)
+    return whole
 
 
 def _leaves(data: Any) -> list[Tensor]:

@@ -58,9 +58,12 @@ def standard_error(draws: NDArray[np.floating]) -> float:
 def drift(draws: NDArray[np.floating]) -> float:
     """How far the mean still moves: (second half − first half) in standard errors of that.
 
-    Geweke's comparison on halves, all chains together; beyond ±3 the trace has not settled.
+    Geweke's comparison on halves, all chains together; `verdict.LARGEST_DRIFT` says from where on
+    the trace has not settled. NaN with fewer than 16 draws.
     """
     half = draws.shape[1] // 2
+    if half < FEWEST_DRAWS:
+        return math.nan
     first, second = draws[:, :half], draws[:, -half:]
     scale = math.hypot(standard_error(first), standard_error(second))
     difference = float(second.mean() - first.mean())

@@ -8,6 +8,7 @@ Source: Lau et al. 2023 (arXiv 2308.12108), with L_n(w*) on all data instead of 
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from numbers import Integral, Real
 
 import numpy as np
 import pandas as pd
@@ -18,6 +19,8 @@ from lambdascope.errors import LambdascopeError
 from lambdascope.estimates import diagnostics
 from lambdascope.estimates.verdict import Status, judge
 
+_DIMENSIONS = ("checkpoint", "chain", "step")
+_COLUMNS = ("initial_loss", "nbeta", "checkpoint")
 _NORMAL_95 = 1.959963984540054
 
 
@@ -136,38 +139,61 @@ def estimate_llc(trace: xr.Dataset, burnin: float | int = 0.25) -> LLCEstimate |
     Raises:
         LambdascopeError: if the trace is none, or burn-in leaves nothing.
     """
-    missing = {"loss", "initial_loss", "nbeta"} - set(trace.variables)
+    loss = _checked(trace)["loss"]
+    alone = bool(trace.attrs.get("single")) or "checkpoint" not in loss.dims
+    # One checkpoint, chain or step may have been picked out of the trace.
+    lost = [name for name in _DIMENSIONS if name not in loss.dims]
+    loss = loss.expand_dims(lost).transpose(*_DIMENSIONS)
+    num_burnin = _burnin_steps(burnin, loss.sizes["step"])
+    columns = [np.atleast_1d(trace[name].values) for name in _COLUMNS]
+    estimates = [
+        _one(
+            np.asarray(one.values, dtype=np.float64), num_burnin, float(start), float(nbeta), label
+        )
+        for one, start, nbeta, label in zip(loss, *columns, strict=True)
+    ]
+    return estimates[0] if alone else LLCCurve(estimates)
+
+
+def _checked(trace: xr.Dataset) -> xr.Dataset:
+    """`trace`, if it is one."""
+    if not isinstance(trace, xr.Dataset):
+        raise LambdascopeError(
+            f"trace is a {type(trace).__name__}; the Dataset that lambdascope.sample returns, or "
+            "open_trace reads, is needed."
+        )
+    missing = {"loss", *_COLUMNS} - set(trace.variables)
     if missing:
         raise LambdascopeError(
             f"trace lacks {', '.join(sorted(missing))}; a trace from lambdascope.sample is needed."
         )
-    num_burnin = _burnin_steps(burnin, trace.sizes["step"])
-    estimates = [
-        _one(trace.isel(checkpoint=position), num_burnin)
-        for position in range(trace.sizes["checkpoint"])
-    ]
-    return estimates[0] if trace.attrs.get("single") else LLCCurve(estimates)
+    if 0 in trace["loss"].shape:
+        raise LambdascopeError(
+            f"trace is empty ({dict(trace['loss'].sizes)}); one checkpoint, chain and step or more "
+            "are needed."
+        )
+    return trace
 
 
 def _burnin_steps(burnin: float | int, num_steps: int) -> int:
     """The number of steps to drop."""
-    if isinstance(burnin, bool) or not isinstance(burnin, int | float) or not burnin >= 0:
+    if isinstance(burnin, bool) or not isinstance(burnin, Real) or not burnin >= 0:
         raise LambdascopeError(
             f"burnin={burnin!r}: a fraction in [0, 1) or a number of steps is accepted."
         )
-    num_burnin = burnin if isinstance(burnin, int) else int(burnin * num_steps)
-    if num_burnin >= num_steps:
+    whole = isinstance(burnin, Integral)
+    if burnin >= (num_steps if whole else 1):
         raise LambdascopeError(
             f"burnin={burnin!r} leaves nothing of {num_steps} steps; a fraction below 1, or fewer "
             "steps, is accepted."
         )
-    return num_burnin
+    return int(burnin) if whole else int(burnin * num_steps)
 
 
-def _one(trace: xr.Dataset, num_burnin: int) -> LLCEstimate:
-    """The estimate from one checkpoint's trace, `loss[chain, step]`."""
-    loss = np.asarray(trace["loss"].values, dtype=np.float64)
-    nbeta, initial_loss = float(trace["nbeta"]), float(trace["initial_loss"])
+def _one(
+    loss: NDArray[np.float64], num_burnin: int, initial_loss: float, nbeta: float, checkpoint: int
+) -> LLCEstimate:
+    """The estimate from one checkpoint's `loss` [chain, step]."""
     healthy = np.isfinite(loss).all(axis=1)
     kept = loss[:, num_burnin:]
     with np.errstate(all="ignore"):
@@ -192,7 +218,7 @@ def _one(trace: xr.Dataset, num_burnin: int) -> LLCEstimate:
         drift=drift,
     )
     return LLCEstimate(
-        checkpoint=int(trace["checkpoint"]),
+        checkpoint=int(checkpoint),
         llc=llc,
         stderr=stderr,
         per_chain=per_chain,

@@ -54,6 +54,12 @@ def judge(
             f"{num_diverged} of {num_chains} chains reached NaN or infinite loss and are left out, "
             "which favours the tame ones; use a smaller step_size.",
         )
+    if math.isnan(ess):
+        return (
+            Status.TOO_FEW_SAMPLES,
+            "there are too few steps after burn-in to tell an error, or the loss does not vary; "
+            "run more steps, or use a larger step_size.",
+        )
     if not math.isfinite(stderr) or not ess >= FEWEST_EFFECTIVE_DRAWS:
         return (
             Status.TOO_FEW_SAMPLES,

@@ -30,7 +30,7 @@ class SGLD(Kernel):
         return {"w": w}
 
     def step(self, state: State, target: Target, noise: Noise) -> tuple[State, Info]:
-        """w ← w* + restrict(w − w* − (ε/2)·∇Û + √ε·ξ).
+        """One step: w ← w* + restrict(w − w* − (ε/2)·∇Û + √ε·ξ).
 
         The displacement is restricted as a whole, as the older code does: the restrictions are
         linear, so this is the restricted step, and rounding can't carry the chain out of the plane.

@@ -1,19 +1,27 @@
 """`sample`: chains of one or many posteriors, as one batch."""
 
+import dataclasses
 import math
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from pathlib import Path
-from typing import Any
 
 import torch
 import xarray as xr
 from tqdm.auto import tqdm
 
-from lambdascope.errors import LambdascopeError
 from lambdascope.posterior.local_posterior import LocalPosterior
+from lambdascope.posterior.traits import digest, traits
 from lambdascope.samplers.base import Kernel
+from lambdascope.sampling.checks import (
+    check_compile,
+    check_kernel,
+    check_labels,
+    check_observables,
+    check_posteriors,
+    whole_number,
+)
 from lambdascope.sampling.plan import Plan, choose_device, make_plan
 from lambdascope.sampling.randomness import chain_keys
 from lambdascope.sampling.recorder import MemoryRecorder, Recorder, Series
@@ -38,7 +46,7 @@ def sample(
     store: Path | str | None = None,
     overwrite: bool = False,
     device: str = "auto",
-    compile: bool | str = "auto",
+    compile: bool | str = "auto",  # noqa: A002 (the name that PyTorch gave it)
     chunk_size: int | None = None,
     progress: bool = True,
 ) -> xr.Dataset:
@@ -61,11 +69,12 @@ def sample(
             chain's tensors by name; recorded at every draw, as [checkpoint, chain, draw, ...].
         store: A `.zarr` path that the trace is written to as it comes. If it holds the finished
             trace of the same call, that is returned; if it was interrupted, it is resumed, to the
-            same bits as without the interruption.
+            same bits as without the interruption (on the same machine, compiled or not as before).
         overwrite: Replace a trace of other settings in `store`, instead of refusing.
         device: `auto` (CUDA where there is one), `cpu`, `cuda` or `cuda:N`.
         compile: "auto" (compile where that works, else one warning), True or False.
-        chunk_size: Chains a chunk; None: chosen by the number of parameters.
+        chunk_size: Chains a chunk; None: chosen by the number of parameters and cores, or as the
+            trace in `store` was begun.
         progress: Show a progress bar where the output is a terminal.
 
     Returns:
@@ -73,15 +82,25 @@ def sample(
         so that step 0 is at w*), `distance` (‖w − w*‖) and `weight_norm` (‖w‖) as [checkpoint,
         chain, draw], `initial_loss`, `nbeta`, `localization`, `num_samples` as [checkpoint], the
         observables, and in `attrs` all that is needed to say how it was made. A chain that diverged
-        holds the NaN it produced.
+        holds the NaN it produced. Numbers are recorded in float64 where the weights are, else in
+        float32.
 
     Raises:
-        LambdascopeError: for impossible settings, posteriors that do not fit each other, or a
-            store that holds something else.
+        LambdascopeError: for impossible settings, posteriors that do not fit each other, a store
+            that holds something else, or a disk that is full (what was written stays to be
+            resumed).
     """
-    single = isinstance(posteriors, LocalPosterior)
-    many: list[LocalPosterior] = [posteriors] if single else list(posteriors)  # type: ignore[list-item, arg-type]
-    labels = _check(many, kernel, num_chains, num_steps, thinning, checkpoints, compile)
+    many = check_posteriors(posteriors)
+    check_kernel(kernel)
+    check_compile(compile)
+    labels = check_labels(checkpoints, len(many))
+    watched = check_observables(observables, kernel.info_names)
+    num_chains = whole_number("num_chains", num_chains, 1)
+    num_steps = whole_number("num_steps", num_steps, _FEWEST_STEPS)
+    thinning = whole_number("thinning", thinning, 1)
+    seed = whole_number("seed", seed)
+    if chunk_size is not None:
+        chunk_size = whole_number("chunk_size", chunk_size, 1)
     chosen = choose_device(device)
     plan = make_plan(len(many) * num_chains, many[0].num_parameters, chosen, chunk_size)
     description = TraceDescription(
@@ -94,26 +113,30 @@ def sample(
         seed=seed,
         chunk_size=plan.chunk_size,
         device=chosen.type,
-        observables=sorted(observables or {}),
-        single=single,
+        observables={name: digest(traits(f, name))[:16] for name, f in watched.items()},
+        single=isinstance(posteriors, LocalPosterior),
     )
     trace_store = None
     if store is not None:
-        trace_store = TraceStore(Path(store), description, overwrite)
+        trace_store = TraceStore(Path(store), description, overwrite, keep_cut=chunk_size is None)
         if trace_store.is_complete():
             return trace_store.open()
+        cut = trace_store.description.chunk_size
+        plan = make_plan(len(many) * num_chains, many[0].num_parameters, chosen, cut)
+        description = dataclasses.replace(description, chunk_size=cut)
     stack = PosteriorStack(many, chosen)
     if kernel.batch_size is None:
         stack.full_batch()  # refuses different data sets before anything runs
     job = _Job(stack, kernel, plan, labels, num_chains, num_steps, seed)
-    runner = ChunkRunner(stack, kernel, num_steps, thinning, observables or {}, compile)
+    runner = ChunkRunner(stack, kernel, num_steps, thinning, watched, compile)
     started = time.perf_counter()
     first = job.chains(0)
-    shapes = {name: tensor.shape[1:] for name, tensor in runner.observe(first, first.w_star).items()}
+    drawn = runner.observe(first, first.w_star)
     draws = math.ceil(num_steps / thinning)
+    dtype = str(stack.dtype).removeprefix("torch.")
     series = {
-        **{name: Series(num_steps, (), "float32") for name in kernel.info_names},
-        **{name: Series(draws, tuple(shape), "float32") for name, shape in shapes.items()},
+        **{name: Series(num_steps, (), dtype) for name in kernel.info_names},
+        **{name: Series(draws, tuple(one.shape[1:]), dtype) for name, one in drawn.items()},
     }
     recorder: Recorder
     if trace_store is None:
@@ -184,7 +207,8 @@ def _run(
     ) as bar:
         try:
             if workers > 1:
-                torch.set_num_threads(1)  # a compiled step is made for the threads it is traced with
+                # A compiled step is made for the threads it is traced with.
+                torch.set_num_threads(1)
             runner.prepare(first)
             with ThreadPoolExecutor(workers) as pool:
                 futures = [pool.submit(work, chunk) for chunk in range(job.plan.num_chunks)]
@@ -201,40 +225,3 @@ def _run(
                     raise error
         finally:
             torch.set_num_threads(threads)
-
-
-def _check(
-    posteriors: Sequence[LocalPosterior],
-    kernel: Kernel,
-    num_chains: int,
-    num_steps: int,
-    thinning: int,
-    checkpoints: Sequence[int] | None,
-    compile: Any,
-) -> list[int]:
-    """Refuse impossible settings; return the checkpoints' labels."""
-    if not posteriors:
-        raise LambdascopeError("posteriors is empty; one LocalPosterior or more is accepted.")
-    for given in posteriors:
-        if not isinstance(given, LocalPosterior):
-            raise LambdascopeError(
-                f"posteriors holds a {type(given).__name__}; LocalPosterior objects are accepted."
-            )
-    if not isinstance(kernel, Kernel):
-        raise LambdascopeError(f"kernel={kernel!r}: a sampler such as SGLD(...) is accepted.")
-    for field, value, fewest in (
-        ("num_chains", num_chains, 1),
-        ("num_steps", num_steps, _FEWEST_STEPS),
-        ("thinning", thinning, 1),
-    ):
-        if not isinstance(value, int) or value < fewest:
-            raise LambdascopeError(f"{field}={value!r}: an integer ≥ {fewest} is accepted.")
-    if compile not in (True, False, "auto"):
-        raise LambdascopeError(f"compile={compile!r}: True, False or 'auto' is accepted.")
-    labels = list(range(len(posteriors))) if checkpoints is None else [int(c) for c in checkpoints]
-    if len(labels) != len(posteriors) or len(set(labels)) != len(labels):
-        raise LambdascopeError(
-            f"checkpoints={labels}: {len(posteriors)} different integers, one a posterior, are "
-            "accepted."
-        )
-    return labels

@@ -49,8 +49,6 @@ def make_plan(
     The cut is a function of its arguments and the number of cores alone, and changes results by
     rounding at most.
     """
-    if chunk_size is not None and chunk_size < 1:
-        raise LambdascopeError(f"chunk_size={chunk_size!r}: a number of chains ≥ 1 is accepted.")
     if device.type != "cpu":
         size = chunk_size or _bounded(_GPU_CHUNK_WEIGHTS // num_parameters, num_chains)
         return Plan(size, math.ceil(num_chains / size), 1)
@@ -83,7 +81,7 @@ def choose_device(device: str) -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         chosen = torch.device(device)
-    except RuntimeError as error:
+    except (RuntimeError, TypeError) as error:
         raise LambdascopeError(
             f"device={device!r}: auto, cpu, cuda or cuda:N is accepted."
         ) from error
@@ -91,6 +89,11 @@ def choose_device(device: str) -> torch.device:
         raise LambdascopeError(f"device={device!r}: auto, cpu, cuda or cuda:N is accepted.")
     if chosen.type == "cuda" and not torch.cuda.is_available():
         raise LambdascopeError(f"device={device!r}: this machine shows no CUDA device; cpu works.")
+    if chosen.type == "cuda" and (chosen.index or 0) >= torch.cuda.device_count():
+        raise LambdascopeError(
+            f"device={device!r}: this machine shows {torch.cuda.device_count()} CUDA devices, "
+            "numbered from 0."
+        )
     return chosen
 
 

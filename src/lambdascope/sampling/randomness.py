@@ -7,7 +7,8 @@ how chains are cut into chunks, nor on interruptions, nor on the device.
 The generator is Threefry-4x32 (Salmon, Moraes, Dror & Shaw 2011, "Parallel random numbers: as easy
 as 1, 2, 3") with 12 rounds, the fewest with which its authors found it to pass all of BigCrush.
 It uses only 32-bit additions, rotations and exclusive ors, so a compiler turns it into vector
-code beside the step that consumes it, and normals cost less than half of `torch.randn` (docs/performance.md).
+code beside the step that consumes it, and normals cost less than half of `torch.randn`
+(docs/performance.md).
 """
 
 import hashlib
@@ -32,8 +33,10 @@ def chain_key(seed: int, checkpoint: int, chain: int) -> list[int]:
     ]
 
 
-def threefry(key: Sequence[Tensor], counter: Sequence[Tensor], rounds: int = ROUNDS) -> list[Tensor]:
-    """Four random 32-bit words for each key and counter, as int32 tensors that broadcast together.
+def threefry(
+    key: Sequence[Tensor], counter: Sequence[Tensor], rounds: int = ROUNDS
+) -> list[Tensor]:
+    """Four random 32-bit words for each key and counter, int32 tensors that broadcast together.
 
     Args:
         key: Four int32 tensors.
@@ -68,8 +71,14 @@ def _rotate(x: Tensor, bits: int) -> Tensor:
 
 
 def _unit(x: Tensor, dtype: torch.dtype) -> Tensor:
-    """Uniform on the open interval (0, 1): 31 bits, centred in their cells."""
+    """Uniform on (0, 1]: 31 bits, centred in their cells; in float32 the highest round to 1."""
     return ((x & 0x7FFFFFFF).to(dtype) + 0.5) * 2.0**-31
+
+
+def _open_unit(x: Tensor, dtype: torch.dtype) -> Tensor:
+    """Uniform on the open interval (0, 1), symmetric about ½: as many bits as `dtype` keeps."""
+    bits = 31 if dtype == torch.float64 else 23
+    return (((x & 0x7FFFFFFF) >> (31 - bits)).to(dtype) + 0.5) * 2.0**-bits
 
 
 @dataclass(frozen=True)
@@ -90,6 +99,7 @@ class ChainNoise:
 
     def normal(self, size: int, purpose: int = 0) -> Tensor:
         """Independent standard normals [chain, size], by Box–Muller (largest possible: 6.6)."""
+        assert purpose >= 0, "purposes are numbered from 0"
         a, b, c, d = self._words(size, 2 * purpose)
         pieces = []
         for radius_bits, angle_bits in ((a, b), (c, d)):
@@ -100,7 +110,8 @@ class ChainNoise:
 
     def uniform(self, size: int, purpose: int = 0) -> Tensor:
         """Independent uniforms on (0, 1), [chain, size]."""
-        words = [_unit(word, self.dtype) for word in self._words(size, 2 * purpose + 1)]
+        assert purpose >= 0, "purposes are numbered from 0"
+        words = [_open_unit(word, self.dtype) for word in self._words(size, 2 * purpose + 1)]
         return torch.cat(words, dim=1)[:, :size]
 
     def indices(self, size: int, upper: Tensor) -> Tensor:

@@ -1,9 +1,7 @@
-"""Where the chains' records go while they run: memory, or files that an interrupted run resumes from."""
+"""Where the chains' records go while they run: memory, or files to resume from."""
 
 import hashlib
 import json
-import os
-import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,12 +9,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import safetensors
 import safetensors.torch
-from filelock import FileLock, Timeout
 from safetensors import SafetensorError
 from torch import Tensor
 
 from lambdascope.errors import LambdascopeError
+from lambdascope.sampling.folder import (
+    SETTINGS,
+    folder_lock,
+    on_disk,
+    remove_folder,
+    settings_difference,
+    stored_settings,
+    write_whole,
+)
 from lambdascope.sampling.plan import Plan
 
 
@@ -94,7 +101,7 @@ class FileRecorder(Recorder):
 
     A snapshot replaces the one before it in one rename, after the records up to it are written;
     what was written past the last snapshot is written again, to the same bits, by the run that
-    resumes. So the process may be killed at any point.
+    resumes. So the process may be killed, and the disk fill up, at any point.
 
     Args:
         folder: Made if it is not there.
@@ -102,10 +109,11 @@ class FileRecorder(Recorder):
         plan: The cut; kept with the settings.
         num_chains: Chains in all.
         series: What is recorded.
+        overwrite: Begin afresh, instead of refusing, where the folder holds other settings.
 
     Raises:
-        LambdascopeError: if the folder holds records of other settings, or another process is
-            writing to it.
+        LambdascopeError: if the folder can't be made, holds records of other settings, or another
+            process is writing to it. Its methods raise one where the disk refuses a write.
     """
 
     def __init__(
@@ -115,61 +123,68 @@ class FileRecorder(Recorder):
         plan: Plan,
         num_chains: int,
         series: Mapping[str, Series],
+        overwrite: bool = False,
     ) -> None:
         super().__init__(plan, num_chains, series)
         self.folder = folder
-        folder.mkdir(parents=True, exist_ok=True)
-        self._lock = FileLock(folder / "lock", blocking=False)
+        with on_disk(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            self._lock = folder_lock(folder)
         try:
-            self._lock.acquire()
-        except Timeout:
-            raise LambdascopeError(
-                f"{folder} is being written by another process; wait for it, or write elsewhere."
-            ) from None
-        self._adopt(settings)
+            self._adopt(settings, overwrite)
+        except BaseException:
+            self._lock.release()
+            raise
 
-    def _adopt(self, settings: Mapping[str, Any]) -> None:
+    def _adopt(self, settings: Mapping[str, Any], overwrite: bool) -> None:
         text = json.dumps(settings, sort_keys=True)
-        file = self.folder / "settings.json"
-        if file.exists():
-            difference = settings_difference(json.loads(file.read_text()), json.loads(text))
-            if difference:
-                self._lock.release()
+        found = stored_settings(self.folder)
+        if found is not None:
+            difference = settings_difference(found, json.loads(text))
+            if not difference:
+                return
+            if not overwrite:
                 raise LambdascopeError(
                     f"{self.folder} holds an unfinished trace made with other settings "
                     f"({difference}); go on with those, or overwrite it."
                 )
-            return
-        _replace(file, text.encode())
+        with on_disk(self.folder):
+            for file in self.folder.glob("chunk_*"):
+                file.unlink()
+        write_whole(self.folder / SETTINGS, text.encode())
 
     def resume(self, chunk: int) -> tuple[int, dict[str, Tensor]] | None:
-        """From the chunk's snapshot, if there is one."""
+        """From the chunk's snapshot, if there is one and the records before it are all there."""
         file = self._snapshot(chunk)
         if not file.exists():
             return None
         try:
-            state = safetensors.torch.load_file(file)
-        except SafetensorError as error:
+            with safetensors.safe_open(file, "pt") as snapshot:
+                notes = snapshot.metadata()
+                state = {name: snapshot.get_tensor(name) for name in snapshot.keys()}  # noqa: SIM118
+            step, sizes = int(notes["step"]), json.loads(notes["record_sizes"])
+        except (SafetensorError, TypeError, KeyError) as error:
             raise LambdascopeError(
                 f"{file} can't be read ({error}); remove it to begin that part again."
             ) from error
-        return int(state.pop("step")), state
+        if any(self._size(chunk, name) < sizes.get(name, 0) for name in self.series):
+            return None
+        return step, state
 
     def write(self, chunk: int, name: str, start: int, values: np.ndarray) -> None:
         """Plain writes, so that a full disk is an error and not a signal."""
         values = np.ascontiguousarray(values, self.series[name].dtype)
         file = self._records(chunk, name)
-        with open(file, "r+b" if file.exists() else "w+b") as stream:
+        with on_disk(file), open(file, "r+b" if file.exists() else "w+b") as stream:
             stream.seek(start * values[0].nbytes)
             stream.write(values.tobytes())
 
     def commit(self, chunk: int, step: int, state: Mapping[str, Tensor]) -> None:
         """Replace the chunk's snapshot."""
-        import torch
-
         tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
-        tensors["step"] = torch.tensor(step)
-        _replace(self._snapshot(chunk), safetensors.torch.save(tensors))
+        sizes = {name: self._size(chunk, name) for name in self.series}
+        notes = {"step": str(step), "record_sizes": json.dumps(sizes)}
+        write_whole(self._snapshot(chunk), safetensors.torch.save(tensors, notes))
 
     def read(self, name: str, first: int, last: int) -> np.ndarray:
         """From the files of the chunks that hold those chains."""
@@ -185,12 +200,16 @@ class FileRecorder(Recorder):
 
     def remove(self) -> None:
         """Delete the folder, its records being elsewhere by now."""
-        self._lock.release()
-        shutil.rmtree(self.folder)
+        remove_folder(self.folder, self._lock)
 
     def close(self) -> None:
         """Let go of the folder, which stays to be resumed."""
         self._lock.release()
+
+    def _size(self, chunk: int, name: str) -> int:
+        """Bytes of one file of records."""
+        file = self._records(chunk, name)
+        return file.stat().st_size if file.exists() else 0
 
     def _snapshot(self, chunk: int) -> Path:
         return self.folder / f"chunk_{chunk:05d}.safetensors"
@@ -198,25 +217,3 @@ class FileRecorder(Recorder):
     def _records(self, chunk: int, name: str) -> Path:
         digest = hashlib.sha256(name.encode()).hexdigest()[:8]  # names may hold any character
         return self.folder / f"chunk_{chunk:05d}.{digest}.bin"
-
-
-def settings_difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
-    """The settings that differ, as `name: old → new`; empty if none does."""
-    names = [name for name in {**old, **new} if old.get(name) != new.get(name)]
-    return "; ".join(f"{name}: {_short(old.get(name))} → {_short(new.get(name))}" for name in names)
-
-
-def _short(value: Any) -> str:
-    text = json.dumps(value)
-    return text if len(text) <= 60 else text[:57] + "..."
-
-
-def _replace(file: Path, data: bytes) -> None:
-    """Write beside `file`, then rename over it."""
-    beside = file.with_name(file.name + ".new")
-    try:
-        beside.write_bytes(data)
-        os.replace(beside, file)
-    except OSError:
-        beside.unlink(missing_ok=True)
-        raise

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch.func import vmap
 
+from lambdascope.errors import LambdascopeError
 from lambdascope.samplers.base import Kernel
 from lambdascope.sampling.compiler import compile_step
 from lambdascope.sampling.loop import CudaGraphLoop, DirectLoop, Info, Loop, State, Step
@@ -76,9 +77,21 @@ class ChunkRunner:
             shared = {n: chains.held[n] for n in self.stack.shared_held}
             own = {n: t for n, t in chains.held.items() if n not in shared}
             for name, function in self.observables.items():
-                drawn[name] = vmap(lambda one, f=function: f({**shared, **one}))(
-                    {**parameters, **own}
-                )
+                try:
+                    drawn[name] = vmap(lambda one, f=function: f({**shared, **one}))(
+                        {**parameters, **own}
+                    )
+                except Exception as error:
+                    raise LambdascopeError(
+                        f"observable {name!r} failed ({error}); a function of one chain's "
+                        "parameters by name that returns a tensor, written with torch operations, "
+                        "is accepted."
+                    ) from error
+                if drawn[name].is_complex():
+                    raise LambdascopeError(
+                        f"observable {name!r} returns {drawn[name].dtype}; real numbers are "
+                        "accepted (torch.view_as_real turns complex ones into pairs)."
+                    )
         return drawn
 
     def run(
@@ -136,7 +149,9 @@ class ChunkRunner:
             return CudaGraphLoop(self._compiled_step, chains, state, number, BLOCK)
         return DirectLoop(self._compiled_step, chains, state, number)
 
-    def _step(self, chains: ChainTensors, state: State, number: Tensor) -> tuple[State, Info, Tensor]:
+    def _step(
+        self, chains: ChainTensors, state: State, number: Tensor
+    ) -> tuple[State, Info, Tensor]:
         """One step of every chain; nothing is changed in place.
 
         A compiled step that wrote into its inputs would save a copy, but PyTorch 2.13's CPU

@@ -116,20 +116,21 @@ class PosteriorStack:
     def _gather_data(self, sets: Sequence[SampleSet]) -> None:
         """Lay the distinct data sets one after the other; remember where each begins."""
         self.rebuild = sets[0].rebuild
-        starts: dict[tuple[int, ...], int] = {}
-        distinct: list[SampleSet] = []
+        distinct: list[tuple[SampleSet, int]] = []
         offsets, position = [], 0
         for samples in sets:
-            identity = tuple(tensor.data_ptr() for tensor in samples.tensors)
-            if identity not in starts:
-                starts[identity] = position
-                distinct.append(samples)
+            for known, start in distinct:
+                if _same_data(known, samples):
+                    offsets.append(start)
+                    break
+            else:
+                distinct.append((samples, position))
+                offsets.append(position)
                 position += samples.num_samples
-            offsets.append(starts[identity])
         self._num_data_sets = len(distinct)
         self.data = tuple(
             torch.cat(pieces).to(self.device) if len(pieces) > 1 else pieces[0].to(self.device)
-            for pieces in zip(*(samples.tensors for samples in distinct), strict=True)
+            for pieces in zip(*(samples.tensors for samples, _ in distinct), strict=True)
         )
         self._offset = torch.tensor(offsets, device=self.device)[:, None]
         counts = [samples.num_samples for samples in sets]
@@ -155,30 +156,38 @@ def _stack(pieces: Sequence[Tensor | None], neutral: float, like: Tensor) -> Ten
     )
 
 
+def _same_data(one: SampleSet, other: SampleSet) -> bool:
+    return all(
+        a is b or (a.shape == b.shape and a.device == b.device and torch.equal(a, b))
+        for a, b in zip(one.tensors, other.tensors, strict=True)
+    )
+
+
 def _check_fit(first: LocalPosterior, other: LocalPosterior, position: int) -> None:
     if first.layout != other.layout:
         raise LambdascopeError(
             f"posterior {position} samples parameters {_shapes(other)}, the first one "
             f"{_shapes(first)}; posteriors of equal shape are accepted in one call."
         )
-    if not first.objective.same_function_as(other.objective):
+    difference = first.objective.difference(other.objective)
+    if difference:
         raise LambdascopeError(
-            f"posterior {position} has another model structure or loss than the first; posteriors "
-            "that share both (the same loss object) are accepted in one call."
+            f"posterior {position} has another model structure or loss than the first "
+            f"({difference}); posteriors that share both are accepted in one call."
         )
     if first.w_star.dtype != other.w_star.dtype:
         raise LambdascopeError(
-            f"posterior {position} is {other.w_star.dtype}, the first one {first.w_star.dtype}; one "
-            "type is accepted in one call."
+            f"posterior {position} is {other.w_star.dtype}, the first one {first.w_star.dtype}; "
+            "one type is accepted in one call."
         )
     kinds = [
         [(tensor.dtype, tensor.shape[1:]) for tensor in posterior.samples.tensors]
         for posterior in (first, other)
     ]
-    if kinds[0] != kinds[1]:
+    if kinds[0] != kinds[1] or first.samples.structure != other.samples.structure:
         raise LambdascopeError(
-            f"posterior {position} has data of another shape or type than the first; samples of "
-            "one shape are accepted in one call."
+            f"posterior {position} has data of another shape, type or structure than the first; "
+            "samples of one kind are accepted in one call."
         )
 
 

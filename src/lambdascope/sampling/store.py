@@ -1,9 +1,11 @@
 """A trace on disk: a folder of parts while it is made, one Zarr store when it is whole."""
 
+import contextlib
 import json
 import os
 import shutil
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +13,15 @@ import xarray as xr
 import zarr
 
 from lambdascope.errors import LambdascopeError
+from lambdascope.sampling.folder import (
+    folder_lock,
+    on_disk,
+    remove_folder,
+    settings_difference,
+    stored_settings,
+)
 from lambdascope.sampling.plan import Plan
-from lambdascope.sampling.recorder import FileRecorder, Series, settings_difference
+from lambdascope.sampling.recorder import FileRecorder, Series
 from lambdascope.sampling.trace import (
     TraceDescription,
     by_checkpoint,
@@ -32,58 +41,81 @@ class TraceStore:
         path: Where the trace goes, by custom ending in `.zarr`.
         description: What it is a trace of.
         overwrite: Replace what was made with other settings.
+        keep_cut: Whether a trace that differs in its chunk size alone is the same trace, as where
+            the size was not asked for but follows from the machine.
+
+    Attributes:
+        description: As given; begun before, with the chunk size that it was begun with.
 
     Raises:
         LambdascopeError: if `path` holds a trace of other settings, or no trace at all.
     """
 
-    def __init__(self, path: Path, description: TraceDescription, overwrite: bool) -> None:
+    def __init__(
+        self, path: Path, description: TraceDescription, overwrite: bool, *, keep_cut: bool = False
+    ) -> None:
         self.path = path
         self.description = description
         self.parts = path.with_name(path.name + ".partial")
-        self._settings = description.settings()
+        self._building = path.with_name(path.name + ".new")
+        self._old = path.with_name(path.name + ".old")
+        self._settings: dict[str, Any] = json.loads(json.dumps(description.settings()))
+        self._overwrite = overwrite
+        self._keep_cut = keep_cut
         self._recorder: FileRecorder | None = None
         self._replaces = False
         if path.exists():
-            difference = self._difference()
+            difference = self._difference(json.loads(open_trace(path).attrs["settings"]))
             if difference and not overwrite:
                 raise LambdascopeError(
                     f"{path} holds a trace made with other settings ({difference}); use those, "
                     "another path, or overwrite it."
                 )
             self._replaces = bool(difference)
-        if overwrite and self.parts.exists() and self._parts_differ():
-            shutil.rmtree(self.parts)
+        if not self.is_complete():
+            begun = self._begun()
+            if begun is not None:
+                self._settings = begun
+                self.description = replace(description, chunk_size=begun["chunk_size"])
 
     def is_complete(self) -> bool:
         """Whether the finished trace of these settings stands at the path."""
         return self.path.exists() and not self._replaces
 
     def open(self) -> xr.Dataset:
-        """The finished trace."""
-        return open_trace(self.path)
+        """The finished trace, what an interruption may have left beside it cleared away."""
+        with contextlib.suppress(LambdascopeError):  # another process is at them
+            if self._begun() is not None:
+                remove_folder(self.parts, folder_lock(self.parts))
+        shutil.rmtree(self._old, ignore_errors=True)
+        trace = open_trace(self.path)
+        trace.attrs["single"] = int(self.description.single)
+        return trace
 
     def recorder(self, plan: Plan, num_chains: int, series: Mapping[str, Series]) -> FileRecorder:
         """Where the chains' records go."""
-        self._recorder = FileRecorder(self.parts, self._settings, plan, num_chains, series)
+        self._recorder = FileRecorder(
+            self.parts, self._settings, plan, num_chains, series, self._overwrite
+        )
         return self._recorder
 
     def finish(self, facts: Mapping[str, Any]) -> xr.Dataset:
         """Assemble the parts into one store, checkpoint by checkpoint, and put it in place."""
         assert self._recorder is not None
-        building = self.path.with_name(self.path.name + ".new")
-        shutil.rmtree(building, ignore_errors=True)
-        self._assemble(building, facts)
-        if self.path.exists():
-            old = self.path.with_name(self.path.name + ".old")
-            shutil.rmtree(old, ignore_errors=True)
-            os.replace(self.path, old)
-            os.replace(building, self.path)
-            shutil.rmtree(old)
-        else:
-            os.replace(building, self.path)
+        shutil.rmtree(self._building, ignore_errors=True)
+        with on_disk(self.path):
+            try:
+                self._assemble(self._building, facts)
+            except BaseException:
+                shutil.rmtree(self._building, ignore_errors=True)
+                raise
+            if self.path.exists():
+                shutil.rmtree(self._old, ignore_errors=True)
+                os.replace(self.path, self._old)
+            os.replace(self._building, self.path)
         self._recorder.remove()
         self._recorder = None
+        self._replaces = False
         return self.open()
 
     def close(self) -> None:
@@ -96,7 +128,7 @@ class TraceStore:
         description, recorder = self.description, self._recorder
         group = zarr.open_group(building, mode="w", attributes=description.attributes(facts))
         for name, series in recorder.series.items():
-            dims = dimensions(name, series, description.num_steps, description.kernel.info_names)
+            dims = dimensions(name, series, description.kernel.info_names)
             shape = (len(description.checkpoints), description.num_chains, series.length)
             array = group.create_array(
                 name,
@@ -118,14 +150,13 @@ class TraceStore:
                 name, data=values, dimension_names=[dimension], attributes=units(name)
             )
 
-    def _difference(self) -> str:
-        settings = json.loads(open_trace(self.path).attrs["settings"])
-        return settings_difference(settings, json.loads(json.dumps(self._settings)))
+    def _begun(self) -> dict[str, Any] | None:
+        """The settings of the unfinished parts, if they are these."""
+        found = stored_settings(self.parts)
+        return None if found is None or self._difference(found) else found
 
-    def _parts_differ(self) -> bool:
-        file = self.parts / "settings.json"
-        if not file.exists():
-            return True
-        return bool(
-            settings_difference(json.loads(file.read_text()), json.loads(json.dumps(self._settings)))
-        )
+    def _difference(self, found: dict[str, Any]) -> str:
+        """Where settings found on the disk are others than these."""
+        if self._keep_cut and "chunk_size" in found:
+            return settings_difference(found, {**self._settings, "chunk_size": found["chunk_size"]})
+        return settings_difference(found, self._settings)

@@ -50,7 +50,8 @@ class ChunkTarget:
         if len(w) == 1:
             # One chain needs no vmap, and so takes models that vmap can't.
             held = {
-                n: tensor if held_dims[n] is None else tensor[0] for n, tensor in chains.held.items()
+                n: tensor if held_dims[n] is None else tensor[0]
+                for n, tensor in chains.held.items()
             }
             batch = self.batch if self.shared_batch else tuple(t[0] for t in self.batch)
             one_gradient, one_loss = gradient(w[0], held, batch)

@@ -42,7 +42,7 @@ class TraceDescription:
         seed: Of the random streams.
         chunk_size: Chains that ran as one batch (changes results by rounding only).
         device: Kind of device.
-        observables: Names of the user's observables.
+        observables: Names of the user's observables, and a hash of what each computes.
         single: Whether one posterior was given by itself, not in a list.
     """
 
@@ -55,7 +55,7 @@ class TraceDescription:
     seed: int
     chunk_size: int
     device: str
-    observables: Sequence[str]
+    observables: Mapping[str, str]
     single: bool
 
     def settings(self) -> dict[str, Any]:
@@ -78,7 +78,7 @@ class TraceDescription:
             "chunk_size": self.chunk_size,
             "device": self.device,
             "dtype": str(self.posteriors[0].w_star.dtype).removeprefix("torch."),
-            "observables": list(self.observables),
+            "observables": dict(self.observables),
             "checkpoints": list(self.checkpoints),
             **shared,
             **{name: [other[name] for other in described] for name in differing},
@@ -101,11 +101,14 @@ class TraceDescription:
             "lambdascope_version": lambdascope.__version__,
             "torch_version": torch.__version__,
             "single": int(self.single),
-            **{name: value if isinstance(value, float) else int(value) for name, value in facts.items()},
+            **{
+                name: value if isinstance(value, float) else int(value)
+                for name, value in facts.items()
+            },
         }
 
 
-def dimensions(name: str, series: Series, num_steps: int, info_names: Sequence[str]) -> list[str]:
+def dimensions(name: str, series: Series, info_names: Sequence[str]) -> list[str]:
     """Names of the dimensions of one recorded quantity."""
     time = "step" if name in info_names else "draw"
     return ["checkpoint", "chain", time, *(f"{name}_{axis}" for axis in range(len(series.shape)))]
@@ -122,7 +125,7 @@ def coordinates(description: TraceDescription) -> dict[str, np.ndarray]:
     }
 
 
-def units(name: str) -> dict[str, str]:
+def units(name: str) -> dict[str, Any]:
     """Attributes of one variable."""
     return {"description": _UNITS[name]} if name in _UNITS else {}
 
@@ -143,7 +146,7 @@ def build_trace(
     info_names = description.kernel.info_names
     variables: dict[str, Any] = {}
     for name, series in recorder.series.items():
-        dims = dimensions(name, series, description.num_steps, info_names)
+        dims = dimensions(name, series, info_names)
         values = np.stack(list(by_checkpoint(recorder, name, description)))
         variables[name] = (dims, values, units(name))
     for name, column in description.columns().items():
@@ -158,10 +161,16 @@ def open_trace(path: Path | str) -> xr.Dataset:
         LambdascopeError: if there is no trace at `path`, or it is of a newer format.
     """
     path = Path(path)
+    missing = f"{path} holds no trace; a .zarr folder that sample() wrote is needed."
     if not (path / "zarr.json").exists():
-        raise LambdascopeError(f"{path} holds no trace; a .zarr folder that sample() wrote is needed.")
-    trace = xr.open_zarr(path, chunks=None, consolidated=False)
-    found = json.loads(trace.attrs.get("settings", "{}")).get("format", 0)
+        raise LambdascopeError(missing)
+    try:
+        trace = xr.open_zarr(path, chunks=None, consolidated=False)
+        found = json.loads(trace.attrs["settings"])["format"]
+    except KeyError:
+        raise LambdascopeError(missing) from None
+    except Exception as error:
+        raise LambdascopeError(f"{path} can't be read as a trace ({error}).") from error
     if found > FORMAT:
         raise LambdascopeError(
             f"{path} has trace format {found}; this version of lambdascope reads up to {FORMAT}."

@@ -23,7 +23,7 @@ from lambdascope.commands.flags import flags_of, values_given
 from lambdascope.commands.indices import parse_indices
 from lambdascope.commands.llc_config import LLCConfig
 from lambdascope.errors import LambdascopeError
-from lambdascope.modular_addition.config import TrainConfig
+from lambdascope.modular_addition.config import Task, TrainConfig
 
 _DESCRIPTION = """How structure forms inside a neural network while it trains.
 
@@ -90,13 +90,22 @@ class _ImportLegacy(_Shared):
     """The folder with its CHECKPOINT_*.pt files."""
     out: Path
     """The run directory to write."""
+    task: Annotated[Task | None, tyro.conf.arg(help_behavior_hint="")] = None
+    """The labels, where the file does not say: it calls commutative_random ones random."""
     overwrite: bool = False
     """Replace a run that stands there."""
 
     def run(self) -> None:
         from lambdascope.commands.import_legacy import import_legacy
 
-        import_legacy(self.params, self.checkpoints, self.out, overwrite=self.overwrite)
+        import_legacy(
+            self.params,
+            self.checkpoints,
+            self.out,
+            task=self.task,
+            overwrite=self.overwrite,
+            progress=not self.quiet,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -126,9 +126,10 @@ def print_result(result: LLCResult) -> None:
 
 def _chosen(loaded: LoadedRun, config: LLCConfig) -> list[int]:
     available = len(loaded.steps)
-    if not available:
+    if loaded.metrics is None or not available:
         raise LambdascopeError(
-            f"{loaded.directory.path} holds no checkpoints: let `lambdascope train` finish first"
+            f"{loaded.directory.path} holds a run that is not finished: give its `lambdascope "
+            "train` command again first"
         )
     if config.checkpoints is None:
         return list(range(available))

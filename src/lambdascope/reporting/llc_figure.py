@@ -1,6 +1,7 @@
 """λ̂ over training beside train and test loss."""
 
 import textwrap
+from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -27,7 +28,7 @@ def llc_figure(table: pd.DataFrame, *, title: str, caption: str) -> Figure:
     with style.styled():
         left = figure.add_subplot()
         right = left.twinx()
-        handles = [*_draw_llc(left, table), *_draw_losses(right, table)]
+        entries = {**_draw_llc(left, table), **_draw_losses(right, table)}
         left.set_xlabel("Training step")
         left.margins(x=0.02)
         left.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
@@ -35,10 +36,11 @@ def llc_figure(table: pd.DataFrame, *, title: str, caption: str) -> Figure:
         style.grid_below(left)
         # Above the data, below the title: never over a curve.
         left.legend(
-            handles=handles,
+            list(entries.values()),
+            list(entries),
             loc="lower center",
             bbox_to_anchor=(0.5, 1.0),
-            ncols=len(handles),
+            ncols=len(entries),
             columnspacing=1.2,
             handlelength=1.6,
         )
@@ -47,59 +49,45 @@ def llc_figure(table: pd.DataFrame, *, title: str, caption: str) -> Figure:
     return figure
 
 
-def _draw_llc(axes: Axes, table: pd.DataFrame) -> list:
+def _draw_llc(axes: Axes, table: pd.DataFrame) -> dict[str, Any]:
+    """Draws the coefficient; returns what the legend shows, by label."""
     known = table[table["llc"].notna()]
+    steps, llc = known["step"], known["llc"]
     half = INTERVAL * known["llc_stderr"].fillna(0.0)
     band = axes.fill_between(
-        known["step"],
-        known["llc"] - half,
-        known["llc"] + half,
-        color=style.LLC,
-        alpha=0.25,
-        linewidth=0,
-        label="95 % interval",
+        steps, llc - half, llc + half, color=style.LLC, alpha=0.25, linewidth=0
     )
-    (line,) = axes.plot(
-        known["step"],
-        known["llc"],
-        color=style.LLC,
-        marker="o",
-        markersize=5,
-        label="learning coefficient λ̂",
-    )
-    handles = [line, band]
+    (line,) = axes.plot(steps, llc, color=style.LLC, marker="o", markersize=5)
+    entries: dict[str, Any] = {"learning coefficient λ̂, 95 % band": (band, line)}
     doubtful = known[known["status"] != "converged"]
     if not doubtful.empty:
-        handles.append(
-            axes.scatter(
-                doubtful["step"],
-                doubtful["llc"],
-                s=50,
-                zorder=3,
-                facecolor="white",
-                edgecolor=style.LLC,
-                linewidth=1.6,
-                label="doubtful (see llc.csv)",
-            )
+        entries["doubtful (see llc.csv)"] = axes.scatter(
+            doubtful["step"],
+            doubtful["llc"],
+            s=50,
+            zorder=3,
+            facecolor="white",
+            edgecolor=style.LLC,
+            linewidth=1.6,
         )
     axes.set_ylabel("Learning coefficient λ̂", color=style.LLC)
     axes.tick_params(axis="y", colors=style.LLC)
-    axes.set_ylim(bottom=min(0.0, float((known["llc"] - half).min())) if len(known) else 0.0)
-    return handles
+    axes.set_ylim(bottom=min(0.0, float((llc - half).min())) if len(known) else 0.0)
+    return entries
 
 
-def _draw_losses(axes: Axes, table: pd.DataFrame) -> list:
-    handles = []
-    for column, colour, dash, label in (
-        ("train_loss", style.TRAIN, "-", "train loss"),
-        ("test_loss", style.TEST, (0, (4, 2)), "test loss"),
+def _draw_losses(axes: Axes, table: pd.DataFrame) -> dict[str, Any]:
+    """Draws both losses; returns what the legend shows, by label."""
+    entries: dict[str, Any] = {}
+    for column, colour, dash in (
+        ("train_loss", style.TRAIN, "-"),
+        ("test_loss", style.TEST, (0, (4, 2))),
     ):
         known = table[table[column].notna()]
         if not known.empty:
-            handles += axes.plot(
-                known["step"], known[column], color=colour, linestyle=dash, label=label
-            )
+            (line,) = axes.plot(known["step"], known[column], color=colour, linestyle=dash)
+            entries[column.replace("_", " ")] = line
     axes.set_ylabel("Cross-entropy loss (nats)", color=style.TEST)
     axes.tick_params(axis="y", colors=style.TEST)
     axes.set_ylim(bottom=0.0)
-    return handles
+    return entries

@@ -1,0 +1,196 @@
+"""`lambdascope llc` on a small run that was really trained."""
+
+import functools
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lambdascope.commands import llc as llc_command
+from lambdascope.commands.llc import llc, print_result
+from lambdascope.commands.llc_config import LLCConfig
+from lambdascope.commands.train import train
+from lambdascope.errors import LambdascopeError
+from lambdascope.modular_addition.config import TrainConfig
+from lambdascope.runs.tables import read_table
+from lambdascope.sampling import open_trace, sample
+
+SMALL = LLCConfig(num_chains=2, num_steps=60, step_size=1e-4, batch_size=16, localization=10)
+
+
+@pytest.fixture(autouse=True)
+def eager(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compiling takes longer than these chains; the compiled step has tests of its own."""
+    monkeypatch.setattr(llc_command, "sample", functools.partial(sample, compile=False))
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("runs") / "p7"
+    config = TrainConfig(
+        p=7, embed_dim=4, hidden_size=8, num_steps=60, num_checkpoints=3, train_fraction=0.8
+    )
+    train(config, path, None, progress=False)
+    return path
+
+
+@pytest.fixture
+def run(trained: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(trained, tmp_path / "p7"))
+
+
+def estimate(run: Path, overwrite: bool = False, **changes: object) -> pd.DataFrame:
+    config = LLCConfig(**{**SMALL.model_dump(), **changes})
+    return llc(run, config, overwrite=overwrite, progress=False).table
+
+
+def test_it_writes_a_table_a_trace_and_a_figure(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    result = llc(run, SMALL, progress=False)
+    table = read_table(run / "llc.csv")
+    pd.testing.assert_frame_equal(table, result.table, check_dtype=False)
+    first = ["checkpoint", "step", "llc", "llc_stderr", "rhat", "ess", "train_loss", "test_loss"]
+    assert list(table.columns[:8]) == first
+    assert table["checkpoint"].tolist() == [0, 1, 2]
+    assert table["step"].tolist() == [0, 30, 60]
+    assert set(table["batch_size"]) == {16}
+    assert open_trace(run / "llc_trace.zarr")["loss"].shape == (3, 2, 60)
+    assert (run / "figures" / "llc_vs_checkpoint.png").read_bytes().startswith(b"\x89PNG")
+    print_result(result)
+    printed = capsys.readouterr().out
+    assert "checkpoint  step" in printed
+    assert result.finding in printed
+    assert str(run / "llc.csv") in printed
+
+
+def test_losses_are_those_of_training(run: Path) -> None:
+    table, training = estimate(run), read_table(run / "training.csv")
+    at = training.set_index("step").loc[table["step"]]
+    np.testing.assert_allclose(table["train_loss"], at["train_loss"], rtol=1e-5)
+    np.testing.assert_allclose(table["test_loss"], at["test_loss"], rtol=1e-5)
+    np.testing.assert_allclose(table["initial_loss"], table["train_loss"], rtol=1e-6)
+
+
+def test_the_estimate_is_the_formula_on_the_trace(run: Path) -> None:
+    table = estimate(run, burnin=0.5)
+    trace = open_trace(run / "llc_trace.zarr")
+    num_train = int(0.8 * 49)
+    np.testing.assert_allclose(table["nbeta"], num_train / np.log(num_train))
+    excess = (
+        trace["loss"][:, :, 30:].astype("float64").mean(["chain", "step"]) - table["train_loss"]
+    )
+    np.testing.assert_allclose(table["llc"], table["nbeta"] * excess, rtol=1e-4)
+
+
+def test_a_checkpoint_by_itself_gives_what_it_gives_among_all(run: Path, trained: Path) -> None:
+    everything = estimate(run).set_index("checkpoint")
+    shutil.rmtree(run)
+    shutil.copytree(trained, run)
+    some = estimate(run, checkpoints=(2, 0)).set_index("checkpoint")
+    assert some.index.tolist() == [0, 2]
+    np.testing.assert_allclose(some["llc"], everything.loc[[0, 2], "llc"], rtol=1e-4)
+    np.testing.assert_allclose(some["llc_stderr"], everything.loc[[0, 2], "llc_stderr"], rtol=1e-3)
+
+
+def test_the_same_settings_again_read_what_stands(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = estimate(run)
+    stamp = (run / "llc_trace.zarr" / "zarr.json").stat().st_mtime_ns
+    pd.testing.assert_frame_equal(estimate(run), before)
+    assert (run / "llc_trace.zarr" / "zarr.json").stat().st_mtime_ns == stamp
+
+
+def test_other_settings_are_refused_and_nothing_is_lost(run: Path) -> None:
+    estimate(run)
+    kept = (run / "llc.csv").read_bytes()
+    for changes, named in (
+        ({"step_size": 2e-4}, r"step_size 0\.0001 there, 0\.0002 asked for"),
+        ({"burnin": 0.5}, r"burnin 0\.25 there, 0\.5 asked for"),
+        ({"checkpoints": (0,)}, r"checkpoints \[0, 1, 2\] there, \[0\] asked for"),
+        ({"parameters": ("embedding*",)}, r"parameters 'all' there, 'embedding\*' asked for"),
+    ):
+        with pytest.raises(LambdascopeError, match=f"{named}.*--overwrite"):
+            estimate(run, **changes)
+    assert (run / "llc.csv").read_bytes() == kept
+    assert open_trace(run / "llc_trace.zarr")["loss"].shape == (3, 2, 60)
+
+
+def test_overwrite_replaces_them(run: Path) -> None:
+    before = estimate(run)
+    after = estimate(run, overwrite=True, num_steps=80)
+    assert set(after["num_steps"]) == {80}
+    assert open_trace(run / "llc_trace.zarr").sizes["step"] == 80
+    assert not np.allclose(before["llc"], after["llc"], rtol=1e-6)
+
+
+def test_another_burnin_uses_the_trace_that_stands(run: Path) -> None:
+    estimate(run)
+    stamp = (run / "llc_trace.zarr" / "zarr.json").stat().st_mtime_ns
+    table = estimate(run, overwrite=True, burnin=0.5)
+    assert set(table["num_burnin_steps"]) == {30}
+    assert (run / "llc_trace.zarr" / "zarr.json").stat().st_mtime_ns == stamp
+
+
+def test_an_interruption_in_an_overwrite_leaves_no_table_beside_the_wrong_trace(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    estimate(run)
+
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(llc_command, "sample", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            estimate(run, overwrite=True, num_steps=80)
+    assert not (run / "llc.csv").exists()
+    assert set(estimate(run, overwrite=True, num_steps=80)["num_steps"]) == {80}
+
+
+def test_restrictions_and_scalings_change_what_is_sampled(run: Path) -> None:
+    plain = estimate(run)
+    for changes in (
+        {"parameters": ("embedding*",)},
+        {"orthogonal_to_gradient": True},
+        {"logit_scaling": 2.0},
+        {"weight_decay": 0.5},
+        {"n_multiplier": 2.0},
+        {"temp_multiplier": 3.0},
+        {"nbeta": 5.0},
+        {"seed": 1},
+    ):
+        changed = estimate(run, overwrite=True, **changes)
+        assert not np.allclose(changed["mean_loss"], plain["mean_loss"], rtol=1e-6), changes
+        np.testing.assert_array_equal(changed["train_loss"], plain["train_loss"])
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"checkpoints": (0, 9)}, r"checkpoints=0,9: 9 does not exist; .* checkpoints 0 to 2"),
+        ({"parameters": ("emb",)}, r"'emb' matches nothing; .*embedding\.weight"),
+        ({"nbeta": 3.0, "n_multiplier": 2.0}, r"nbeta=3\.0 together with n_multiplier=2\.0"),
+    ],
+)
+def test_settings_that_do_not_fit_the_run_are_refused(
+    run: Path, changes: dict[str, object], sentence: str
+) -> None:
+    with pytest.raises(LambdascopeError, match=sentence):
+        estimate(run, **changes)
+    assert not (run / "llc_trace.zarr").exists()
+
+
+def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(LambdascopeError, match="no run directory"):
+        llc(tmp_path, SMALL)
+
+
+def test_diverged_chains_are_told_in_table_and_figure(run: Path) -> None:
+    table = estimate(run, step_size=1e6)
+    assert set(table["status"]) == {"all chains diverged"}
+    assert table["llc"].isna().all()
+    assert (run / "figures" / "llc_vs_checkpoint.png").exists()

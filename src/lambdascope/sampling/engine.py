@@ -147,6 +147,7 @@ def sample(
         _run(job, runner, recorder, first, progress)
         facts = {
             "compiled": runner.compiled,
+            "compile_seconds": round(runner.compile_seconds, 3),
             "sampling_seconds": round(time.perf_counter() - started, 3),
         }
         if trace_store is None:

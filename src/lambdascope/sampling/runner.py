@@ -1,6 +1,7 @@
 """One chunk of chains from its first step to its last: the loop, and nothing in it but steps."""
 
 import threading
+import time
 from collections.abc import Callable, Mapping
 
 import torch
@@ -54,12 +55,14 @@ class ChunkRunner:
         self.observables = dict(observables)
         self.wanted_compile = wanted_compile
         self.compiled = False
+        self.compile_seconds = 0.0
         self.stop = threading.Event()
         self._compiled_step: Step | None = None
 
     def prepare(self, chains: ChainTensors) -> None:
         """Compile the step, if that is wanted and possible, by rehearsing it on these chains."""
         state, number = self._start(chains)
+        begun = time.perf_counter()
 
         def rehearse(step: Step) -> None:
             step(chains, state, number)
@@ -67,6 +70,7 @@ class ChunkRunner:
         self._compiled_step, self.compiled = compile_step(
             self._step, self.stack.device, self.wanted_compile, rehearse
         )
+        self.compile_seconds = time.perf_counter() - begun
 
     def observe(self, chains: ChainTensors, w: Tensor) -> dict[str, Tensor]:
         """The draw's records at `w` [chain, param], each [chain, ...]."""

@@ -44,8 +44,9 @@ class CrossEntropy:
         scaled = logits * self.logit_scale if self.logit_scale != 1.0 else logits
         # The shift is a constant to the gradient: it cancels in the loss, so none flows through it.
         shift = scaled.detach().amax(dim=1, keepdim=True)
-        log_normaliser = (scaled - shift).exp().sum(dim=1).log() + shift[:, 0]
-        return log_normaliser - scaled.gather(1, targets.long()[:, None])[:, 0]
+        log_normaliser = (scaled - shift).exp().sum(dim=1).log()
+        # Shifted before the subtraction: the loss of a sure answer would drown in the shift.
+        return log_normaliser - (scaled.gather(1, targets.long()[:, None]) - shift)[:, 0]
 
     def check(self, logits: Tensor, targets: Tensor) -> None:
         """Refuse targets that are not classes of these logits.

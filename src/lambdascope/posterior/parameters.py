@@ -45,7 +45,7 @@ class ParameterLayout:
         """Views into `w` [..., param] by name, each [..., *shape]."""
         pieces = w.split(self.sizes, dim=-1)
         return {
-            name: piece.reshape(*w.shape[:-1], *shape)
+            name: piece.reshape((*w.shape[:-1], *shape))
             for name, piece, shape in zip(self.names, pieces, self.shapes, strict=True)
         }
 

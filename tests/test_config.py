@@ -1,0 +1,35 @@
+import pytest
+from pydantic import Field, ValidationError
+
+from lambdascope.config import Config
+from lambdascope.errors import LambdascopeError
+
+
+class Settings(Config):
+    steps: int = Field(gt=3)
+    rate: float = 0.5
+
+
+def test_a_config_is_frozen():
+    settings = Settings(steps=4)
+    with pytest.raises(ValidationError, match="frozen"):
+        settings.steps = 5
+    assert settings == Settings(steps=4, rate=0.5)
+    assert hash(settings) == hash(Settings(steps=4))
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        ({}, r"Settings: steps is required\."),
+        ({"steps": 3}, r"Settings: steps=3: input should be greater than 3\."),
+        ({"steps": "many"}, r"Settings: steps='many': input should be a valid integer"),
+        ({"steps": 4, "stpes": 5}, r"stpes is not a setting of Settings \(it has: steps, rate\)"),
+        ({"steps": 3, "rate": None}, r"steps=3: .*; rate=None: input should be a valid number"),
+    ],
+)
+def test_what_is_wrong_is_one_sentence(values, sentence):
+    with pytest.raises(LambdascopeError, match=sentence) as caught:
+        Settings(**values)
+    assert "\n" not in str(caught.value)
+    assert caught.value.__cause__ is None

@@ -9,6 +9,7 @@ installed first, at the very version pinned, and checked at the end: a peer must
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import subprocess
 import sys
@@ -42,7 +43,7 @@ def make_environment(folder: Path = PEERS_FOLDER, *, fresh: bool = False) -> Non
     if fresh and folder.exists():
         shutil.rmtree(folder)
     if not peer_python(folder).exists():
-        venv.create(folder, with_pip=True)
+        venv.create(folder, with_pip=True, symlinks=os.name == "posix")
     _pip(folder, "install", TORCH)
     _pip(folder, "install", *CONSTRAINTS, *PEERS)
     _pip(folder, "install", "--no-deps", *PEERS_WITHOUT_THEIR_REQUIREMENTS)

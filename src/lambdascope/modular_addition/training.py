@@ -1,6 +1,5 @@
 """Training: many seeds or settings of one shape as one batch, deterministic and resumable."""
 
-import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -16,6 +15,7 @@ from lambdascope.modular_addition.minibatches import Minibatches
 from lambdascope.modular_addition.network import ModularAdditionMLP
 from lambdascope.modular_addition.optimiser import StackedAdam
 from lambdascope.modular_addition.stacking import StackedWeights
+from lambdascope.modular_addition.threads import ThreadChoice
 
 # Settings in which runs of one batch may differ: they leave shapes and schedule alone.
 _FREE = frozenset(
@@ -31,6 +31,7 @@ _FREE = frozenset(
     }
 )
 
+# Below, a second thread gains under 15 % at best (up to four runs of the default settings).
 _PRODUCTS_WORTH_THREADS = 4_000_000
 
 
@@ -155,6 +156,9 @@ def train_checkpoints(
         reached = resume.step
     batches = Minibatches(configs, data)
     decay_until = common.num_steps - common.num_final_steps_without_weight_decay
+    # About the multiplications of a forward pass.
+    num_products = stack.flat.numel() * common.batch_size
+    threads = ThreadChoice(worthwhile=num_products > _PRODUCTS_WORTH_THREADS)
     bar = tqdm(
         total=common.num_steps,
         initial=max(reached, 0),
@@ -162,18 +166,20 @@ def train_checkpoints(
         unit="step",
         disable=None if progress else True,
     )
+
+    def take(step: int) -> None:
+        tokens, labels = batches.at(step)
+        logits = network.stacked_logits(stack.tensors, tokens)
+        stack.gradient.zero_()
+        torch.autograd.backward(logits, _loss_gradient(logits, labels))
+        adam.update(stack.gradient, step + 1, decay=step < decay_until)
+        bar.update()
+
     with bar:
         for index, end in enumerate(common.checkpoint_steps):
             if end <= reached:
                 continue
-            with _sensible_threads(stack.flat.numel() * common.batch_size):
-                for step in range(max(reached, 0), end):
-                    tokens, labels = batches.at(step)
-                    logits = network.stacked_logits(stack.tensors, tokens)
-                    stack.gradient.zero_()
-                    torch.autograd.backward(logits, _loss_gradient(logits, labels))
-                    adam.update(stack.gradient, step + 1, decay=step < decay_until)
-                    bar.update()
+            threads.run(take, max(reached, 0), end)
             reached = end
             metrics = evaluate(network, stack.tensors, data)
             _check_finite(configs, metrics, end)
@@ -199,25 +205,6 @@ def _loss_gradient(logits: Tensor, labels: Tensor) -> Tensor:
     gradient = torch.softmax(logits, dim=1).mul_(share)
     minus = gradient.new_full((1, 1, 1), -share).expand(len(labels), 1, labels.shape[1])
     return gradient.scatter_add_(1, labels[:, None, :], minus)
-
-
-@contextlib.contextmanager
-def _sensible_threads(num_products: int) -> Iterator[None]:
-    """Keep small steps on one thread: waiting for a second one costs more than it computes.
-
-    Measured on two cores with 4,428 weights and batches of 128: up to four runs a second thread
-    gains under 15 %, and beside another busy process it loses a factor of ten.
-
-    Args:
-        num_products: weights × batch size, about the multiplications of a forward pass.
-    """
-    threads = torch.get_num_threads()
-    if num_products < _PRODUCTS_WORTH_THREADS:
-        torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 def _restore(adam: StackedAdam, state: TrainingState) -> None:

@@ -1,0 +1,81 @@
+"""How many threads to compute a stretch of training with."""
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+
+import torch
+
+_STEPS_TIMED = 2
+
+
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """Compute on one thread; torch's setting is given back."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+class ThreadChoice:
+    """Finds out, from time to time, whether several threads are faster than one.
+
+    Training steps here are many short operations, after each of which threads wait for each other.
+    With the cores to themselves, two threads train 25 networks 1.6 × as fast as one; beside another
+    busy process they have been seen to take twenty times as long. So some steps are timed both ways
+    and the faster is taken; where several threads lose, they are tried again ever more rarely.
+
+    Threads share out networks and entries, never the terms of one sum, so they leave the results
+    alone; a test compares the bits.
+
+    Args:
+        worthwhile: False keeps to one thread, for steps so small that a second one cannot help.
+    """
+
+    def __init__(self, *, worthwhile: bool) -> None:
+        self._most = torch.get_num_threads()
+        self._defeats = 0
+        self._stretches_to_wait = 0
+        self._worthwhile = worthwhile and self._most > 1
+
+    def run(self, step: Callable[[int], None], start: int, end: int) -> None:
+        """Take the steps from `start` up to, but without, `end`; torch's setting is given back.
+
+        Args:
+            step: takes one step, given its number.
+            start: the first step.
+            end: the step after the last.
+        """
+        with one_thread():
+            if self._worthwhile and end - start > 2 * _STEPS_TIMED:
+                if self._stretches_to_wait:
+                    self._stretches_to_wait -= 1
+                else:
+                    start = self._compete(step, start, end)
+            for number in range(start, end):
+                step(number)
+
+    def _compete(self, step: Callable[[int], None], start: int, end: int) -> int:
+        """Go on with several threads for as long as they are faster; the step after the last."""
+        alone = min(_seconds(step, number) for number in range(start, start + _STEPS_TIMED))
+        torch.set_num_threads(self._most)
+        trial = start + 2 * _STEPS_TIMED
+        together = min(_seconds(step, number) for number in range(start + _STEPS_TIMED, trial))
+        start, slow = trial, 0
+        while together < alone and slow < _STEPS_TIMED and start < end:
+            slow = slow + 1 if _seconds(step, start) > alone else 0
+            start += 1
+        torch.set_num_threads(1)
+        lost = together >= alone or slow == _STEPS_TIMED
+        self._defeats = self._defeats + 1 if lost else 0
+        self._stretches_to_wait = 2**self._defeats if lost else 0
+        return start
+
+
+def _seconds(step: Callable[[int], None], number: int) -> float:
+    begun = time.perf_counter()
+    step(number)
+    return time.perf_counter() - begun

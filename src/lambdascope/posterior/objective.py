@@ -1,5 +1,6 @@
 """The loss as a pure function of a flat weight vector: what every gradient is taken of."""
 
+import functools
 import inspect
 import re
 from collections.abc import Callable, Mapping
@@ -52,12 +53,17 @@ class Objective:
         """Where `other` is another function of weights and data; empty if both may run as one."""
         return difference(self._traits, other._traits)
 
+    @functools.cached_property
+    def digest(self) -> str:
+        """A hash of what the model and the loss are, without the weights."""
+        return digest(self._traits)
+
     def describe(self) -> dict[str, Any]:
         """What the loss and the model are, for the record."""
         return {
             "loss": _name(self.loss),
             "model": str(self._module.model),
-            "model_and_loss_sha256": digest(self._traits),
+            "model_and_loss_sha256": self.digest,
         }
 
 

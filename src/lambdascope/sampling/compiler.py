@@ -1,20 +1,25 @@
 """The step under `torch.compile`, or eager with one warning that says why and what it costs."""
 
 import contextlib
+import functools
 import os
 import shutil
 import sys
 import threading
+import types
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any
 
 import torch
+from torch import Tensor
 
-from lambdascope.sampling.loop import Step
+from lambdascope.errors import LambdascopeError
+from lambdascope.sampling.loop import Info, State, Step
+from lambdascope.sampling.stack import ChainTensors
 
-# Vectorised single-thread kernels called from C++ without the interpreter's lock: chunks run side by
-# side on Python threads. Kernels with threads of their own would wait for each other at every
+# Vectorised single-thread kernels called from C++ without the interpreter's lock: chunks run side
+# by side on Python threads. Kernels with threads of their own would wait for each other at every
 # barrier, and add up gradients of embeddings in an order that changes from run to run.
 _CPU_OPTIONS: dict[str, Any] = {"cpp_wrapper": True, "cpp.threads": 1}
 _EAGER_COST = "the same numbers to rounding, but several times slower (docs/performance.md)"
@@ -60,6 +65,7 @@ def compile_step(
     device: torch.device,
     wanted: bool | str,
     rehearse: Callable[[Step], None],
+    kind: Hashable = None,
 ) -> tuple[Step, bool]:
     """Compile `step` for one fixed shape, and prove it by a rehearsal.
 
@@ -68,27 +74,59 @@ def compile_step(
         device: Where they lie.
         wanted: True, False or "auto" (compile if that is possible).
         rehearse: Calls the function it is given once, on tensors that do not matter.
+        kind: What the compiled code depends on; a step of a kind met before is not compiled again.
 
     Returns:
         The function to call, and whether it is compiled.
+
+    Raises:
+        LambdascopeError: if `wanted` is True and it can't be compiled.
     """
     if wanted is False:
         return step, False
     missing = compiler_missing(device)
+    cause: Exception | None = None
     if missing is None:
         options = _CPU_OPTIONS if device.type == "cpu" else {}
-        compiled = torch.compile(step, fullgraph=True, dynamic=False, options=options)
+        # Not fullgraph=True: PyTorch 2.13 counts the frames of such calls in one number for the
+        # whole process, and chunks on several threads trip over it. The rehearsal alone insists.
+        compiled = torch.compile(_with_own_code(step, kind), dynamic=False, options=options)
         try:
-            rehearse(compiled)
+            with torch._dynamo.error_on_graph_break(True):
+                rehearse(compiled)
         except torch._dynamo.exc.TorchDynamoException as error:
-            if wanted is True:
-                raise
-            missing = f"torch.compile failed ({_first_line(error)})"
+            missing, cause = f"torch.compile failed ({_first_line(error)})", error
         else:
             return compiled, True
-    warnings.warn(f"Sampling runs eagerly: {missing}; {_EAGER_COST}.", EagerModeWarning, stacklevel=4)
+    if wanted is True:
+        raise LambdascopeError(
+            f"compile=True: {missing}; compile='auto' runs eagerly where it must, False always."
+        ) from cause
+    text = f"Sampling runs eagerly: {missing}; {_EAGER_COST}."
+    warnings.warn(text, EagerModeWarning, stacklevel=5)
     return step, False
 
 
+def _with_own_code(step: Step, kind: Hashable) -> Step:
+    """`step` under a code object that only steps of its kind share.
+
+    PyTorch keeps what it compiled by code object, and gives up at the ninth that differs: without
+    this, so would the ninth kind of `sample` in one process.
+    """
+
+    def own(chains: ChainTensors, state: State, number: Tensor) -> tuple[State, Info, Tensor]:
+        return step(chains, state, number)
+
+    code = _code_of_kind(kind, own.__code__)
+    return types.FunctionType(code, own.__globals__, own.__name__, None, own.__closure__)
+
+
+@functools.lru_cache(maxsize=16)
+def _code_of_kind(kind: Hashable, template: types.CodeType) -> types.CodeType:  # noqa: ARG001
+    return template.replace()
+
+
 def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0][:200]
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    text = " ".join(lines[:2]) if lines and lines[0].endswith(":") else "".join(lines[:1])
+    return text[:200].rstrip(".") or type(error).__name__

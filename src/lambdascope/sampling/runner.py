@@ -2,7 +2,8 @@
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import fields
 
 import torch
 from torch import Tensor
@@ -68,7 +69,7 @@ class ChunkRunner:
             step(chains, state, number)
 
         self._compiled_step, self.compiled = compile_step(
-            self._step, self.stack.device, self.wanted_compile, rehearse
+            self._step, self.stack.device, self.wanted_compile, rehearse, self._kind(chains)
         )
         self.compile_seconds = time.perf_counter() - begun
 
@@ -140,6 +141,17 @@ class ChunkRunner:
                 recorder.write(chunk, name, -(-start // self.thinning), drawn.cpu().numpy())
             recorder.commit(chunk, end, loop.state)
             report(end - start)
+
+    def _kind(self, chains: ChainTensors) -> Hashable:
+        """All that the step's code depends on: kernel, model, loss, and the shapes of tensors."""
+        held = tuple(chains.held.values())
+        own = [getattr(chains, field.name) for field in fields(chains) if field.name != "held"]
+        shapes = tuple(
+            None if tensor is None else (tensor.shape, tensor.dtype)
+            for tensor in (*own, *held, *self.stack.data)
+        )
+        shared = frozenset(self.stack.shared_held)
+        return (repr(self.kernel), self.stack.objective.digest, shared, shapes, self.stack.device)
 
     def _start(self, chains: ChainTensors) -> tuple[State, Tensor]:
         """The state at w* and the number of the first step."""

@@ -119,8 +119,8 @@ class ChainNoise:
 
         Args:
             size: Draws a chain.
-            upper: [chain, 1], int64; chain c draws from 0 … upper[c] − 1. By multiplication and
-                shift: no value is favoured by more than upper/2³².
+            upper: [chain, 1], int64, at most 2³¹; chain c draws from 0 … upper[c] − 1. By
+                multiplication and shift: no value is favoured by more than upper/2³².
         """
         words = torch.cat(self._words(size, _MINIBATCH), dim=1)[:, :size]
         return ((words.to(torch.int64) & (_INT32_RANGE - 1)) * upper) >> 32

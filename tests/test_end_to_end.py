@@ -1,0 +1,139 @@
+"""The commands as a user runs them: processes that are killed, disks that are full."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import xarray as xr
+
+pytestmark = pytest.mark.slow
+
+TRAIN = ("--p", "11", "--embed-dim", "4", "--hidden-size", "8", "--num-steps", "200")
+LLC = ("--chains", "3", "--steps", "40000", "--step-size", "1e-4", "--orthogonal-to-gradient")
+
+
+def command(*arguments: object, limit: int | None = None) -> list[str]:
+    """The command line as one process; `limit` is the most bytes that it may write to one file."""
+    set_limit = (
+        f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}));"
+        if limit
+        else ""
+    )
+    code = f"import sys; {set_limit} from lambdascope.cli import main; sys.exit(main())"
+    return [sys.executable, "-c", code, *map(str, arguments)]
+
+
+def lambdascope(*arguments: object, limit: int | None = None) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        command(*arguments, limit=limit), capture_output=True, text=True, timeout=300
+    )
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("runs") / "p11"
+    done = lambdascope("train", "--out", path, *TRAIN, "--num-checkpoints", 3)
+    assert done.returncode == 0, done.stderr
+    return path
+
+
+@pytest.fixture(scope="module")
+def undisturbed(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same run with λ̂ estimated in one go."""
+    run = Path(shutil.copytree(trained, tmp_path_factory.mktemp("undisturbed") / "p11"))
+    done = lambdascope("llc", run, *LLC)
+    assert done.returncode == 0, done.stderr
+    return run
+
+
+@pytest.fixture
+def run(trained: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(trained, tmp_path / "p11"))
+
+
+def stop_midway(run: Path, how: signal.Signals) -> subprocess.Popen:
+    """Starts the estimate and stops it once a snapshot stands."""
+    process = subprocess.Popen(
+        command("llc", run, *LLC), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    snapshot = run / "llc_trace.zarr.partial" / "chunk_00000.safetensors"
+    until = time.monotonic() + 200
+    while not snapshot.exists() and process.poll() is None and time.monotonic() < until:
+        time.sleep(0.005)
+    os.kill(process.pid, how)
+    process.communicate(timeout=100)
+    assert snapshot.exists(), "the command was not stopped in the middle"
+    assert not (run / "llc.csv").exists()
+    return process
+
+
+def assert_same_results(run: Path, other: Path) -> None:
+    assert (run / "llc.csv").read_bytes() == (other / "llc.csv").read_bytes()
+    mine, theirs = (
+        xr.open_zarr(path / "llc_trace.zarr", chunks=None, consolidated=False)
+        for path in (run, other)
+    )
+    xr.testing.assert_equal(mine, theirs)
+    assert not list(run.glob("*.partial"))
+
+
+def test_killed_at_once_and_started_again_it_ends_with_the_same_bits(
+    run: Path, undisturbed: Path
+) -> None:
+    stop_midway(run, signal.SIGKILL)
+    done = lambdascope("llc", run, *LLC)
+    assert done.returncode == 0, done.stderr
+    assert_same_results(run, undisturbed)
+
+
+def test_ctrl_c_is_a_sentence_and_the_same_command_resumes(run: Path, undisturbed: Path) -> None:
+    process = stop_midway(run, signal.SIGINT)
+    assert process.returncode == 130
+    assert lambdascope("llc", run, *LLC).returncode == 0
+    assert_same_results(run, undisturbed)
+
+
+def test_other_settings_after_a_kill_are_refused(run: Path) -> None:
+    stop_midway(run, signal.SIGKILL)
+    done = lambdascope("llc", run, *LLC, "--seed", 1)
+    assert done.returncode == 2
+    assert "seed" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_full_disk_is_a_sentence_and_what_stood_still_stands(
+    run: Path, undisturbed: Path
+) -> None:
+    checkpoints = {path: path.read_bytes() for path in (run / "checkpoints").iterdir()}
+    # Room for what the compiler writes, but not for the chains' losses: 40,000 steps of 5 chains.
+    done = lambdascope("llc", run, *LLC, "--quiet", limit=600_000)
+    assert done.returncode == 2
+    assert done.stderr.startswith("lambdascope: ")
+    assert "Traceback" not in done.stderr
+    assert {path: path.read_bytes() for path in (run / "checkpoints").iterdir()} == checkpoints
+    assert lambdascope("llc", run, *LLC, "--quiet").returncode == 0
+    assert_same_results(run, undisturbed)
+
+
+def test_without_a_compiler_it_says_so_once_and_gives_the_same_numbers(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few = ("llc", run, "--chains", 2, "--steps", 200, "--step-size", "1e-4")
+    compiled = lambdascope(*few)
+    assert compiled.returncode == 0, compiled.stderr
+    before = (run / "llc.csv").read_text()
+    shutil.rmtree(run / "llc_trace.zarr")
+    (run / "llc.csv").unlink()
+    monkeypatch.setenv("PATH", str(Path(sys.executable).parent))
+    monkeypatch.delenv("CXX", raising=False)
+    eager = lambdascope(*few, "--quiet")
+    assert eager.returncode == 0
+    assert eager.stderr.count("lambdascope: warning: Sampling runs eagerly") == 1
+    after = (run / "llc.csv").read_text()
+    for one, other in zip(before.splitlines()[1:], after.splitlines()[1:], strict=True):
+        assert float(one.split(",")[2]) == pytest.approx(float(other.split(",")[2]), rel=1e-3)

@@ -84,7 +84,9 @@ def _flatten(
         structure = tuple(below for _, below in parts)
         return lambda values: tuple(back(values) for back, _ in parts), structure
     if isinstance(data, Mapping):
-        named = {name: _flatten(part, tensors) for name, part in data.items()}
+        # In an order of our own: that of the user's dict may differ between checkpoints.
+        names = sorted(data, key=repr)
+        named = {name: _flatten(data[name], tensors) for name in names}
         return (
             lambda values: {name: back(values) for name, (back, _) in named.items()},
             {name: below for name, (_, below) in named.items()},

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from lambdascope import cli
 from lambdascope.commands import llc as llc_command
 from lambdascope.commands.llc import llc, print_result
 from lambdascope.commands.llc_config import LLCConfig
@@ -135,10 +136,11 @@ def test_another_burnin_uses_the_trace_that_stands(run: Path) -> None:
     assert (run / "llc_trace.zarr" / "zarr.json").stat().st_mtime_ns == stamp
 
 
-def test_an_interruption_in_an_overwrite_leaves_no_table_beside_the_wrong_trace(
+def test_an_interruption_in_an_overwrite_loses_nothing_and_mixes_nothing(
     run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     estimate(run)
+    before = (run / "llc.csv").read_bytes()
 
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
@@ -147,8 +149,10 @@ def test_an_interruption_in_an_overwrite_leaves_no_table_beside_the_wrong_trace(
         patch.setattr(llc_command, "sample", interrupted)
         with pytest.raises(KeyboardInterrupt):
             estimate(run, overwrite=True, num_steps=80)
-    assert not (run / "llc.csv").exists()
+    assert (run / "llc.csv").read_bytes() == before
+    assert open_trace(run / "llc_trace.zarr").sizes["step"] == 60
     assert set(estimate(run, overwrite=True, num_steps=80)["num_steps"]) == {80}
+    assert open_trace(run / "llc_trace.zarr").sizes["step"] == 80
 
 
 def test_restrictions_and_scalings_change_what_is_sampled(run: Path) -> None:
@@ -187,6 +191,28 @@ def test_settings_that_do_not_fit_the_run_are_refused(
 def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(LambdascopeError, match="no run directory"):
         llc(tmp_path, SMALL)
+
+
+def test_a_full_disk_is_a_sentence_and_what_stood_still_stands(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    resource = pytest.importorskip("resource")
+    flags = ["--chains", "2", "--steps", "3000", "--step-size", "1e-4", "--quiet"]
+    stood = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
+    try:
+        code = cli.main(["llc", str(run), *flags])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    said = capsys.readouterr().err
+    assert code == 2
+    assert said.startswith("lambdascope: ")
+    assert str(run) in said
+    assert said.count("\n") == 1
+    assert {path: path.read_bytes() for path in stood} == stood
+    assert cli.main(["llc", str(run), *flags]) == 0
+    assert len(read_table(run / "llc.csv")) == 3
 
 
 def test_diverged_chains_are_told_in_table_and_figure(run: Path) -> None:

@@ -312,19 +312,36 @@ def test_a_model_that_vmap_cannot_take_runs_one_chain_at_a_time():
 
     posterior = ls.LocalPosterior(Branching([1.0, 2.0]), None, nbeta=3.0)
     with pytest.raises(RuntimeError, match="vmap"):
-        draw(posterior, ls.SGLD(step_size=0.1))
+        draw(posterior, ls.SGLD(step_size=0.1), chunk_size=2)
     assert np.isfinite(draw(posterior, ls.SGLD(step_size=0.1), chunk_size=1).loss).all()
 
 
 # --- the compiler --------------------------------------------------------------------------------
 
 
+@pytest.fixture
+def two_threads():
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("two_threads")
 def test_a_step_compiled_before_is_fed_the_new_weights_and_data():
+    # Two chunks, on two threads where there are two cores.
     for seed in range(2):
         posterior = classifier_posterior(seed=seed, data_seed=seed, localization=2.0 + seed)
-        compiled = draw(posterior, compile=True, num_steps=30)
-        np.testing.assert_allclose(compiled.loss, draw(posterior, num_steps=30).loss, rtol=1e-5)
+        settings = {"num_chains": 4, "num_steps": 30, "chunk_size": 2}
+        compiled = draw(posterior, compile=True, **settings)
+        np.testing.assert_allclose(compiled.loss, draw(posterior, **settings).loss, rtol=1e-5)
         assert compiled.attrs["compiled"] == 1
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_eager_chunks_do_not_meet_in_the_one_module():
+    many, one = (draw(posteriors(), num_steps=60, chunk_size=size) for size in (1, 6))
+    np.testing.assert_allclose(many.loss, one.loss, rtol=1e-9)
 
 
 @pytest.fixture

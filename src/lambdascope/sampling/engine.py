@@ -211,6 +211,11 @@ def _run(
                 # A compiled step is made for the threads it is traced with.
                 torch.set_num_threads(1)
             runner.prepare(first)
+            if not runner.compiled:
+                # Eager, `functional_call` puts a chunk's weights into the one module for a moment:
+                # two threads at that would compute with each other's.
+                workers = 1
+                torch.set_num_threads(threads)
             with ThreadPoolExecutor(workers) as pool:
                 futures = [pool.submit(work, chunk) for chunk in range(job.plan.num_chunks)]
                 try:

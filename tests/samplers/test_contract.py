@@ -1,0 +1,238 @@
+"""The contract that every sampler keeps. A new one joins by a line in `CASES`."""
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+import torch
+
+import lambdascope as ls
+from lambdascope.errors import LambdascopeError
+from lambdascope.samplers.base import Evaluation, Kernel
+from lambdascope.sampling.randomness import ChainNoise, chain_keys
+
+DIMENSION, CHAINS = 4, 5
+
+
+@dataclass(frozen=True)
+class Case:
+    """A sampler and what is known of it.
+
+    Attributes:
+        kernel: With settings that are stable on the Gaussian below (curvatures 0.5 … 4).
+        stationary_factor: What the variance along a direction of curvature c (of the potential) is,
+            relative to 1/c.
+        num_steps: Enough for the covariance to a few per cent with 400 chains.
+    """
+
+    kernel: Kernel
+    stationary_factor: Callable[[np.ndarray], np.ndarray]
+    num_steps: int
+
+
+CASES = {
+    "SGLD": Case(ls.SGLD(step_size=0.2), lambda c: 1 / (1 - 0.2 * c / 4), 400),
+}
+each_sampler = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+
+
+@dataclass
+class Gaussian:
+    """U = ½ (w − mean)ᵀ P (w − mean), restricted to the orthogonal complement of `normal`."""
+
+    w_star: torch.Tensor
+    precision: torch.Tensor
+    mean: torch.Tensor
+    normal: torch.Tensor | None = None
+    mask: torch.Tensor | None = None
+    calls: int = 0
+
+    def evaluate(self, w):
+        self.calls += 1
+        gradient = (w - self.mean) @ self.precision
+        loss = ((w - self.mean) * gradient).sum(dim=1) / 2
+        return Evaluation(loss, gradient, gradient.clone())
+
+    def restrict(self, displacement):
+        if self.mask is not None:
+            displacement = displacement * self.mask
+        if self.normal is not None:
+            displacement = displacement - (displacement @ self.normal)[:, None] * self.normal
+        return displacement
+
+
+def rotated_precision():
+    generator = torch.Generator().manual_seed(0)
+    q, _ = torch.linalg.qr(
+        torch.randn(DIMENSION, DIMENSION, dtype=torch.float64, generator=generator)
+    )
+    curvature = torch.tensor([0.5, 1.0, 2.0, 4.0], dtype=torch.float64)
+    return q * curvature @ q.T, q, curvature.numpy()
+
+
+def gaussian(chains=CHAINS, **settings):
+    precision, _, _ = rotated_precision()
+    w_star = torch.linspace(-1, 1, chains * DIMENSION, dtype=torch.float64).reshape(chains, -1)
+    mean = torch.tensor([3.0, -1.0, 0.5, 0.0], dtype=torch.float64)
+    return Gaussian(w_star, precision, mean, **settings)
+
+
+def noise_at(step, chains=CHAINS):
+    keys = chain_keys(8, [(0, chain) for chain in range(chains)])
+    return ChainNoise(keys, torch.tensor(step, dtype=torch.int32), torch.float64)
+
+
+def run(kernel, target, steps, chains=CHAINS):
+    state = kernel.init(target.w_star.clone())
+    for step in range(steps):
+        state, info = kernel.step(state, target, noise_at(step, chains))
+        yield state, info
+
+
+@each_sampler
+def test_signatures(case):
+    assert list(inspect.signature(type(case.kernel).init).parameters) == ["self", "w"]
+    assert list(inspect.signature(type(case.kernel).step).parameters) == [
+        "self", "state", "target", "noise"
+    ]  # fmt: skip
+
+
+@each_sampler
+def test_the_state_starts_at_w_star(case):
+    w = gaussian().w_star.clone()
+    state = case.kernel.init(w)
+    assert torch.equal(state["w"], w)
+    assert all(len(tensor) == CHAINS for tensor in state.values())
+    assert all(isinstance(name, str) for name in state)
+
+
+@each_sampler
+def test_a_step_keeps_the_form_of_the_state(case):
+    target = gaussian()
+    before = case.kernel.init(target.w_star.clone())
+    after, info = case.kernel.step(before, target, noise_at(0))
+    assert after.keys() == before.keys()
+    for name, tensor in after.items():
+        assert tensor.shape == before[name].shape
+        assert tensor.dtype == before[name].dtype
+    assert tuple(info) == type(case.kernel).info_names
+    assert all(tensor.shape == (CHAINS,) for tensor in info.values())
+
+
+@each_sampler
+def test_a_step_is_pure(case):
+    target = gaussian()
+    state = case.kernel.init(target.w_star.clone())
+    for step in range(3):  # from a state with every part in motion
+        state, _ = case.kernel.step(state, target, noise_at(step))
+    held = {name: tensor.clone() for name, tensor in state.items()}
+    w_star = target.w_star.clone()
+    randomness, settings = torch.get_rng_state(), dict(vars(case.kernel))
+    first, first_info = case.kernel.step(state, target, noise_at(3))
+    second, second_info = case.kernel.step(state, target, noise_at(3))
+    for name in first:
+        assert torch.equal(first[name], second[name])
+        assert torch.equal(state[name], held[name])
+        assert first[name].data_ptr() != state[name].data_ptr()
+    for name in first_info:
+        assert torch.equal(first_info[name], second_info[name])
+    assert torch.equal(target.w_star, w_star)
+    assert torch.equal(torch.get_rng_state(), randomness)
+    assert vars(case.kernel) == settings
+
+
+@each_sampler
+def test_the_reported_loss_is_the_one_before_the_step(case):
+    target = gaussian()
+    state = case.kernel.init(target.w_star.clone())
+    for step in range(4):
+        expected = target.evaluate(state["w"]).loss
+        state, info = case.kernel.step(state, target, noise_at(step))
+        assert torch.equal(info["loss"], expected)
+
+
+@each_sampler
+def test_other_noise_leads_elsewhere(case):
+    target = gaussian()
+    state = case.kernel.init(target.w_star.clone())
+    one, other = (case.kernel.step(state, target, noise_at(step))[0]["w"] for step in (0, 1))
+    assert (one != other).all()
+
+
+@each_sampler
+def test_chains_do_not_mix(case):
+    whole, alone = gaussian(), gaussian()
+    alone.w_star = alone.w_star[:2]
+    for (many, _), (few, _) in zip(
+        run(case.kernel, whole, 20), run(case.kernel, alone, 20, chains=2), strict=True
+    ):
+        torch.testing.assert_close(many["w"][:2], few["w"], rtol=1e-13, atol=1e-13)
+
+
+@each_sampler
+def test_masked_elements_do_not_move(case):
+    mask = torch.tensor([1.0, 0.0, 1.0, 0.0], dtype=torch.float64)
+    target = gaussian(mask=mask)
+    *_, (state, _) = run(case.kernel, target, 50)
+    moved = state["w"] != target.w_star
+    assert torch.equal(moved, mask.bool().expand(CHAINS, -1))
+
+
+@each_sampler
+def test_nothing_moves_along_the_normal(case):
+    normal = torch.tensor([0.5, -0.5, 0.5, 0.5], dtype=torch.float64)
+    target = gaussian(normal=normal)
+    for state, _ in run(case.kernel, target, 200):
+        away = state["w"] - target.w_star
+        assert (away @ normal).abs().max() < 1e-14
+    assert away.norm(dim=1).min() > 0.1
+
+
+@each_sampler
+def test_a_nan_is_reported_and_stays_with_its_chain(case):
+    whole, torn = gaussian(), gaussian()
+    torn.w_star[1, 2] = float("nan")
+    for (calm, _), (broken, info) in zip(
+        run(case.kernel, whole, 10), run(case.kernel, torn, 10), strict=True
+    ):
+        assert torch.isnan(info["loss"]).tolist() == [False, True, False, False, False]
+        others = [0, 2, 3, 4]
+        assert torch.equal(broken["w"][others], calm["w"][others])
+
+
+@each_sampler
+def test_a_gaussian_target_is_reached(case):
+    chains, warm_up = 400, case.num_steps // 2
+    target = gaussian(chains)
+    _, q, curvature = rotated_precision()
+    draws = []
+    for step, (state, _) in enumerate(run(case.kernel, target, case.num_steps, chains)):
+        if step >= warm_up:
+            draws.append((state["w"] - target.mean) @ q)
+    draws = torch.stack(draws).numpy()  # [step, chain, direction], in units of the eigenvectors
+    # Chains are independent: their means have the standard error of independent draws.
+    means = draws.mean(axis=0)
+    errors = means.std(axis=0, ddof=1) / np.sqrt(chains)
+    assert np.abs(means.mean(axis=0) / errors).max() < 4
+    products = np.einsum("sci,scj->cij", draws, draws) / len(draws)
+    covariance, error = products.mean(axis=0), products.std(axis=0, ddof=1) / np.sqrt(chains)
+    expected = np.diag(case.stationary_factor(curvature) / curvature)
+    assert np.abs((covariance - expected) / error).max() < 4
+    assert (error / np.sqrt(np.outer(np.diag(expected), np.diag(expected)))).max() < 0.03
+
+
+@each_sampler
+@pytest.mark.parametrize("batch_size", [0, -3, 2.5, "many"])
+def test_impossible_batch_sizes_are_refused(case, batch_size):
+    settings = {**case.kernel.model_dump(), "batch_size": batch_size}
+    with pytest.raises(LambdascopeError, match=r"batch_size=.*input should be"):
+        type(case.kernel)(**settings)
+
+
+@each_sampler
+def test_settings_are_frozen_and_known(case):
+    with pytest.raises(LambdascopeError, match="momentun is not a setting of"):
+        type(case.kernel)(**case.kernel.model_dump(), momentun=0.9)
+    assert type(case.kernel)(**case.kernel.model_dump()) == case.kernel

@@ -98,6 +98,14 @@ ROWS = (
     _ours(100, 1500, orthogonal=True),
     _ours(500, 500, orthogonal=True),
     _ours(2500, 200, orthogonal=True),
+    Row(
+        "lambdascope_100_ordinary",
+        "lambdascope, 100 chains, network as usually written, torch's cross_entropy",
+        "lambdascope",
+        100,
+        1500,
+        options={"ordinary": True},
+    ),
     Row("plain", "plain PyTorch loop, one chain", "plain", 1, 4000, llc_chains=4),
     Row("devinterp", "devinterp 1.3.2, as its guide has it", "devinterp", 1, 3000, llc_chains=4),
     Row(
@@ -119,6 +127,14 @@ ROWS = (
     ),
     Row("canonical_25", "canonical-interp 0.1.5, 25 chains", "canonical-interp", 25, 2000, 25),
     Row("canonical_100", "canonical-interp 0.1.5, 100 chains", "canonical-interp", 100, 500),
+    Row(
+        "canonical_100_ordinary",
+        "canonical-interp 0.1.5, 100 chains, network as usually written",
+        "canonical-interp",
+        100,
+        500,
+        options={"ordinary": True},
+    ),
 )
 
 

@@ -45,6 +45,19 @@ class ExampleNetwork(nn.Module):
         return (self.unembedding.weight @ hidden).T
 
 
+class OrdinaryNetwork(ExampleNetwork):
+    """The same function of the same weights as it is usually written: one linear layer after another.
+
+    What a user's own module looks like; `torch.nn.functional.cross_entropy` is its loss.
+    """
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Map `tokens: [batch, 2]` to logits: [batch, p]."""
+        left = self.linear_left(self.embedding(tokens[:, 0]))
+        right = self.linear_right(self.embedding(tokens[:, 1]))
+        return self.unembedding(functional.gelu(left + right))
+
+
 @dataclass(frozen=True)
 class Example:
     """Data and checkpoints: `inputs: [n, 2]`, `targets: [n]`, one state dict a checkpoint."""
@@ -58,9 +71,9 @@ class Example:
         """N / log n, set explicitly in every runner (one peer would take batch / log batch)."""
         return len(self.inputs) / math.log(len(self.inputs))
 
-    def network(self, checkpoint: int = -1) -> ExampleNetwork:
-        """A fresh network with the weights of one checkpoint."""
-        network = ExampleNetwork()
+    def network(self, checkpoint: int = -1, *, ordinary: bool = False) -> ExampleNetwork:
+        """A fresh network with the weights of one checkpoint, in one of its two forms."""
+        network = OrdinaryNetwork() if ordinary else ExampleNetwork()
         network.load_state_dict(self.states[checkpoint])
         return network
 

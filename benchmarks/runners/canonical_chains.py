@@ -48,7 +48,7 @@ def prepare(path: Path) -> Callable[..., Reply]:
     data = TensorDataset(example.inputs, example.targets)
     loader = DataLoader(data, batch_size=BATCH_SIZE, shuffle=True, drop_last=True)
 
-    def measure(num_chains: int, num_steps: int, seed: int) -> Reply:
+    def measure(num_chains: int, num_steps: int, seed: int, ordinary: bool = False) -> Reply:
         torch.manual_seed(seed)
         fetched_at: list[float] = []
 
@@ -69,7 +69,11 @@ def prepare(path: Path) -> Callable[..., Reply]:
         )
         begin = time.perf_counter()
         estimator.estimate_llc(
-            example.network(), loader, seed=seed, unpack_fn=unpack, show_progress=False
+            example.network(ordinary=ordinary),
+            loader,
+            seed=seed,
+            unpack_fn=unpack,
+            show_progress=False,
         )
         end = time.perf_counter()
         # One pass over the loader for the initial loss comes before the steps.

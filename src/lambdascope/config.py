@@ -13,7 +13,8 @@ class Config(BaseModel):
     A value that is unknown or impossible is refused at construction.
 
     Raises:
-        LambdascopeError: naming each offending field, the value received and what would be accepted.
+        LambdascopeError: naming each offending field, the value received and what would be
+            accepted.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)

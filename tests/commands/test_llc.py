@@ -136,11 +136,11 @@ def test_another_burnin_uses_the_trace_that_stands(run: Path) -> None:
     assert (run / "llc_trace.zarr" / "zarr.json").stat().st_mtime_ns == stamp
 
 
-def test_an_interruption_in_an_overwrite_loses_nothing_and_mixes_nothing(
+def test_an_interruption_in_an_overwrite_loses_nothing(
     run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     estimate(run)
-    before = (run / "llc.csv").read_bytes()
+    kept = (run / "llc.csv").read_bytes()
 
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
@@ -149,10 +149,8 @@ def test_an_interruption_in_an_overwrite_loses_nothing_and_mixes_nothing(
         patch.setattr(llc_command, "sample", interrupted)
         with pytest.raises(KeyboardInterrupt):
             estimate(run, overwrite=True, num_steps=80)
-    assert (run / "llc.csv").read_bytes() == before
-    assert open_trace(run / "llc_trace.zarr").sizes["step"] == 60
+    assert (run / "llc.csv").read_bytes() == kept
     assert set(estimate(run, overwrite=True, num_steps=80)["num_steps"]) == {80}
-    assert open_trace(run / "llc_trace.zarr").sizes["step"] == 80
 
 
 def test_restrictions_and_scalings_change_what_is_sampled(run: Path) -> None:

@@ -28,7 +28,7 @@ from lambdascope.reporting.style import png_bytes
 from lambdascope.runs.files import atomic_write_bytes
 from lambdascope.runs.tables import read_table, write_table
 from lambdascope.samplers import SGLD
-from lambdascope.sampling import sample, warm_up_compiler
+from lambdascope.sampling import sample
 
 _TABLE, _TRACE, _FIGURE = "llc.csv", "llc_trace.zarr", "llc_vs_checkpoint.png"
 
@@ -74,7 +74,6 @@ def llc(
             results with other settings, or the settings do not fit the network.
     """
     begun = time.perf_counter()
-    warm_up_compiler()  # while the checkpoints are read
     loaded = load_run(run)
     chosen = _chosen(loaded, config)
     posteriors, losses = _posteriors(loaded, chosen, config)
@@ -87,10 +86,6 @@ def llc(
             "give those, or --overwrite to replace it"
         )
     figure_path = loaded.directory.figures / _FIGURE
-    if changed:
-        # Neither table nor figure may stand beside a trace that it was not made from.
-        table_path.unlink()
-        figure_path.unlink(missing_ok=True)
     started = time.perf_counter()
     trace = sample(
         posteriors,

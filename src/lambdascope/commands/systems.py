@@ -91,7 +91,21 @@ def load_run(path: Path) -> LoadedRun:
             f"{MODULAR_ADDITION!r}"
         )
     config = TrainConfig(**directory.config)
-    return LoadedRun(directory, config, _load_data(directory.path / _DATA, config))
+    run = LoadedRun(directory, config, _load_data(directory.path / _DATA, config))
+    _check_checkpoints(run)
+    return run
+
+
+def _check_checkpoints(run: LoadedRun) -> None:
+    """A checkpoint is known by its place: with one missing, the others would change their names."""
+    if run.metrics is None:
+        return
+    missing = sorted(set(run.metrics["step"].tolist()) - set(run.steps))
+    if missing:
+        raise LambdascopeError(
+            f"{run.directory.path} lacks the checkpoints of steps {', '.join(map(str, missing))}, "
+            "which training.csv lists: put them back, or train again with --overwrite"
+        )
 
 
 def save_data(directory: RunDirectory, data: ModularData) -> None:

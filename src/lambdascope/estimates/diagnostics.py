@@ -11,6 +11,26 @@ from numpy.typing import NDArray
 
 # arviz-stats splits each chain in two and wants four draws in each half.
 FEWEST_DRAWS = 8
+_WANTED_BLOCKS = 90
+_LONGEST_BLOCK = 50
+
+
+def block_means(losses: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Means of consecutive blocks of `losses` [chain, step], as [chain, block].
+
+    A minibatch loss is the loss of the chain's place plus white noise that is often far larger.
+    On the raw losses R-hat, ESS and error would describe that noise: the estimate of the
+    autocorrelation time stops at the first lag where noise hides the slow part, and the error
+    comes out too small (for AR(1) of time 100 under noise of fifty times its variance, nominal
+    95 % intervals cover 77 %). Blocks of up to 50 steps average the noise away and keep the mean;
+    90 blocks are left where there are enough steps. A remainder at the beginning is dropped, as
+    burn-in is.
+    """
+    num_chains, num_steps = losses.shape
+    size = max(1, min(num_steps // _WANTED_BLOCKS, _LONGEST_BLOCK))
+    num_blocks = num_steps // size
+    kept = losses[:, num_steps - num_blocks * size :]
+    return kept.reshape(num_chains, num_blocks, size).mean(axis=2)
 
 
 def rhat(draws: NDArray[np.floating]) -> float:

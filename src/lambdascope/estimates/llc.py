@@ -202,9 +202,10 @@ def _one(
     if healthy.any():
         mean_loss = float(draws.mean())
         llc = nbeta * (mean_loss - initial_loss)
-        stderr = nbeta * diagnostics.standard_error(draws)
-        rhat, ess = diagnostics.rhat(draws), diagnostics.ess(draws)
-        drift = diagnostics.drift(draws)
+        blocks = diagnostics.block_means(draws)
+        stderr = nbeta * diagnostics.standard_error(blocks)
+        rhat, ess = diagnostics.rhat(blocks), diagnostics.ess(blocks)
+        drift = diagnostics.drift(blocks)
     else:
         mean_loss = llc = stderr = rhat = ess = drift = math.nan
     num_diverged = int((~healthy).sum())

@@ -52,7 +52,7 @@ def evaluate(
     inputs = data[0].inputs
     squares = sum(tensor.double().square().flatten(1).sum(1) for tensor in weights.values())
     norms = torch.as_tensor(squares).sqrt().tolist()
-    chunk = max(1, _MAX_LOGITS // (len(inputs) * network.config.p))
+    chunk = max(1, _MAX_LOGITS // (len(inputs) * network.p))
     metrics = []
     for start in range(0, len(data), chunk):
         part = {name: tensor[start : start + chunk] for name, tensor in weights.items()}

@@ -11,7 +11,7 @@ from torch.func import grad
 from lambdascope.errors import LambdascopeError
 from lambdascope.posterior.objective import Loss, Objective
 from lambdascope.posterior.parameters import ParameterLayout
-from lambdascope.posterior.probe import check_loss, untouched_randomness
+from lambdascope.posterior.probe import check_loss, explained, untouched_randomness
 from lambdascope.posterior.restrictions import (
     ElementMask,
     OrthogonalToGradient,
@@ -106,8 +106,9 @@ class LocalPosterior:
         self.mask = self._mask()
         with untouched_randomness(self.w_star):
             check_loss(self.objective, self.w_star, self.held, self.samples)
-            self.initial_loss = self.mean_loss(self.w_star)
-            self.normal = self._normal()
+            with explained():  # the probe saw the first samples only
+                self.initial_loss = self.mean_loss(self.w_star)
+                self.normal = self._normal()
 
     # --- what the samplers' engine asks -----------------------------------------------------------
 
@@ -136,8 +137,15 @@ class LocalPosterior:
     def mean_gradient(self, w: Tensor) -> Tensor:
         """∇L_n(w) over all data with respect to the sampled parameters, [param]."""
         total = torch.zeros_like(w)
-        for batch in self._batches():
-            total += self._gradient_of_sum(w, batch)
+        threads = torch.get_num_threads()
+        # On several threads an embedding's gradient is added up in an order that changes from run
+        # to run, and the chains' bits with it.
+        torch.set_num_threads(1)
+        try:
+            for batch in self._batches():
+                total += self._gradient_of_sum(w, batch)
+        finally:
+            torch.set_num_threads(threads)
         return total / max(self.samples.num_samples, 1)
 
     def describe(self) -> dict[str, Any]:

@@ -59,7 +59,7 @@ def skeleton(module: nn.Module) -> nn.Module:
     memo: dict[int, object] = {}
     for parameter in module.parameters():
         memo[id(parameter)] = nn.Parameter(
-            torch.empty_like(parameter, device="meta"), requires_grad=parameter.requires_grad
+            torch.empty_like(parameter, device="meta"), requires_grad=False
         )
     for buffer in module.buffers():
         memo[id(buffer)] = torch.empty_like(buffer, device="meta")

@@ -40,7 +40,7 @@ def check_loss(
         with torch.no_grad():
             return objective(w, copies, samples.batch(tensors))
 
-    with _explained():
+    with explained():
         _check_targets(objective, w, copies, samples, whole)
         first, second, part = evaluate(whole), evaluate(whole), evaluate(half)
     expected = [len(whole[0])] if whole else []
@@ -75,7 +75,7 @@ def untouched_randomness(like: Tensor) -> Iterator[None]:
 
 
 @contextmanager
-def _explained() -> Iterator[None]:
+def explained() -> Iterator[None]:
     """Say of any failure of the user's model or loss where it happened."""
     try:
         yield
@@ -83,12 +83,12 @@ def _explained() -> Iterator[None]:
         raise
     except IndexError as error:
         raise LambdascopeError(
-            f"evaluating the loss on the first samples failed: {error} (an input or target "
+            f"evaluating the loss on the data failed: {error} (an input or target "
             "outside the range that the model knows?)."
         ) from error
     except Exception as error:
         raise LambdascopeError(
-            f"evaluating the loss on the first samples failed: {type(error).__name__}: {error}."
+            f"evaluating the loss on the data failed: {type(error).__name__}: {error}."
         ) from error
 
 

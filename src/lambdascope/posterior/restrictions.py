@@ -1,6 +1,6 @@
 """Where the chain may move: some parameters, some elements, or across the gradient only.
 
-A restriction is a plain description; `resolve` turns a list of them into what the samplers need.
+A restriction is a plain description; `LocalPosterior` turns it into a mask and a normal.
 """
 
 from abc import ABC, abstractmethod

@@ -18,6 +18,8 @@ from torch import Tensor, nn
 # Deeper than any settings go; stops at structures that hold half the world.
 _DEEPEST = 24
 _PLAIN = (type(None), bool, int, float, complex, str, bytes, Enum, torch.dtype, torch.device)
+# Their code is told apart by the version that is installed.
+_FOREIGN = frozenset({"torch", "builtins", "abc", "typing", "dataclasses"})
 _MODULE_INTERNALS = frozenset(vars(nn.Module()))
 
 
@@ -26,7 +28,8 @@ def traits(thing: Any, path: str) -> dict[str, str]:
 
     Plain values stand for themselves, tensors enter by their hash (those without data by their
     shape), functions by their code and what they close over, other objects by their class and
-    their attributes. The code of classes does not enter.
+    their attributes; of modules and of objects that are called, the code of their class's own
+    functions enters too, as far as it is not PyTorch's.
     """
     found: dict[str, str] = {}
     _collect(thing, path, found, {}, 0)
@@ -96,8 +99,23 @@ def _parts(thing: Any, path: str, found: dict[str, str]) -> dict[str, Any]:
         found[path] += _set(thing)
         return {}
     if isinstance(thing, nn.Module):
-        return _module_parts(thing)
-    return dict(getattr(thing, "__dict__", {}))
+        return {**_module_parts(thing), **_class_functions(type(thing))}
+    own = _class_functions(type(thing)) if callable(thing) else {}
+    return {**getattr(thing, "__dict__", {}), **own}
+
+
+def _class_functions(kind: type) -> dict[str, Any]:
+    """The functions of a class and its bases by name, without those of PyTorch and Python."""
+    functions: dict[str, Any] = {}
+    for base in kind.__mro__:
+        if base.__module__.partition(".")[0] in _FOREIGN:
+            continue
+        for name, value in vars(base).items():
+            inner = value.fget if isinstance(value, property) else value
+            inner = getattr(inner, "__func__", inner)  # of class and static methods
+            if isinstance(inner, types.FunctionType):
+                functions[f"{base.__qualname__}.{name}()"] = inner
+    return functions
 
 
 def _module_parts(module: nn.Module) -> dict[str, Any]:

@@ -19,7 +19,7 @@ class SGLD(Kernel):
     """SGLD with a constant step.
 
     Its stationary distribution is the posterior up to errors of order ε and, with minibatches,
-    of order ε/m: see docs/estimator.md before trusting λ̂ to better than a fifth.
+    of order ε/m: see docs/conventions.md before trusting λ̂ to better than a fifth.
     """
 
     step_size: float = Field(gt=0, allow_inf_nan=False)

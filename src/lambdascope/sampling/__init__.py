@@ -1,7 +1,7 @@
 """Runs kernels: many chains of many checkpoints as one batch, on streams of their own."""
 
-from lambdascope.sampling.compiler import EagerModeWarning, warm_up_compiler
+from lambdascope.sampling.compiler import EagerModeWarning
 from lambdascope.sampling.engine import sample
 from lambdascope.sampling.trace import open_trace
 
-__all__ = ["EagerModeWarning", "open_trace", "sample", "warm_up_compiler"]
+__all__ = ["EagerModeWarning", "open_trace", "sample"]

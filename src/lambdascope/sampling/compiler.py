@@ -1,11 +1,9 @@
 """The step under `torch.compile`, or eager with one warning that says why and what it costs."""
 
-import contextlib
 import functools
 import os
 import shutil
 import sys
-import threading
 import types
 import warnings
 from collections.abc import Callable, Hashable
@@ -37,27 +35,6 @@ def compiler_missing(device: torch.device) -> str | None:
     if any(name and shutil.which(name.split()[0]) for name in candidates):
         return None
     return "no C++ compiler was found (install g++ or clang++, or set CXX)"
-
-
-def warm_up_compiler() -> threading.Thread:
-    """Load the compiler on a thread of its own, while the caller prepares what is to be sampled.
-
-    Importing it and finding out which vector instructions the machine has takes some two seconds
-    of a program's life, most of them waiting.
-    """
-
-    def load() -> None:
-        # A head start only: whatever goes wrong here is met, and reported, where it matters.
-        with contextlib.suppress(Exception):
-            import torch._dynamo
-            import torch._inductor.compile_fx  # noqa: F401
-            from torch._inductor.cpu_vec_isa import pick_vec_isa
-
-            pick_vec_isa()
-
-    thread = threading.Thread(target=load, name="lambdascope-compiler", daemon=True)
-    thread.start()
-    return thread
 
 
 def compile_step(

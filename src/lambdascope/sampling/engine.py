@@ -102,7 +102,9 @@ def sample(
     if chunk_size is not None:
         chunk_size = whole_number("chunk_size", chunk_size, 1)
     chosen = choose_device(device)
-    plan = make_plan(len(many) * num_chains, many[0].num_parameters, chosen, chunk_size)
+    elements = batch_elements(many[0], kernel)
+    total, size = len(many) * num_chains, many[0].num_parameters
+    plan = make_plan(total, size, elements, chosen, chunk_size)
     description = TraceDescription(
         kernel=kernel,
         posteriors=many,
@@ -122,7 +124,7 @@ def sample(
         if trace_store.is_complete():
             return trace_store.open()
         cut = trace_store.description.chunk_size
-        plan = make_plan(len(many) * num_chains, many[0].num_parameters, chosen, cut)
+        plan = make_plan(total, size, elements, chosen, cut)
         description = dataclasses.replace(description, chunk_size=cut)
     stack = PosteriorStack(many, chosen)
     if kernel.batch_size is None:
@@ -156,6 +158,12 @@ def sample(
     finally:
         if trace_store is not None:
             trace_store.close()
+
+
+def batch_elements(posterior: LocalPosterior, kernel: Kernel) -> int:
+    """Numbers that one chain reads of the data in one step."""
+    num_samples = kernel.batch_size or posterior.samples.num_samples
+    return num_samples * sum(tensor[:1].numel() for tensor in posterior.samples.tensors)
 
 
 class _Job:

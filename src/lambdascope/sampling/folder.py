@@ -49,10 +49,18 @@ def folder_lock(folder: Path) -> BaseFileLock:
 
 
 def remove_folder(folder: Path, lock: BaseFileLock) -> None:
-    """Delete a folder that `lock` is held on; where an open file can't be deleted, it goes last."""
-    shutil.rmtree(folder, ignore_errors=True)
+    """Delete a folder that `lock` is held on.
+
+    Moved away first: once its lock file is gone, another process may make the folder anew.
+    """
+    away = folder.with_name(f"{folder.name}.{os.getpid()}.removed")
+    try:
+        os.replace(folder, away)
+    except OSError:  # where open files can't be moved
+        away = folder
+        lock.release()
+    shutil.rmtree(away, ignore_errors=True)
     lock.release()
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager

@@ -42,18 +42,28 @@ class Plan:
 
 
 def make_plan(
-    num_chains: int, num_parameters: int, device: torch.device, chunk_size: int | None
+    num_chains: int,
+    num_parameters: int,
+    batch_elements: int,
+    device: torch.device,
+    chunk_size: int | None,
 ) -> Plan:
     """The default cut, or the one that `chunk_size` asks for.
+
+    A chain's share of memory grows with its parameters and with what it reads a step,
+    `batch_elements` numbers; activations are of the order of one or the other.
 
     The cut is a function of its arguments and the number of cores alone, and changes results by
     rounding at most.
     """
+    elements = max(num_parameters, batch_elements)
+    if chunk_size is not None:
+        chunk_size = min(chunk_size, num_chains)
     if device.type != "cpu":
-        size = chunk_size or _bounded(_GPU_CHUNK_WEIGHTS // num_parameters, num_chains)
+        size = chunk_size or _bounded(_GPU_CHUNK_WEIGHTS // elements, num_chains)
         return Plan(size, math.ceil(num_chains / size), 1)
     cores = available_cores()
-    size = chunk_size or _bounded(_CPU_CHUNK_WEIGHTS // num_parameters, num_chains)
+    size = chunk_size or _bounded(_CPU_CHUNK_WEIGHTS // elements, num_chains)
     if chunk_size is None:
         # The same number of chunks for each core, so that none waits at the end.
         rounds = math.ceil(num_chains / (size * cores))

@@ -66,7 +66,10 @@ class ChunkRunner:
         begun = time.perf_counter()
 
         def rehearse(step: Step) -> None:
-            step(chains, state, number)
+            # Twice: what a step hands on may differ in layout from the first state, and all
+            # compiling must be done before several threads run.
+            after, _, following = step(chains, state, number)
+            step(chains, after, following)
 
         self._compiled_step, self.compiled = compile_step(
             self._step, self.stack.device, self.wanted_compile, rehearse, self._kind(chains)
@@ -92,6 +95,8 @@ class ChunkRunner:
                         "parameters by name that returns a tensor, written with torch operations, "
                         "is accepted."
                     ) from error
+                # A copy: an observable may hand back a view of the weights, which move on.
+                drawn[name] = drawn[name].clone()
                 if drawn[name].is_complex():
                     raise LambdascopeError(
                         f"observable {name!r} returns {drawn[name].dtype}; real numbers are "

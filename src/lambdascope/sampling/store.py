@@ -29,6 +29,7 @@ from lambdascope.sampling.trace import (
     dimensions,
     open_trace,
     units,
+    versions,
 )
 
 
@@ -72,6 +73,8 @@ class TraceStore:
                     "another path, or overwrite it."
                 )
             self._replaces = bool(difference)
+        # Parts of one trace come from one version of the code that rounds.
+        self._settings |= versions()
         if not self.is_complete():
             begun = self._begun()
             if begun is not None:
@@ -138,6 +141,7 @@ class TraceStore:
                 dimension_names=dims,
                 attributes=units(name),
                 fill_value=float("nan"),
+                config={"write_empty_chunks": True},
             )
             for position, values in enumerate(by_checkpoint(recorder, name, description)):
                 array[position] = values

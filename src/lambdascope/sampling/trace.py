@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 import xarray as xr
+import zarr
 
 import lambdascope
 from lambdascope.errors import LambdascopeError
@@ -59,7 +60,7 @@ class TraceDescription:
     single: bool
 
     def settings(self) -> dict[str, Any]:
-        """JSON-able; two traces with equal settings hold the same numbers."""
+        """JSON-able; two traces with equal settings hold the same numbers, to rounding."""
         described = [posterior.describe() for posterior in self.posteriors]
         shared = {
             name: value
@@ -98,14 +99,18 @@ class TraceDescription:
         """The Dataset's attributes: settings as JSON, versions, and `facts` of the run."""
         return {
             "settings": json.dumps(self.settings(), sort_keys=True),
-            "lambdascope_version": lambdascope.__version__,
-            "torch_version": torch.__version__,
+            **versions(),
             "single": int(self.single),
             **{
                 name: value if isinstance(value, float) else int(value)
                 for name, value in facts.items()
             },
         }
+
+
+def versions() -> dict[str, str]:
+    """What decides the rounding besides the settings."""
+    return {"lambdascope_version": lambdascope.__version__, "torch_version": torch.__version__}
 
 
 def dimensions(name: str, series: Series, info_names: Sequence[str]) -> list[str]:
@@ -165,10 +170,13 @@ def open_trace(path: Path | str) -> xr.Dataset:
     if not (path / "zarr.json").exists():
         raise LambdascopeError(missing)
     try:
+        _check_whole(path)
         trace = xr.open_zarr(path, chunks=None, consolidated=False)
         found = json.loads(trace.attrs["settings"])["format"]
     except KeyError:
         raise LambdascopeError(missing) from None
+    except LambdascopeError:
+        raise
     except Exception as error:
         raise LambdascopeError(f"{path} can't be read as a trace ({error}).") from error
     if found > FORMAT:
@@ -176,3 +184,14 @@ def open_trace(path: Path | str) -> xr.Dataset:
             f"{path} has trace format {found}; this version of lambdascope reads up to {FORMAT}."
         )
     return trace
+
+
+def _check_whole(path: Path) -> None:
+    """Refuse a store with parts missing, which would read as NaN, and so as divergence."""
+    for name, array in zarr.open_group(path, mode="r").arrays():
+        missing = array.nchunks - array.nchunks_initialized
+        if missing:
+            raise LambdascopeError(
+                f"{path} lacks {missing} of {array.nchunks} parts of {name!r} (files removed?); "
+                "remove it and sample again."
+            )

@@ -46,7 +46,7 @@ class ExampleNetwork(nn.Module):
 
 
 class OrdinaryNetwork(ExampleNetwork):
-    """The same function of the same weights as it is usually written: one linear layer after another.
+    """The same function of the same weights, as usually written: one linear layer after another.
 
     What a user's own module looks like; `torch.nn.functional.cross_entropy` is its loss.
     """

@@ -136,9 +136,7 @@ def test_a_loss_that_cannot_be_called_is_refused(loss):
 
 def test_a_failure_inside_the_model_says_where_it_happened():
     data = (torch.ones(6, 4), torch.zeros(6, dtype=torch.int64))
-    with pytest.raises(
-        LambdascopeError, match=r"on the data failed: RuntimeError: mat1 and mat2"
-    ):
+    with pytest.raises(LambdascopeError, match=r"on the data failed: RuntimeError: mat1 and mat2"):
         ls.LocalPosterior(nn.Linear(3, 5), data, loss=ls.cross_entropy)
 
 

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 import torch
 
 _STEPS_TIMED = 2
+_SLOW_STEPS_ALLOWED = 3
+_HOPELESS = 5
 
 
 @contextlib.contextmanager
@@ -24,9 +26,10 @@ class ThreadChoice:
     """Finds out, from time to time, whether several threads are faster than one.
 
     Training steps here are many short operations, after each of which threads wait for each other.
-    With the cores to themselves, two threads train 25 networks 1.6 × as fast as one; beside another
-    busy process they have been seen to take twenty times as long. So some steps are timed both ways
-    and the faster is taken; where several threads lose, they are tried again ever more rarely.
+    With the cores to themselves, two threads train 25 networks 1.6 × as fast as one; beside other
+    busy processes they have been seen to take fifty times as long. So a few steps are timed on one
+    thread, several go on for as long as they are faster, and where they lose (three steps in a row,
+    or one by far) they are tried again ever more rarely.
 
     Threads share out networks and entries, never the terms of one sum, so they leave the results
     alone; a test compares the bits.
@@ -50,7 +53,7 @@ class ThreadChoice:
             end: the step after the last.
         """
         with one_thread():
-            if self._worthwhile and end - start > 2 * _STEPS_TIMED:
+            if self._worthwhile and end - start > _STEPS_TIMED:
                 if self._stretches_to_wait:
                     self._stretches_to_wait -= 1
                 else:
@@ -61,17 +64,22 @@ class ThreadChoice:
     def _compete(self, step: Callable[[int], None], start: int, end: int) -> int:
         """Go on with several threads for as long as they are faster; the step after the last."""
         alone = min(_seconds(step, number) for number in range(start, start + _STEPS_TIMED))
+        start += _STEPS_TIMED
         torch.set_num_threads(self._most)
-        trial = start + 2 * _STEPS_TIMED
-        together = min(_seconds(step, number) for number in range(start + _STEPS_TIMED, trial))
-        start, slow = trial, 0
-        while together < alone and slow < _STEPS_TIMED and start < end:
-            slow = slow + 1 if _seconds(step, start) > alone else 0
+        slow = 0
+        while slow < _SLOW_STEPS_ALLOWED and start < end:
+            seconds = _seconds(step, start)
             start += 1
+            if seconds > _HOPELESS * alone:
+                slow = _SLOW_STEPS_ALLOWED
+            elif seconds > alone:
+                slow += 1
+            else:
+                slow = 0
         torch.set_num_threads(1)
-        lost = together >= alone or slow == _STEPS_TIMED
+        lost = slow == _SLOW_STEPS_ALLOWED
         self._defeats = self._defeats + 1 if lost else 0
-        self._stretches_to_wait = 2**self._defeats if lost else 0
+        self._stretches_to_wait = 4**self._defeats if lost else 0
         return start
 
 

@@ -15,7 +15,7 @@ from lambdascope.modular_addition.minibatches import Minibatches
 from lambdascope.modular_addition.network import ModularAdditionMLP
 from lambdascope.modular_addition.optimiser import StackedAdam
 from lambdascope.modular_addition.stacking import StackedWeights
-from lambdascope.modular_addition.threads import ThreadChoice
+from lambdascope.modular_addition.threads import ThreadChoice, one_thread
 
 # Settings in which runs of one batch may differ: they leave shapes and schedule alone.
 _FREE = frozenset(
@@ -181,11 +181,14 @@ def train_checkpoints(
                 continue
             threads.run(take, max(reached, 0), end)
             reached = end
-            metrics = evaluate(network, stack.tensors, data)
-            _check_finite(configs, metrics, end)
-            moments = adam.first_moment.clone(), adam.second_moment.clone()
-            state = TrainingState(end, stack.flat.clone(), *moments)
-            yield Checkpoint(index, end, stack.state_dicts(), metrics, state)
+            # Copies of some 100,000 weights are too small to share out, too.
+            with one_thread():
+                metrics = evaluate(network, stack.tensors, data)
+                _check_finite(configs, metrics, end)
+                moments = adam.first_moment.clone(), adam.second_moment.clone()
+                state = TrainingState(end, stack.flat.clone(), *moments)
+                weights = stack.state_dicts()
+            yield Checkpoint(index, end, weights, metrics, state)
 
 
 @torch.no_grad()

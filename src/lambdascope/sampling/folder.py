@@ -1,5 +1,6 @@
 """A folder that one process at a time writes to, and what a disk may answer."""
 
+import glob
 import json
 import os
 import shutil
@@ -13,6 +14,7 @@ from filelock import BaseFileLock, FileLock, Timeout
 from lambdascope.errors import LambdascopeError
 
 SETTINGS, LOCK = "settings.json", "lock"
+_REMOVED = ".removed"
 
 
 def stored_settings(folder: Path) -> dict[str, Any] | None:
@@ -53,7 +55,7 @@ def remove_folder(folder: Path, lock: BaseFileLock) -> None:
 
     Moved away first: once its lock file is gone, another process may make the folder anew.
     """
-    away = folder.with_name(f"{folder.name}.{os.getpid()}.removed")
+    away = folder.with_name(f"{folder.name}.{os.getpid()}{_REMOVED}")
     try:
         os.replace(folder, away)
     except OSError:  # where open files can't be moved
@@ -61,6 +63,11 @@ def remove_folder(folder: Path, lock: BaseFileLock) -> None:
         lock.release()
     shutil.rmtree(away, ignore_errors=True)
     lock.release()
+
+
+def removed_folders(folder: Path) -> list[Path]:
+    """What `remove_folder` left of `folder` where it was killed."""
+    return list(folder.parent.glob(f"{glob.escape(folder.name)}.*{_REMOVED}"))
 
 
 @contextmanager

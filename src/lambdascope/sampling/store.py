@@ -17,6 +17,7 @@ from lambdascope.sampling.folder import (
     folder_lock,
     on_disk,
     remove_folder,
+    removed_folders,
     settings_difference,
     stored_settings,
 )
@@ -31,6 +32,9 @@ from lambdascope.sampling.trace import (
     units,
     versions,
 )
+
+# Zarr leaves out chunks that hold nothing but the fill value, as if they were lost.
+_ALL_CHUNKS: Any = {"write_empty_chunks": True}
 
 
 class TraceStore:
@@ -55,6 +59,10 @@ class TraceStore:
     def __init__(
         self, path: Path, description: TraceDescription, overwrite: bool, *, keep_cut: bool = False
     ) -> None:
+        if not path.name:
+            raise LambdascopeError(
+                f"store={str(path)!r} has no name; a path such as llc_trace.zarr is accepted."
+            )
         self.path = path
         self.description = description
         self.parts = path.with_name(path.name + ".partial")
@@ -90,7 +98,8 @@ class TraceStore:
         with contextlib.suppress(LambdascopeError):  # another process is at them
             if self._begun() is not None:
                 remove_folder(self.parts, folder_lock(self.parts))
-        shutil.rmtree(self._old, ignore_errors=True)
+        for leftover in (self._old, *removed_folders(self.parts)):
+            shutil.rmtree(leftover, ignore_errors=True)
         trace = open_trace(self.path)
         trace.attrs["single"] = int(self.description.single)
         return trace
@@ -141,7 +150,7 @@ class TraceStore:
                 dimension_names=dims,
                 attributes=units(name),
                 fill_value=float("nan"),
-                config={"write_empty_chunks": True},
+                config=_ALL_CHUNKS,
             )
             for position, values in enumerate(by_checkpoint(recorder, name, description)):
                 array[position] = values
@@ -151,7 +160,11 @@ class TraceStore:
         }
         for name, (dimension, values) in columns.items():
             group.create_array(
-                name, data=values, dimension_names=[dimension], attributes=units(name)
+                name,
+                data=values,
+                dimension_names=[dimension],
+                attributes=units(name),
+                config=_ALL_CHUNKS,
             )
 
     def _begun(self) -> dict[str, Any] | None:

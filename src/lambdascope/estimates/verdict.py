@@ -60,12 +60,6 @@ def judge(
             "there are too few steps after burn-in to tell an error, or the loss does not vary; "
             "run more steps, or use a larger step_size.",
         )
-    if not math.isfinite(stderr) or not ess >= FEWEST_EFFECTIVE_DRAWS:
-        return (
-            Status.TOO_FEW_SAMPLES,
-            f"the chains hold {ess:.0f} effective draws, {FEWEST_EFFECTIVE_DRAWS} are needed; run "
-            "more steps or more chains.",
-        )
     if rhat > LARGEST_RHAT:
         return (
             Status.NOT_CONVERGED,
@@ -78,6 +72,12 @@ def judge(
             Status.NOT_CONVERGED,
             f"the loss is still {direction} ({abs(drift):.1f} standard errors between the halves); "
             "run more steps, or a longer burn-in.",
+        )
+    if not math.isfinite(stderr) or not ess >= FEWEST_EFFECTIVE_DRAWS:
+        return (
+            Status.TOO_FEW_SAMPLES,
+            f"the chains hold {ess:.0f} effective draws, {FEWEST_EFFECTIVE_DRAWS} are needed; run "
+            "more steps or more chains.",
         )
     if llc < -3 * stderr:
         return (

@@ -36,8 +36,12 @@ def block_means(losses: NDArray[np.floating]) -> NDArray[np.floating]:
 def rhat(draws: NDArray[np.floating]) -> float:
     """Rank-normalised split R-hat of `draws` [chain, draw]; 1 when chains agree.
 
-    NaN with fewer than 8 draws or draws that do not vary.
+    A chain that is alone is compared with itself, its halves standing for two. NaN with fewer than
+    8 draws (16 of one chain) or draws that do not vary.
     """
+    if len(draws) == 1:
+        half = draws.shape[1] // 2
+        draws = np.concatenate([draws[:, :half], draws[:, draws.shape[1] - half :]])
     if draws.shape[1] < FEWEST_DRAWS or np.ptp(draws) == 0:
         return math.nan
     from arviz_stats.base import array_stats

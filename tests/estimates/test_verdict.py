@@ -1,0 +1,52 @@
+import math
+import re
+
+import pytest
+
+from lambdascope.estimates.verdict import FEWEST_EFFECTIVE_DRAWS, Status, judge
+
+HEALTHY = {
+    "num_chains": 4,
+    "num_diverged": 0,
+    "llc": 20.0,
+    "stderr": 0.5,
+    "rhat": 1.01,
+    "ess": 800.0,
+    "drift": 0.7,
+}
+NAN = math.nan
+
+
+@pytest.mark.parametrize(
+    ("changes", "status", "words"),
+    [
+        ({}, Status.CONVERGED, "the chains agree"),
+        ({"rhat": 1.1, "drift": -4.0}, Status.CONVERGED, "the chains agree"),
+        ({"llc": -1.4}, Status.CONVERGED, "the chains agree"),  # within three standard errors
+        ({"num_diverged": 4, "llc": NAN, "stderr": NAN, "rhat": NAN, "ess": NAN, "drift": NAN},
+         Status.ALL_DIVERGED, "all 4 chains reached NaN or infinite loss; use a smaller step_size"),
+        ({"num_diverged": 1}, Status.DIVERGED_CHAINS, "1 of 4 chains .* left out"),
+        ({"num_diverged": 3, "rhat": 2.0}, Status.DIVERGED_CHAINS, "3 of 4 chains"),
+        ({"ess": FEWEST_EFFECTIVE_DRAWS - 1.0}, Status.TOO_FEW_SAMPLES, "effective draws, .* run more"),
+        ({"ess": float(FEWEST_EFFECTIVE_DRAWS)}, Status.CONVERGED, "the chains agree"),
+        ({"ess": NAN, "stderr": NAN}, Status.TOO_FEW_SAMPLES, "too few steps after burn-in"),
+        ({"ess": NAN, "stderr": 0.0}, Status.TOO_FEW_SAMPLES, "or the loss does not vary"),
+        ({"ess": 1e4, "stderr": math.inf}, Status.TOO_FEW_SAMPLES, "run more steps or more chains"),
+        ({"rhat": 1.11}, Status.NOT_CONVERGED, r"disagree \(R-hat 1\.11, above 1\.1\)"),
+        ({"drift": 4.1}, Status.NOT_CONVERGED, r"still rising \(4\.1 standard errors"),
+        ({"drift": -5.0}, Status.NOT_CONVERGED, r"still falling \(5\.0 standard errors"),
+        ({"llc": -1.6}, Status.NOT_AT_A_MINIMUM, "λ̂ is negative.*try OrthogonalToGradient"),
+    ],
+)  # fmt: skip
+def test_every_verdict(changes, status, words):
+    found, advice = judge(**{**HEALTHY, **changes})
+    assert found is status
+
+    assert re.search(words, advice)
+
+
+def test_every_status_has_a_case_and_reads_as_words():
+    assert {str(one) for one in Status} == {
+        "converged", "all chains diverged", "diverged chains", "too few samples",
+        "not converged", "not at a minimum",
+    }  # fmt: skip

@@ -3,7 +3,8 @@ import re
 
 import pytest
 
-from lambdascope.estimates.verdict import FEWEST_EFFECTIVE_DRAWS, Status, judge
+from lambdascope.estimates.verdict import FEWEST_EFFECTIVE_DRAWS as FEWEST
+from lambdascope.estimates.verdict import LARGEST_DRIFT, LARGEST_RHAT, Status, judge
 
 HEALTHY = {
     "num_chains": 4,
@@ -21,19 +22,20 @@ NAN = math.nan
     ("changes", "status", "words"),
     [
         ({}, Status.CONVERGED, "the chains agree"),
-        ({"rhat": 1.1, "drift": -4.0}, Status.CONVERGED, "the chains agree"),
+        ({"rhat": LARGEST_RHAT, "drift": -LARGEST_DRIFT}, Status.CONVERGED, "the chains agree"),
         ({"llc": -1.4}, Status.CONVERGED, "the chains agree"),  # within three standard errors
         ({"num_diverged": 4, "llc": NAN, "stderr": NAN, "rhat": NAN, "ess": NAN, "drift": NAN},
          Status.ALL_DIVERGED, "all 4 chains reached NaN or infinite loss; use a smaller step_size"),
         ({"num_diverged": 1}, Status.DIVERGED_CHAINS, "1 of 4 chains .* left out"),
         ({"num_diverged": 3, "rhat": 2.0}, Status.DIVERGED_CHAINS, "3 of 4 chains"),
-        ({"ess": FEWEST_EFFECTIVE_DRAWS - 1.0}, Status.TOO_FEW_SAMPLES, "effective draws, .* run more"),
-        ({"ess": float(FEWEST_EFFECTIVE_DRAWS)}, Status.CONVERGED, "the chains agree"),
+        ({"ess": FEWEST - 1.0}, Status.TOO_FEW_SAMPLES, rf"hold {FEWEST - 1} .*, {FEWEST} are need"),
+        ({"ess": float(FEWEST)}, Status.CONVERGED, "the chains agree"),
         ({"ess": NAN, "stderr": NAN}, Status.TOO_FEW_SAMPLES, "too few steps after burn-in"),
         ({"ess": NAN, "stderr": 0.0}, Status.TOO_FEW_SAMPLES, "or the loss does not vary"),
         ({"ess": 1e4, "stderr": math.inf}, Status.TOO_FEW_SAMPLES, "run more steps or more chains"),
-        ({"rhat": 1.11}, Status.NOT_CONVERGED, r"disagree \(R-hat 1\.11, above 1\.1\)"),
-        ({"drift": 4.1}, Status.NOT_CONVERGED, r"still rising \(4\.1 standard errors"),
+        ({"rhat": 1.24}, Status.NOT_CONVERGED, rf"disagree \(R-hat 1\.24, above {LARGEST_RHAT}\)"),
+        ({"rhat": LARGEST_RHAT + 0.001}, Status.NOT_CONVERGED, "run more steps, or a longer burn-in"),
+        ({"drift": LARGEST_DRIFT + 0.1}, Status.NOT_CONVERGED, "still rising .* standard errors"),
         ({"drift": -5.0}, Status.NOT_CONVERGED, r"still falling \(5\.0 standard errors"),
         ({"llc": -1.6}, Status.NOT_AT_A_MINIMUM, "λ̂ is negative.*try OrthogonalToGradient"),
     ],
@@ -41,7 +43,6 @@ NAN = math.nan
 def test_every_verdict(changes, status, words):
     found, advice = judge(**{**HEALTHY, **changes})
     assert found is status
-
     assert re.search(words, advice)
 
 

@@ -96,3 +96,11 @@ def test_missing_data_are_named(path):
     (path / "data.safetensors").unlink()
     with pytest.raises(LambdascopeError, match=r"data\.safetensors does not exist"):
         load_run(path)
+
+
+def test_a_finished_run_that_lost_a_checkpoint_is_refused(path):
+    (path / "checkpoints" / "step_000002.safetensors").unlink()
+    with pytest.raises(LambdascopeError, match="lacks the checkpoints of steps 2, which training"):
+        load_run(path)
+    with pytest.raises(LambdascopeError, match="put them back, or train again"):
+        train(CONFIG, path, progress=False)

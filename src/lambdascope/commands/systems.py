@@ -91,19 +91,25 @@ def load_run(path: Path) -> LoadedRun:
             f"{MODULAR_ADDITION!r}"
         )
     config = TrainConfig(**directory.config)
-    run = LoadedRun(directory, config, _load_data(directory.path / _DATA, config))
-    _check_checkpoints(run)
-    return run
+    check_checkpoints(directory)
+    return LoadedRun(directory, config, _load_data(directory.path / _DATA, config))
 
 
-def _check_checkpoints(run: LoadedRun) -> None:
-    """A checkpoint is known by its place: with one missing, the others would change their names."""
-    if run.metrics is None:
+def check_checkpoints(directory: RunDirectory) -> None:
+    """Refuse a finished run that has lost a checkpoint.
+
+    A checkpoint is known by its place: with one missing, the others would change their names.
+
+    Raises:
+        LambdascopeError: training.csv lists a step whose checkpoint is not there.
+    """
+    path = directory.path / _TRAINING
+    if not path.is_file():
         return
-    missing = sorted(set(run.metrics["step"].tolist()) - set(run.steps))
+    missing = sorted(set(read_table(path)["step"].tolist()) - set(directory.checkpoint_steps))
     if missing:
         raise LambdascopeError(
-            f"{run.directory.path} lacks the checkpoints of steps {', '.join(map(str, missing))}, "
+            f"{directory.path} lacks the checkpoints of steps {', '.join(map(str, missing))}, "
             "which training.csv lists: put them back, or train again with --overwrite"
         )
 

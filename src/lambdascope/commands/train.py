@@ -6,7 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from lambdascope.commands.systems import MODULAR_ADDITION, is_finished, save_data, save_metrics
+from lambdascope.commands.systems import (
+    MODULAR_ADDITION,
+    check_checkpoints,
+    is_finished,
+    save_data,
+    save_metrics,
+)
 from lambdascope.errors import LambdascopeError
 from lambdascope.modular_addition.config import TrainConfig
 from lambdascope.modular_addition.data import make_data
@@ -66,6 +72,9 @@ def train(
     if overwrite:
         state_path.unlink(missing_ok=True)
     unfinished = [each for each, run in runs.items() if not is_finished(run)]
+    for each, run in runs.items():
+        if each not in unfinished:
+            check_checkpoints(run)
     if unfinished:
         batch = _resumable(state_path, runs, unfinished) or _Batch(
             unfinished, [[] for _ in unfinished]

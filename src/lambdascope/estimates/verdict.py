@@ -3,10 +3,11 @@
 import math
 from enum import StrEnum
 
-# Vehtari et al. 2021 recommend R-hat < 1.01 for publication; the guides to λ̂ use 1.05 to 1.1.
-LARGEST_RHAT = 1.05
-# The same paper's floor for trusting R-hat and the error itself: 50 a chain half.
-FEWEST_EFFECTIVE_DRAWS = 100
+# The guides to λ̂ name 1.05 to 1.1. On means of blocks, where a few hundred effective draws are
+# many, R-hat of chains that agree scatters up to 1.06; Vehtari et al.'s 1.01 asks for thousands.
+LARGEST_RHAT = 1.1
+# Enough to know the error itself to a tenth: its relative error is about 1/√(2·ESS).
+FEWEST_EFFECTIVE_DRAWS = 50
 LARGEST_DRIFT = 4.0
 
 

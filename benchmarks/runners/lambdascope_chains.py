@@ -6,6 +6,7 @@ of the fewest steps, taken off, and given as `startup_seconds`.
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -52,21 +53,34 @@ def assert_same_network(library_network: torch.nn.Module, example: Example) -> N
         torch.testing.assert_close(ours(example.inputs), theirs(example.inputs))
 
 
-def make_posteriors(example: Example, *, orthogonal: bool) -> list[Any]:
-    """One posterior a checkpoint, around the library's own network."""
+def make_posteriors(
+    example: Example, *, orthogonal: bool = False, ordinary: bool = False
+) -> list[Any]:
+    """One posterior a checkpoint.
+
+    Args:
+        example: Weights and data.
+        orthogonal: Hold the chains to the hyperplane across the gradient.
+        ordinary: Take a network and a loss as any user's, not the library's own.
+    """
     import lambdascope as ls
     from lambdascope.modular_addition.config import TrainConfig
     from lambdascope.modular_addition.network import ModularAdditionMLP
 
     posteriors = []
-    for state in example.states:
-        network = ModularAdditionMLP(TrainConfig())
-        network.load_state_dict(state)
+    loss: Any = ls.cross_entropy
+    if ordinary:
+        loss = functools.partial(torch.nn.functional.cross_entropy, reduction="none")
+    for checkpoint, state in enumerate(example.states):
+        network: torch.nn.Module = example.network(checkpoint, ordinary=True)
+        if not ordinary:
+            network = ModularAdditionMLP(TrainConfig())
+            network.load_state_dict(state)
         posteriors.append(
             ls.LocalPosterior(
                 network,
                 (example.inputs, example.targets),
-                loss=ls.cross_entropy,
+                loss=loss,
                 nbeta=example.nbeta,
                 localization=LOCALIZATION,
                 restriction=ls.OrthogonalToGradient() if orthogonal else None,
@@ -99,13 +113,24 @@ def prepare(path: Path) -> Callable[..., Reply]:
     import lambdascope as ls
 
     example = load_example(path)
-    posteriors = {kind: make_posteriors(example, orthogonal=kind) for kind in (False, True)}
+    kinds = {
+        "plain": make_posteriors(example),
+        "orthogonal": make_posteriors(example, orthogonal=True),
+        "ordinary": make_posteriors(example, ordinary=True),
+    }
 
-    def measure(num_chains: int, num_steps: int, seed: int, orthogonal: bool = False) -> Reply:
+    def measure(
+        num_chains: int,
+        num_steps: int,
+        seed: int,
+        orthogonal: bool = False,
+        ordinary: bool = False,
+    ) -> Reply:
+        posteriors = kinds["orthogonal" if orthogonal else "ordinary" if ordinary else "plain"]
         start = time.perf_counter()
-        sample(posteriors[orthogonal], num_chains, FEWEST_STEPS, seed)
+        sample(posteriors, num_chains, FEWEST_STEPS, seed)
         middle = time.perf_counter()
-        trace = sample(posteriors[orthogonal], num_chains, num_steps, seed)
+        trace = sample(posteriors, num_chains, num_steps, seed)
         end = time.perf_counter()
         curve = ls.estimate_llc(trace, burnin=BURNIN)
         assert isinstance(curve, ls.LLCCurve)

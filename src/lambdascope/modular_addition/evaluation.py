@@ -2,17 +2,30 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from lambdascope.modular_addition.data import ModularData
-from lambdascope.modular_addition.network import ModularAdditionMLP
 from lambdascope.modular_addition.threads import one_thread
 
 # Logits are computed for as many runs at once as fit into this many numbers, though at least one:
 # 1 MB in float32, so that they stay in the cache between the passes over them.
 _MAX_LOGITS = 2**18
+
+
+class StackedNetwork(Protocol):
+    """A network whose logits can be computed for many sets of weights at once."""
+
+    @property
+    def p(self) -> int:
+        """The modulus."""
+        ...
+
+    def stacked_logits(self, weights: Mapping[str, Tensor], tokens: Tensor) -> Tensor:
+        """Logits [run, p, batch] of weights name → [run, …] for tokens [run, batch, 2]."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -37,7 +50,7 @@ class Metrics:
 @torch.no_grad()
 @one_thread()
 def evaluate(
-    network: ModularAdditionMLP, weights: Mapping[str, Tensor], data: Sequence[ModularData]
+    network: StackedNetwork, weights: Mapping[str, Tensor], data: Sequence[ModularData]
 ) -> list[Metrics]:
     """Evaluate runs of one shape, on one thread: the chunks are too small to share out.
 
@@ -52,18 +65,14 @@ def evaluate(
     inputs = data[0].inputs
     squares = sum(tensor.double().square().flatten(1).sum(1) for tensor in weights.values())
     norms = torch.as_tensor(squares).sqrt().tolist()
-    chunk = max(1, _MAX_LOGITS // (len(inputs) * network.p))
+    chunk = runs_at_once(network.p)
     metrics = []
     for start in range(0, len(data), chunk):
         part = {name: tensor[start : start + chunk] for name, tensor in weights.items()}
         runs = data[start : start + chunk]
-        logits = network.stacked_logits(part, inputs.expand(len(runs), -1, -1))
-        targets = torch.stack([run.targets for run in runs])
-        # Minus the log-probability of the label, by hand: logits are [run, p, pair].
-        top = logits.amax(1, keepdim=True)
-        margin = (top - logits.gather(1, targets[:, None, :])).squeeze(1)
-        loss = margin + logits.sub_(top).exp_().sum(1).log()
-        correct = margin == 0
+        loss, correct = pair_losses(
+            network, part, inputs, torch.stack([run.targets for run in runs])
+        )
         for run, run_loss, run_correct in zip(runs, loss.double(), correct.double(), strict=True):
             metrics.append(
                 Metrics(
@@ -76,3 +85,29 @@ def evaluate(
             )
             start += 1
     return metrics
+
+
+def runs_at_once(p: int) -> int:
+    """Of how many runs the logits of all p² pairs are computed at once, for speed."""
+    return max(1, _MAX_LOGITS // p**3)
+
+
+def pair_losses(
+    network: StackedNetwork, weights: Mapping[str, Tensor], inputs: Tensor, targets: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Cross-entropy of each pair, and whether no logit exceeds the label's.
+
+    Args:
+        network: whose shape the runs have; its own weights are not used.
+        weights: name → [run, …].
+        inputs: [pair, 2] int64, the same for all runs.
+        targets: [run, pair] int64.
+
+    Returns:
+        loss [run, pair] in nats, correct [run, pair] bool.
+    """
+    logits = network.stacked_logits(weights, inputs.expand(len(targets), -1, -1))
+    # Minus the log-probability of the label, by hand: logits are [run, p, pair].
+    top = logits.amax(1, keepdim=True)
+    margin = (top - logits.gather(1, targets[:, None, :])).squeeze(1)
+    return margin + logits.sub_(top).exp_().sum(1).log(), margin == 0

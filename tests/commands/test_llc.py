@@ -218,3 +218,13 @@ def test_diverged_chains_are_told_in_table_and_figure(run: Path) -> None:
     assert set(table["status"]) == {"all chains diverged"}
     assert table["llc"].isna().all()
     assert (run / "figures" / "llc_vs_checkpoint.png").exists()
+
+
+def test_a_transformer_is_sampled_as_any_network(tmp_path: Path) -> None:
+    config = TrainConfig(
+        network="transformer", p=5, embed_dim=4, num_heads=2, num_steps=6, num_checkpoints=2
+    )
+    train(config, tmp_path / "run", None, progress=False)
+    table = estimate(tmp_path / "run", num_steps=40)
+    assert np.isfinite(table["llc"]).all()
+    assert table["llc_stderr"].gt(0).all()

@@ -1,3 +1,4 @@
+import json
 import os
 import signal
 import subprocess
@@ -211,3 +212,26 @@ def test_a_full_disk_loses_nothing_and_the_run_goes_on_later(tmp_path, monkeypat
     train(CONFIG, tmp_path / "run", progress=False)
     train(CONFIG, tmp_path / "whole", progress=False)
     assert files(tmp_path / "run") == files(tmp_path / "whole")
+
+
+def test_a_run_of_before_the_transformer_is_taken_up(tmp_path, capsys):
+    train(CONFIG, tmp_path / "run", progress=False)
+    path = tmp_path / "run" / "config.json"
+    document = json.loads(path.read_text())
+    for name in ("attention_rate", "num_heads", "beta1", "full_batch", "loss_precision"):
+        del document["config"][name]
+    path.write_text(json.dumps({**document, "schema_version": 1}))
+    assert load_run(tmp_path / "run").config == CONFIG
+    train(CONFIG, tmp_path / "run")
+    assert "already trained, nothing to do" in capsys.readouterr().out
+
+
+def test_a_transformer_is_trained_and_loaded(tmp_path):
+    settings = {"network": "transformer", "p": 5, "embed_dim": 4, "num_heads": 2}
+    config = TrainConfig(**settings, attention_rate=0.5, num_steps=6, num_checkpoints=3)
+    train(config, tmp_path / "run", progress=False)
+    run = load_run(tmp_path / "run")
+    assert run.config == config
+    network = run.network()
+    network.load_state_dict(run.state(2))
+    assert network(run.data.inputs).shape == (25, 5)

@@ -64,6 +64,17 @@ def test_the_same_settings_are_taken_up_when_asked(run):
         RunDirectory.create(run.path, "modular_addition", CONFIG)
 
 
+def test_settings_that_came_after_the_config_take_their_defaults(run):
+    edit_config(run, schema_version=1)
+    new = {**CONFIG, "network": "mlp"}
+    again = {"exist_ok": True, "defaults": {"network": "mlp"}}
+    assert RunDirectory.create(run.path, "modular_addition", new, **again).config == CONFIG
+    with pytest.raises(LambdascopeError, match="network 'mlp' there, 'transformer' asked for"):
+        RunDirectory.create(
+            run.path, "modular_addition", {**CONFIG, "network": "transformer"}, **again
+        )
+
+
 @pytest.mark.parametrize("exist_ok", [False, True])
 def test_other_settings_are_never_mixed_in(run, exist_ok):
     other = {**CONFIG, "p": 59}
@@ -133,10 +144,10 @@ def test_a_read_only_disk_is_named(tmp_path, monkeypatch):
     ("changes", "message"),
     [
         (
-            {"schema_version": 2, "lambdascope_version": "9.1"},
-            "2, written by lambdascope 9.1.*upgr",
+            {"schema_version": 3, "lambdascope_version": "9.1"},
+            "3, written by lambdascope 9.1.*upgr",
         ),
-        ({"schema_version": "one"}, "schema_version 'one': this lambdascope reads 1 to 1"),
+        ({"schema_version": "one"}, "schema_version 'one': this lambdascope reads 1 to 2"),
         ({"config": None}, "lacks its system or config"),
     ],
 )

@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 
 from lambdascope.errors import LambdascopeError
+from lambdascope.modular_addition.architectures import Network, make_network
 from lambdascope.modular_addition.config import TrainConfig
 from lambdascope.modular_addition.data import ModularData
 from lambdascope.modular_addition.evaluation import Metrics
-from lambdascope.modular_addition.network import ModularAdditionMLP
 from lambdascope.runs.checkpoints import check_tensors, load_checkpoint, save_checkpoint
 from lambdascope.runs.directory import RunDirectory
 from lambdascope.runs.tables import read_table, write_table
@@ -53,9 +53,9 @@ class LoadedRun:
         path = self.directory.path / _TRAINING
         return read_table(path) if path.is_file() else None
 
-    def network(self) -> ModularAdditionMLP:
+    def network(self) -> Network:
         """A new network of the run's settings, with its initial weights."""
-        return ModularAdditionMLP(self.config)
+        return make_network(self.config)
 
     def state(self, index: int) -> dict[str, Tensor]:
         """The weights of a checkpoint, checked against the settings.

@@ -5,6 +5,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from lambdascope.commands.systems import (
     MODULAR_ADDITION,
@@ -115,12 +116,14 @@ def _claim(
 ) -> dict[TrainConfig, RunDirectory]:
     """Make or take up the run directories, all of them or none."""
     settings = [(path, each.model_dump(mode="json")) for each, path in places.items()]
+    how: dict[str, Any] = {
+        "exist_ok": True,
+        "overwrite": overwrite,
+        "defaults": TrainConfig().model_dump(mode="json"),
+    }
     for path, config in settings:
-        RunDirectory.check(path, MODULAR_ADDITION, config, exist_ok=True, overwrite=overwrite)
-    runs = [
-        RunDirectory.create(path, MODULAR_ADDITION, config, exist_ok=True, overwrite=overwrite)
-        for path, config in settings
-    ]
+        RunDirectory.check(path, MODULAR_ADDITION, config, **how)
+    runs = [RunDirectory.create(path, MODULAR_ADDITION, config, **how) for path, config in settings]
     return dict(zip(places, runs, strict=True))
 
 

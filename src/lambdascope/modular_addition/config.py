@@ -1,6 +1,6 @@
 """The settings of a training run on modular addition, each written once."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -9,9 +9,32 @@ from lambdascope.config import Config
 Task = Literal["addition", "random", "commutative_random"]
 Activation = Literal["relu", "gelu", "quadratic"]
 
+Architecture = Literal["mlp", "transformer"]
+
 Count = Annotated[int, Field(ge=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
 PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Decay = Annotated[float, Field(ge=0, lt=1)]
+
+# What a transformer's settings are where they are left alone: model and training of Zhong et al.
+# 2023, arXiv 2306.17844. The hidden size is 4 × embed_dim.
+_TRANSFORMER: dict[str, Any] = {
+    "p": 59,
+    "train_fraction": 0.8,
+    "embed_dim": 128,
+    "activation": "relu",
+    "optimizer": "adamw",
+    "learning_rate": 0.001,
+    "beta2": 0.98,
+    "weight_decay": 2.0,
+    "num_warmup_steps": 10,
+    "loss_precision": "float64",
+    "num_steps": 20_000,
+}
+
+# Settings of one architecture, which the other has no use for.
+_ONLY_MLP = ("tie_linear", "tie_unembed", "linear_scale", "freeze_middle")
+_ONLY_TRANSFORMER = ("attention_rate", "num_heads", "equals_token")
 
 
 class TrainConfig(Config):
@@ -29,8 +52,19 @@ class TrainConfig(Config):
     train_fraction: Annotated[float, Field(gt=0, le=1)] = 0.95
     """Share of the pairs in the training set, above 0 and at most 1."""
 
-    network: Literal["mlp"] = "mlp"
-    """The architecture: embedding, one hidden layer, unembedding."""
+    network: Architecture = "mlp"
+    """The architecture: mlp is an embedding, one hidden layer, an unembedding; transformer is one
+    layer of attention and MLP. A transformer's settings left alone are those of the clock-and-pizza
+    study: p 59, train fraction 0.8, embed_dim 128, hidden size 4 × embed_dim, relu, full batch,
+    adamw with learning rate 0.001, beta2 0.98, weight decay 2, 10 warm-up steps, loss in float64,
+    20,000 steps."""
+    attention_rate: Annotated[float, Field(ge=0, le=1)] = 1.0
+    """Share α of softmax attention, from 0 to 1: attention weights are α·softmax + (1 − α)·1."""
+    num_heads: Count = 4
+    """Attention heads of a transformer; a divisor of embed_dim."""
+    equals_token: bool = False
+    """Give a transformer the three tokens a, b, = and read the answer at the last, instead of the
+    two tokens a, b."""
     embed_dim: Count = 12
     """Coordinates of a token's embedding."""
     hidden_size: Count = 48
@@ -53,10 +87,21 @@ class TrainConfig(Config):
     weights by learning_rate × weight_decay a step (decoupled)."""
     learning_rate: PositiveFloat = 0.005
     """Step size of the optimiser, in units of a weight."""
+    beta1: Decay = 0.9
+    """Decay a step of Adam's mean of gradients, from 0 to below 1."""
+    beta2: Decay = 0.999
+    """Decay a step of Adam's mean of squared gradients, from 0 to below 1."""
+    num_warmup_steps: Annotated[int, Field(ge=0)] = 0
+    """Steps over which the learning rate rises in proportion to the step."""
     weight_decay: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0002
     """Strength of the weight decay, in loss per squared weight (adam) or per step (adamw)."""
     batch_size: Count = 128
     """Pairs in a minibatch, drawn with replacement (so it may exceed the training set)."""
+    full_batch: bool = False
+    """Take the whole training set in every step; batch_size is then not used. A transformer does so
+    unless a batch_size is given."""
+    loss_precision: Literal["float32", "float64"] = "float32"
+    """Precision of the softmax in the loss: in float32, the gradient of a sure answer vanishes."""
     num_steps: Count = 1500
     """Optimiser steps."""
     num_final_steps_without_weight_decay: Annotated[int, Field(ge=0)] = 0
@@ -70,6 +115,34 @@ class TrainConfig(Config):
     """Decides the initial weights and the minibatches."""
     data_seed: Seed | None = None
     """Decides the split and the random labels; None takes the seed above."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_in(cls, values: Any) -> Any:
+        if not isinstance(values, dict) or values.get("network") != "transformer":
+            return values
+        filled = {**_TRANSFORMER, "full_batch": "batch_size" not in values, **values}
+        try:
+            return {"hidden_size": 4 * int(filled["embed_dim"]), **filled}
+        except (TypeError, ValueError):
+            return filled  # the embedding's size is refused below, by its own name
+
+    @model_validator(mode="after")
+    def _fits_the_architecture(self) -> "TrainConfig":
+        foreign = _ONLY_MLP if self.network == "transformer" else _ONLY_TRANSFORMER
+        for name in foreign:
+            value, default = getattr(self, name), type(self).model_fields[name].default
+            if value != default:
+                raise ValueError(
+                    f"{name}={value!r} is no setting of a network={self.network!r}: it should be "
+                    f"left at {default!r}"
+                )
+        if self.network == "transformer" and self.embed_dim % self.num_heads:
+            raise ValueError(
+                f"num_heads={self.num_heads} does not divide embed_dim={self.embed_dim}: it should "
+                "be one of its divisors"
+            )
+        return self
 
     @model_validator(mode="after")
     def _fits_together(self) -> "TrainConfig":

@@ -1,10 +1,11 @@
-"""Minibatches drawn with replacement, each run's from its own stream."""
+"""What a training step sees: minibatches, each run's from its own stream, or the training set."""
 
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
+from lambdascope.errors import LambdascopeError
 from lambdascope.modular_addition.config import TrainConfig
 from lambdascope.modular_addition.data import ModularData
 from lambdascope.modular_addition.streams import Stream, generator
@@ -58,3 +59,29 @@ class Minibatches:
             generator=generator(Stream.MINIBATCHES, config.seed, block),
         )
         return data.train_index[drawn]
+
+
+class FullBatch:
+    """The whole training set of several runs, in every step.
+
+    Args:
+        data: each run's data, of equal p and equally many training pairs.
+
+    Raises:
+        LambdascopeError: the training sets differ in size.
+    """
+
+    def __init__(self, data: Sequence[ModularData]) -> None:
+        sizes = sorted({len(run.train_index) for run in data})
+        if len(sizes) > 1:
+            raise LambdascopeError(
+                f"full_batch with training sets of {' and '.join(map(str, sizes))} pairs: runs of "
+                "one batch should have the same train_fraction"
+            )
+        parts = [run.train for run in data]
+        self._tokens = torch.stack([tokens for tokens, _ in parts])
+        self._labels = torch.stack([labels for _, labels in parts])
+
+    def at(self, step: int) -> tuple[Tensor, Tensor]:  # noqa: ARG002 (every step is the same)
+        """The training sets: tokens [run, num_train, 2] and labels [run, num_train], int64."""
+        return self._tokens, self._labels

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from lambdascope.modular_addition.config import Activation, TrainConfig
 from lambdascope.modular_addition.streams import Stream, generator
 
-_ACTIVATIONS: dict[Activation, Callable[[Tensor], Tensor]] = {
+ACTIVATIONS: dict[Activation, Callable[[Tensor], Tensor]] = {
     "relu": torch.relu,
     "gelu": nn.functional.gelu,
     "quadratic": torch.square,
@@ -60,7 +60,7 @@ class ModularAdditionMLP(nn.Module):
             self.linear_right = Affine(config.hidden_size, config.embed_dim, bias=True)
         num_out = config.embed_dim if config.tie_unembed else config.p
         self.unembedding = Affine(num_out, config.hidden_size, bias=config.tie_unembed)
-        self._activation = _ACTIVATIONS[config.activation]
+        self._activation = ACTIVATIONS[config.activation]
         self._initialise(config)
         if config.freeze_middle:
             for affine in self._linear:

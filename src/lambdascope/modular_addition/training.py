@@ -8,11 +8,11 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from lambdascope.errors import LambdascopeError
+from lambdascope.modular_addition.architectures import make_network
 from lambdascope.modular_addition.config import TrainConfig
 from lambdascope.modular_addition.data import ModularData, make_data
 from lambdascope.modular_addition.evaluation import Metrics, evaluate
-from lambdascope.modular_addition.minibatches import Minibatches
-from lambdascope.modular_addition.network import ModularAdditionMLP
+from lambdascope.modular_addition.minibatches import FullBatch, Minibatches
 from lambdascope.modular_addition.optimiser import StackedAdam
 from lambdascope.modular_addition.stacking import StackedWeights
 from lambdascope.modular_addition.threads import ThreadChoice, one_thread
@@ -121,11 +121,11 @@ def train_checkpoints(
 ) -> Iterator[Checkpoint]:
     """Train runs as one batch and give each checkpoint as it is reached.
 
-    The loss is the mean cross-entropy of a minibatch. Everything random about a run is a function
-    of
-    its own settings, so a run ends with the weights it would have alone; the sums inside a matrix
-    product may be taken in another order, so equality holds to rounding: relative differences of
-    1e-5 after 100 steps, growing slowly with the steps (on the machines tried, none at all).
+    The loss is the mean cross-entropy of a minibatch, or of the training set. Everything random
+    about a run is a function of its own settings, so a run ends with the weights it would have
+    alone; the sums inside a matrix product may be taken in another order, so equality holds to
+    rounding: relative differences of 1e-5 after 100 steps, growing slowly with the steps (on the
+    machines tried, none at all).
     Repeated on the same machine with the same number of threads, or resumed, it gives the same
     bits.
 
@@ -142,22 +142,24 @@ def train_checkpoints(
     """
     _check_alike(configs)
     common = configs[0]
-    network = ModularAdditionMLP(common)
-    stack = StackedWeights([ModularAdditionMLP(config) for config in configs])
+    network = make_network(common)
+    stack = StackedWeights([make_network(config) for config in configs])
     adam = StackedAdam(
         stack.flat,
         learning_rate=stack.per_weight([config.learning_rate for config in configs]),
         weight_decay=stack.per_weight([config.weight_decay for config in configs]),
         kind=common.optimizer,
+        betas=(common.beta1, common.beta2),
     )
     reached = -1
     if resume is not None:
         _restore(adam, resume)
         reached = resume.step
-    batches = Minibatches(configs, data)
+    batches = FullBatch(data) if common.full_batch else Minibatches(configs, data)
+    precision = torch.float64 if common.loss_precision == "float64" else torch.float32
     decay_until = common.num_steps - common.num_final_steps_without_weight_decay
     # About the multiplications of a forward pass.
-    num_products = stack.flat.numel() * common.batch_size
+    num_products = stack.flat.numel() * batches.at(max(reached, 0))[1].shape[1]
     threads = ThreadChoice(worthwhile=num_products > _PRODUCTS_WORTH_THREADS)
     bar = tqdm(
         total=common.num_steps,
@@ -171,8 +173,10 @@ def train_checkpoints(
         tokens, labels = batches.at(step)
         logits = network.stacked_logits(stack.tensors, tokens)
         stack.gradient.zero_()
-        torch.autograd.backward(logits, _loss_gradient(logits, labels))
-        adam.update(stack.gradient, step + 1, decay=step < decay_until)
+        gradient = loss_gradient(logits.to(precision), labels).to(logits.dtype)
+        torch.autograd.backward(logits, gradient)
+        warmth = min(1.0, (step + 1) / max(1, common.num_warmup_steps))
+        adam.update(stack.gradient, step + 1, decay=step < decay_until, warmth=warmth)
         bar.update()
 
     with bar:
@@ -192,7 +196,7 @@ def train_checkpoints(
 
 
 @torch.no_grad()
-def _loss_gradient(logits: Tensor, labels: Tensor) -> Tensor:
+def loss_gradient(logits: Tensor, labels: Tensor) -> Tensor:
     """The gradient of each run's mean cross-entropy: (softmax − one-hot)/batch.
 
     Written out because the loss itself is not needed, which saves two passes over the logits.

@@ -16,6 +16,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from torch import Tensor
@@ -25,8 +26,9 @@ from lambdascope.errors import LambdascopeError
 from lambdascope.runs.checkpoints import load_checkpoint, save_checkpoint
 from lambdascope.runs.files import atomic_write_text, is_leftover, make_folder
 
-SCHEMA_VERSION = 1
-"""Version of the layout above and of config.json; a newer one is refused."""
+SCHEMA_VERSION = 2
+"""Version of the layout above and of config.json; a newer one is refused, an older one is read: its
+config may lack settings that came later."""
 
 _CONFIG = "config.json"
 _STEP_FILE = re.compile(r"^step_(\d{6,})\.safetensors$")
@@ -74,6 +76,7 @@ class RunDirectory:
         *,
         exist_ok: bool = False,
         overwrite: bool = False,
+        defaults: Mapping[str, Any] = MappingProxyType({}),
     ) -> "RunDirectory":
         """Make a run directory, or take up one that holds the same settings.
 
@@ -85,6 +88,8 @@ class RunDirectory:
                 results.
             overwrite: remove the results of a run directory that stands there; files that no run
                 writes stay.
+            defaults: what a setting is where config.json was written before there was such a
+                setting.
 
         Raises:
             LambdascopeError: the path is a file, read-only, holds other files, a run (without
@@ -92,7 +97,9 @@ class RunDirectory:
         """
         path = Path(path)
         plain = json.loads(json.dumps(dict(config)))
-        held = cls.check(path, system, plain, exist_ok=exist_ok, overwrite=overwrite)
+        held = cls.check(
+            path, system, plain, exist_ok=exist_ok, overwrite=overwrite, defaults=defaults
+        )
         if held is not None:
             return held
         if (path / _CONFIG).exists():
@@ -116,6 +123,7 @@ class RunDirectory:
         *,
         exist_ok: bool = False,
         overwrite: bool = False,
+        defaults: Mapping[str, Any] = MappingProxyType({}),
     ) -> "RunDirectory | None":
         """Whether `create` would accept its arguments, found out without touching anything.
 
@@ -125,6 +133,7 @@ class RunDirectory:
             config: see there.
             exist_ok: see there.
             overwrite: see there.
+            defaults: see there.
 
         Returns:
             the run that `create` would take up, or None where it would make one.
@@ -149,7 +158,7 @@ class RunDirectory:
         held = cls.open(path)
         asked = json.loads(json.dumps(dict(config)))
         differences = _differences(
-            {"system": held.system, **held.config}, {"system": system, **asked}
+            {**defaults, "system": held.system, **held.config}, {"system": system, **asked}
         )
         if differences:
             raise LambdascopeError(

@@ -17,12 +17,13 @@ if TYPE_CHECKING:
         cross_entropy,
         gaussian_nll,
     )
-    from lambdascope.samplers import SGLD
+    from lambdascope.samplers import BAOAB, SGLD
     from lambdascope.sampling import EagerModeWarning, open_trace, sample
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "BAOAB",
     "SGLD",
     "CrossEntropy",
     "EagerModeWarning",
@@ -55,7 +56,7 @@ _HOMES = {
         "cross_entropy",
         "gaussian_nll",
     ),
-    "samplers": ("SGLD",),
+    "samplers": ("BAOAB", "SGLD"),
     "sampling": ("EagerModeWarning", "open_trace", "sample"),
 }
 

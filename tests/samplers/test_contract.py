@@ -34,6 +34,7 @@ class Case:
 
 CASES = {
     "SGLD": Case(ls.SGLD(step_size=0.2), lambda c: 1 / (1 - 0.2 * c / 4), 400),
+    "BAOAB": Case(ls.BAOAB(step_size=0.6), np.ones_like, 400),
 }
 each_sampler = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 
@@ -48,6 +49,11 @@ class Gaussian:
     normal: torch.Tensor | None = None
     mask: torch.Tensor | None = None
     calls: int = 0
+
+    @property
+    def num_free(self):
+        mask = torch.ones(DIMENSION) if self.mask is None else self.mask
+        return (mask.sum() - (self.normal is not None)).expand(len(self.w_star))
 
     def evaluate(self, w):
         self.calls += 1

@@ -117,6 +117,12 @@ class LocalPosterior:
         """Length of `w_star`."""
         return self.layout.size
 
+    @property
+    def num_free(self) -> int:
+        """Dimension of the subspace that the restrictions leave."""
+        elements = self.num_parameters if self.mask is None else int(self.mask.sum())
+        return elements - (self.normal is not None)
+
     def mean_loss(self, w: Tensor) -> float:
         """L_n(w), the mean loss over all data at sampled weights `w` [param].
 

@@ -1,6 +1,7 @@
 """Samplers, one a file, all with the contract of `base.Kernel`."""
 
+from lambdascope.samplers.baoab import BAOAB
 from lambdascope.samplers.base import Evaluation, Kernel, Noise, State, Target
 from lambdascope.samplers.sgld import SGLD
 
-__all__ = ["SGLD", "Evaluation", "Kernel", "Noise", "State", "Target"]
+__all__ = ["BAOAB", "SGLD", "Evaluation", "Kernel", "Noise", "State", "Target"]

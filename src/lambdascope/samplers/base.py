@@ -42,11 +42,17 @@ class Target(Protocol):
 
     Attributes:
         w_star: [chain, param].
+        num_free: [chain].
     """
 
     @property
     def w_star(self) -> Tensor:
         """The point that each chain is localised at, [chain, param]."""
+        ...
+
+    @property
+    def num_free(self) -> Tensor:
+        """Dimension of the subspace that `restrict` projects on, [chain]."""
         ...
 
     def evaluate(self, w: Tensor) -> Evaluation:

@@ -26,6 +26,7 @@ class ChainTensors:
         keys: [chain, 4], int32.
         mask: [chain, param] or None.
         normal: [chain, param] or None.
+        num_free: [chain], how many directions mask and normal leave.
         held: By name, [chain, ...] or, where all posteriors agree, [...].
     """
 
@@ -38,6 +39,7 @@ class ChainTensors:
     keys: Tensor
     mask: Tensor | None
     normal: Tensor | None
+    num_free: Tensor
     held: dict[str, Tensor] = field(default_factory=dict)
 
 
@@ -74,6 +76,9 @@ class PosteriorStack:
         }
         self.mask = _stack([p.mask for p in posteriors], 1.0, self.w_star)
         self.normal = _stack([p.normal for p in posteriors], 0.0, self.w_star)
+        self._num_free = torch.tensor(
+            [float(p.num_free) for p in posteriors], dtype=self.dtype, device=device
+        )
         self._gather_data([p.samples for p in posteriors])
         self._gather_held([p.held for p in posteriors])
 
@@ -93,6 +98,7 @@ class PosteriorStack:
             keys=keys.to(self.device),
             mask=None if self.mask is None else self.mask[index],
             normal=None if self.normal is None else self.normal[index],
+            num_free=self._num_free[index],
             held={
                 name: tensor if name in self.shared_held else tensor[index]
                 for name, tensor in self._held.items()

@@ -42,6 +42,11 @@ class ChunkTarget:
         """[chain, param]."""
         return self.chains.w_star
 
+    @property
+    def num_free(self) -> Tensor:
+        """[chain]."""
+        return self.chains.num_free
+
     def evaluate(self, w: Tensor) -> Evaluation:
         """Mean loss of the minibatch and its gradients, at `w` [chain, param]."""
         chains = self.chains

@@ -20,6 +20,7 @@ from lambdascope.sampling.recorder import Recorder, Series
 FORMAT = 1
 _UNITS = {
     "loss": "mean minibatch loss at the weights before the step, in units of loss",
+    "kinetic_temperature": "‖v‖² a free direction, 1 in equilibrium",
     "distance": "‖w − w*‖, in parameter units",
     "weight_norm": "‖w‖ of the sampled parameters, in parameter units",
     "initial_loss": "L_n(w*) on all data, in units of loss",

@@ -99,9 +99,7 @@ def test_noisy_gradients_heat_it_as_the_linear_theory_says():
     h, c, curvature, variance = 0.5, 2.0, 1.5, 3.0
     line = Line(lambda w: curvature * w, chains=4000, variance=variance)
     kernel = ls.BAOAB(step_size=h, friction=c)
-    squares, temperatures = zip(
-        *((w**2, t) for w, t in run(kernel, line, 150, 50)), strict=True
-    )
+    squares, temperatures = zip(*((w**2, t) for w, t in run(kernel, line, 150, 50)), strict=True)
     # The step is linear in (w, v): kick, drift, refresh, drift as matrices, two sources of noise.
     drift, kept = np.array([[1, h / 2], [0, 1]]), math.exp(-c * h)
     kick, refresh = np.array([[1, 0], [-h * curvature, 1]]), np.diag([1, kept])
@@ -122,20 +120,22 @@ def test_noisy_gradients_heat_it_as_the_linear_theory_says():
 
 @pytest.mark.slow
 def test_the_error_falls_as_the_square_of_the_step():
-    # U = w⁴/4 + w²/2 − w: the mean of w² by quadrature, against the sampler at two steps.
-    grid = np.linspace(-6, 6, 20001)
-    density = np.exp(-(grid**4 / 4 + grid**2 / 2 - grid))
+    # U = w²/2 − cos 2w: the mean of w² by quadrature, against the sampler at two steps.
+    grid = np.linspace(-9, 9, 20001)
+    density = np.exp(-(grid**2 / 2 - np.cos(2 * grid)))
     exact = (grid**2 * density).sum() / density.sum()
     biases, errors = [], []
-    for h in (0.9, 0.45):
-        line = Line(lambda w: w**3 + w - 1, chains=20000)
-        total = sum(w**2 for w, _ in run(ls.BAOAB(step_size=h), line, 1200, 100)) / 1100
+    for h in (0.5, 0.25):
+        line = Line(lambda w: w + 2 * torch.sin(2 * w), chains=20000)
+        kernel = ls.BAOAB(step_size=h, friction=1.0)
+        total = sum(w**2 for w, _ in run(kernel, line, 1200, 100)) / 1100
         mean, error = mean_and_error(total)
         biases.append(mean - exact)
         errors.append(error)
     assert abs(biases[0]) > 20 * errors[0]
-    # A factor of 4 between them, up to the next order (h⁴) and three standard errors.
-    assert abs(biases[1] - biases[0] / 4) < 3 * errors[1] + 0.25 * abs(biases[0]) / 4
+    # A factor of 4 between them, give or take h⁴ and three standard errors: 2 would not pass.
+    reach = 3 * errors[1] + 0.25 * abs(biases[0]) / 4
+    assert abs(biases[1] - biases[0] / 4) < reach < abs(biases[0]) / 4
 
 
 def test_the_temperature_of_a_restricted_chain_counts_the_free_directions():

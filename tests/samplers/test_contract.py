@@ -1,100 +1,13 @@
-"""The contract that every sampler keeps. A new one joins by a line in `CASES`."""
+"""The contract that every sampler keeps. A new one joins by a line in `cases.CASES`."""
 
 import inspect
-from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 import pytest
 import torch
 
-import lambdascope as ls
 from lambdascope.errors import LambdascopeError
-from lambdascope.samplers.base import Evaluation, Kernel
-from lambdascope.sampling.randomness import ChainNoise, chain_keys
-
-DIMENSION, CHAINS = 4, 5
-
-
-@dataclass(frozen=True)
-class Case:
-    """A sampler and what is known of it.
-
-    Attributes:
-        kernel: With settings that are stable on the Gaussian below (curvatures 0.5 … 4).
-        stationary_factor: What the variance along a direction of curvature c (of the potential) is,
-            relative to 1/c.
-        num_steps: Enough for the covariance to a few per cent with 400 chains.
-    """
-
-    kernel: Kernel
-    stationary_factor: Callable[[np.ndarray], np.ndarray]
-    num_steps: int
-
-
-CASES = {
-    "SGLD": Case(ls.SGLD(step_size=0.2), lambda c: 1 / (1 - 0.2 * c / 4), 400),
-    "BAOAB": Case(ls.BAOAB(step_size=0.6), np.ones_like, 400),
-}
-each_sampler = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
-
-
-@dataclass
-class Gaussian:
-    """U = ½ (w − mean)ᵀ P (w − mean), restricted to the orthogonal complement of `normal`."""
-
-    w_star: torch.Tensor
-    precision: torch.Tensor
-    mean: torch.Tensor
-    normal: torch.Tensor | None = None
-    mask: torch.Tensor | None = None
-    calls: int = 0
-
-    @property
-    def num_free(self):
-        mask = torch.ones(DIMENSION) if self.mask is None else self.mask
-        return (mask.sum() - (self.normal is not None)).expand(len(self.w_star))
-
-    def evaluate(self, w):
-        self.calls += 1
-        gradient = (w - self.mean) @ self.precision
-        loss = ((w - self.mean) * gradient).sum(dim=1) / 2
-        return Evaluation(loss, gradient, gradient.clone())
-
-    def restrict(self, displacement):
-        if self.mask is not None:
-            displacement = displacement * self.mask
-        if self.normal is not None:
-            displacement = displacement - (displacement @ self.normal)[:, None] * self.normal
-        return displacement
-
-
-def rotated_precision():
-    generator = torch.Generator().manual_seed(0)
-    q, _ = torch.linalg.qr(
-        torch.randn(DIMENSION, DIMENSION, dtype=torch.float64, generator=generator)
-    )
-    curvature = torch.tensor([0.5, 1.0, 2.0, 4.0], dtype=torch.float64)
-    return q * curvature @ q.T, q, curvature.numpy()
-
-
-def gaussian(chains=CHAINS, **settings):
-    precision, _, _ = rotated_precision()
-    w_star = torch.linspace(-1, 1, chains * DIMENSION, dtype=torch.float64).reshape(chains, -1)
-    mean = torch.tensor([3.0, -1.0, 0.5, 0.0], dtype=torch.float64)
-    return Gaussian(w_star, precision, mean, **settings)
-
-
-def noise_at(step, chains=CHAINS):
-    keys = chain_keys(8, [(0, chain) for chain in range(chains)])
-    return ChainNoise(keys, torch.tensor(step, dtype=torch.int32), torch.float64)
-
-
-def run(kernel, target, steps, chains=CHAINS):
-    state = kernel.init(target.w_star.clone())
-    for step in range(steps):
-        state, info = kernel.step(state, target, noise_at(step, chains))
-        yield state, info
+from tests.samplers.cases import CHAINS, each_sampler, gaussian, noise_at, rotated_precision, run
 
 
 @each_sampler

@@ -17,6 +17,7 @@ from pydantic import Field
 from torch import Tensor
 
 from lambdascope.samplers.base import Info, Kernel, Noise, State, Target
+from lambdascope.samplers.moves import drifted
 
 
 class BAOAB(Kernel):
@@ -56,15 +57,10 @@ class BAOAB(Kernel):
         h = self.step_size
         now = target.evaluate(state["w"])
         v = target.restrict(state["v"] - h * now.potential_gradient)
-        w = _drift(state["w"], v, h / 2, target)
+        w, v = drifted(target, state["w"], v, h / 2, self.bounding_box)
         temperature = (v * v).sum(dim=1) / target.num_free
         kept = math.exp(-self.friction * h)
         fresh = target.restrict(noise.normal(v.shape[1]))
         v = kept * v + math.sqrt(1 - kept * kept) * fresh
-        w = _drift(w, v, h / 2, target)
+        w, v = drifted(target, w, v, h / 2, self.bounding_box)
         return {"w": w, "v": v}, {"loss": now.loss, "kinetic_temperature": temperature}
-
-
-def _drift(w: Tensor, v: Tensor, time: float, target: Target) -> Tensor:
-    """`w` after moving with velocity `v`; the whole displacement is restricted, as in `SGLD`."""
-    return target.w_star + target.restrict((w - target.w_star) + time * v)

@@ -59,6 +59,10 @@ class Target(Protocol):
         """Loss and gradients at `w` [chain, param]; not yet restricted."""
         ...
 
+    def potential(self, w: Tensor, loss: Tensor) -> Tensor:
+        """U [chain], float64, at `w` [chain, param], where the mean loss is `loss` [chain]."""
+        ...
+
     def restrict(self, displacement: Tensor) -> Tensor:
         """The part of a displacement (or velocity, or force) [chain, param] that may happen."""
         ...
@@ -88,6 +92,19 @@ class Kernel(Config, ABC):
     batch_size: int | None = Field(default=None, ge=1)
     """Samples in a minibatch, drawn with replacement, so it may exceed the data; None: all data,
     exactly."""
+
+    microbatch_size: int | None = Field(default=None, ge=1)
+    """Samples whose gradient is taken at once; a minibatch, or all data, is then gone through in
+    parts, for less memory and the same numbers to rounding. None: all at once."""
+
+    bounding_box: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    """Each element stays within this distance of w*, in parameter units, by reflection; None: no
+    bound. The posterior is then the one cut off at the box; docs/conventions.md says what becomes
+    of each sampler's accuracy."""
+
+    start_jitter: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    """Chains start at w* plus Gaussian noise of this standard deviation in each free direction, in
+    parameter units; None: at w* itself."""
 
     @abstractmethod
     def init(self, w: Tensor) -> State:

@@ -13,6 +13,7 @@ from pydantic import Field
 from torch import Tensor
 
 from lambdascope.samplers.base import Info, Kernel, Noise, State, Target
+from lambdascope.samplers.moves import placed
 
 
 class SGLD(Kernel):
@@ -30,14 +31,10 @@ class SGLD(Kernel):
         return {"w": w}
 
     def step(self, state: State, target: Target, noise: Noise) -> tuple[State, Info]:
-        """One step: w ← w* + restrict(w − w* − (ε/2)·∇Û + √ε·ξ).
-
-        The displacement is restricted as a whole, as the older code does: the restrictions are
-        linear, so this is the restricted step, and rounding can't carry the chain out of the plane.
-        """
+        """One step: w ← w* + restrict(w − w* − (ε/2)·∇Û + √ε·ξ)."""
         w = state["w"]
         now = target.evaluate(w)
         xi = noise.normal(w.shape[1])
         move = math.sqrt(self.step_size) * xi - (self.step_size / 2) * now.potential_gradient
-        w = target.w_star + target.restrict((w - target.w_star) + move)
+        w = placed(target, (w - target.w_star) + move, self.bounding_box)
         return {"w": w}, {"loss": now.loss}

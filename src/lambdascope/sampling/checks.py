@@ -73,6 +73,20 @@ def check_kernel(kernel: Any) -> None:
         raise LambdascopeError(f"kernel={kernel!r}: a sampler such as SGLD(...) is accepted.")
 
 
+def check_box(kernel: Kernel, posteriors: Sequence[LocalPosterior]) -> None:
+    """Refuse a box whose walls would throw chains out of a hyperplane.
+
+    Raises:
+        LambdascopeError: for a bounding box with `OrthogonalToGradient`.
+    """
+    if kernel.bounding_box is not None and any(p.normal is not None for p in posteriors):
+        raise LambdascopeError(
+            f"bounding_box={kernel.bounding_box!r} with OrthogonalToGradient: reflecting single "
+            "elements leaves the hyperplane; one of the two is accepted (localization also keeps "
+            "chains near w*)."
+        )
+
+
 def check_compile(wanted: Any) -> None:
     """Refuse what is neither True, False nor "auto".
 

@@ -15,6 +15,7 @@ from lambdascope.posterior.local_posterior import LocalPosterior
 from lambdascope.posterior.traits import digest, traits
 from lambdascope.samplers.base import Kernel
 from lambdascope.sampling.checks import (
+    check_box,
     check_compile,
     check_kernel,
     check_labels,
@@ -59,7 +60,8 @@ def sample(
     Args:
         posteriors: One posterior, or several of equal shape (checkpoints).
         kernel: The sampler with its settings, for instance `SGLD(step_size=1e-3, batch_size=64)`.
-        num_chains: Independent chains a posterior, each starting at w*.
+        num_chains: Independent chains a posterior, each starting at w* (or about it, where the
+            kernel has a `start_jitter`).
         num_steps: Steps a chain, at least 4.
         seed: Any integer.
         checkpoints: An integer label for each posterior, part of its chains' random streams;
@@ -92,6 +94,7 @@ def sample(
     """
     many = check_posteriors(posteriors)
     check_kernel(kernel)
+    check_box(kernel, many)
     check_compile(compile)
     labels = check_labels(checkpoints, len(many))
     watched = check_observables(observables, kernel.info_names)
@@ -161,8 +164,10 @@ def sample(
 
 
 def batch_elements(posterior: LocalPosterior, kernel: Kernel) -> int:
-    """Numbers that one chain reads of the data in one step."""
+    """Numbers that one chain reads of the data at once."""
     num_samples = kernel.batch_size or posterior.samples.num_samples
+    if kernel.microbatch_size is not None:
+        num_samples = min(num_samples, kernel.microbatch_size)
     return num_samples * sum(tensor[:1].numel() for tensor in posterior.samples.tensors)
 
 

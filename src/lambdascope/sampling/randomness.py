@@ -100,7 +100,14 @@ class ChainNoise:
     def normal(self, size: int, purpose: int = 0) -> Tensor:
         """Independent standard normals [chain, size], by Box–Muller (largest possible: 6.6)."""
         assert purpose >= 0, "purposes are numbered from 0"
-        a, b, c, d = self._words(size, 2 * purpose)
+        return self._normal(size, 2 * purpose)
+
+    def normal_at_start(self, size: int) -> Tensor:
+        """Standard normals [chain, size] for where a chain starts, apart from every purpose."""
+        return self._normal(size, _START)
+
+    def _normal(self, size: int, stream: int) -> Tensor:
+        a, b, c, d = self._words(size, stream)
         pieces = []
         for radius_bits, angle_bits in ((a, b), (c, d)):
             radius = torch.sqrt(-2.0 * torch.log(_unit(radius_bits, self.dtype)))
@@ -132,8 +139,9 @@ class ChainNoise:
         return threefry(key, (position, zero + self.step, zero + stream, zero))
 
 
-# The stream of minibatch indices, apart from those that kernels number from 0 upwards.
-_MINIBATCH = -1
+# The streams of minibatch indices and of starting points, apart from those that kernels number from
+# 0 upwards.
+_MINIBATCH, _START = -1, -2
 
 
 def chain_keys(seed: int, chains: Sequence[tuple[int, int]]) -> Tensor:

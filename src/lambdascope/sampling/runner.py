@@ -11,6 +11,7 @@ from torch.func import vmap
 
 from lambdascope.errors import LambdascopeError
 from lambdascope.samplers.base import Kernel
+from lambdascope.samplers.moves import placed
 from lambdascope.sampling.compiler import compile_step
 from lambdascope.sampling.loop import CudaGraphLoop, DirectLoop, Info, Loop, State, Step
 from lambdascope.sampling.randomness import ChainNoise
@@ -159,9 +160,15 @@ class ChunkRunner:
         return (repr(self.kernel), self.stack.objective.digest, shared, shapes, self.stack.device)
 
     def _start(self, chains: ChainTensors) -> tuple[State, Tensor]:
-        """The state at w* and the number of the first step."""
-        state = self.kernel.init(chains.w_star.clone())
+        """The state at the start and the number of the first step."""
         number = torch.zeros((), dtype=torch.int32, device=self.stack.device)
+        w = chains.w_star.clone()
+        if self.kernel.start_jitter is not None:
+            noise = ChainNoise(chains.keys, number, self.stack.dtype)
+            xi = noise.normal_at_start(w.shape[1])
+            target = ChunkTarget(self.stack, chains, [], shared_batch=True)
+            w = placed(target, self.kernel.start_jitter * xi, self.kernel.bounding_box)
+        state = self.kernel.init(w)
         return {name: tensor.contiguous() for name, tensor in state.items()}, number
 
     def _loop(self, chains: ChainTensors, state: State, number: Tensor) -> Loop:
@@ -179,6 +186,6 @@ class ChunkRunner:
         compiler fails on it where a restriction's reduction reads the new weights.
         """
         noise = ChainNoise(chains.keys, number, self.stack.dtype)
-        target = ChunkTarget.on_step(self.stack, chains, self.kernel.batch_size, noise)
+        target = ChunkTarget.on_step(self.stack, chains, self.kernel, noise)
         new, info = self.kernel.step(state, target, noise)
         return new, info, number + 1

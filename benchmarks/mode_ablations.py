@@ -1,4 +1,4 @@
-"""All single-mode ablations of a training run: every mode kept alone, and removed, at 25 checkpoints.
+"""Every mode kept alone, and removed, at 25 checkpoints: the single-mode ablations of a run.
 
     python -m benchmarks.mode_ablations [--p 53] [--repeats 5] [--out FILE.json]
 

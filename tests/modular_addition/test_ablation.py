@@ -9,6 +9,7 @@ from lambdascope.modular_addition.ablation import (
     losses_with_modes_kept,
     losses_with_modes_removed,
 )
+from lambdascope.modular_addition.architectures import make_network
 from lambdascope.modular_addition.config import TrainConfig
 from lambdascope.modular_addition.data import make_data
 from lambdascope.modular_addition.modes import mode_mask, single_modes
@@ -99,3 +100,18 @@ def test_an_unknown_space_is_refused():
     networks, weights, data = checkpoints(p=7)
     with pytest.raises(LambdascopeError, match="space='weights': tokens or embedding"):
         losses_with_modes_kept(networks[0], weights, data, single_modes(7), space="weights")
+
+
+def test_the_token_that_is_no_number_stays_as_it_is():
+    config = TrainConfig(
+        p=7, network="transformer", embed_dim=8, num_heads=2, hidden_size=6, equals_token=True
+    )
+    network, data = make_network(config), make_data(config)
+    weights = {name: tensor[None] for name, tensor in network.state_dict().items()}
+    metrics = losses_with_modes_removed(network, weights, data, mode_mask(7, [2])[None])
+    whole = network.embedding.weight.data
+    network.embedding.weight.data = torch.cat(
+        [remove_modes(whole[:7], mode_mask(7, [2])), whole[7:]]
+    )
+    expected = cross_entropy(network(data.train[0]), data.train[1]).item()
+    assert metrics.train_loss.item() == pytest.approx(expected, rel=1e-5)

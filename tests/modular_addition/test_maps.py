@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from lambdascope.modular_addition.architectures import make_network
 from lambdascope.modular_addition.config import TrainConfig
 from lambdascope.modular_addition.data import all_pairs
 from lambdascope.modular_addition.maps import token_maps
@@ -39,3 +40,13 @@ def test_maps_of_many_networks_at_once():
     for name, many in together.items():
         alone = torch.stack([token_maps(state)[name] for state in states])
         torch.testing.assert_close(many, alone)
+
+
+def test_a_transformer_has_an_embedding_and_an_unembedding_of_its_numbers():
+    config = TrainConfig(
+        p=7, network="transformer", embed_dim=8, num_heads=2, hidden_size=6, equals_token=True
+    )
+    weights = make_network(config).state_dict()
+    maps = token_maps(weights)
+    assert set(maps) == {"embedding", "unembedding"}
+    torch.testing.assert_close(maps["embedding"], weights["embedding.weight"][:7])

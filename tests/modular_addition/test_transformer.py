@@ -149,9 +149,7 @@ def test_a_sure_answer_has_a_gradient_in_double_precision_alone():
 
 def test_full_batches_of_different_sizes_are_refused():
     configs = [TrainConfig(**SMALL, train_fraction=f, num_steps=30) for f in (0.4, 0.8)]
-    with pytest.raises(
-        LambdascopeError, match=r"training sets of 19 and 39 pairs: .*same train"
-    ):
+    with pytest.raises(LambdascopeError, match=r"training sets of 19 and 39 pairs: .*same train"):
         train(configs)
 
 

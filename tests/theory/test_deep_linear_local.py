@@ -14,9 +14,7 @@ def random_points(count, deepest=5, widest=6):
     rng = np.random.default_rng(2)
     for _ in range(count):
         widths = rng.integers(1, widest + 1, size=rng.integers(2, deepest + 1)).tolist()
-        own = [
-            int(rng.integers(0, min(pair) + 1)) for pair in pairwise(widths)
-        ]
+        own = [int(rng.integers(0, min(pair) + 1)) for pair in pairwise(widths)]
         layers = [
             rng.normal(size=(b, rank)) @ rng.normal(size=(rank, a))
             for a, b, rank in zip(widths, widths[1:], own, strict=False)

@@ -58,7 +58,7 @@ def losses_with_modes_kept(
     Args:
         network: whose shape the checkpoints have; its own weights are not used.
         weights: parameter name → [checkpoint, …], `embedding.weight` [checkpoint, p, embed_dim]
-            among them.
+            among them (with the token = one row more, which has no part in the modes).
         data: the pairs, labels and split.
         mask: [set, p//2 + 1] bool, the sets of modes (see `mode_mask`, `single_modes`), or
             [checkpoint, set, p//2 + 1] for sets that differ between checkpoints.
@@ -71,7 +71,7 @@ def losses_with_modes_kept(
         LambdascopeError: space is unknown, or embedding or mask has the wrong shape.
     """
     keep = _in(space, _KEEP)
-    embeddings = keep(weights["embedding.weight"][:, None], mask)
+    embeddings = keep(weights["embedding.weight"][:, None, : network.p], mask)
     return losses_with_embeddings(network, weights, data, embeddings)
 
 
@@ -85,7 +85,7 @@ def losses_with_modes_removed(
 ) -> SplitMetrics:
     """Evaluate networks from whose embedding chosen modes are removed; see the function above."""
     remove = _in(space, _REMOVE)
-    embeddings = remove(weights["embedding.weight"][:, None], mask)
+    embeddings = remove(weights["embedding.weight"][:, None, : network.p], mask)
     return losses_with_embeddings(network, weights, data, embeddings)
 
 
@@ -102,7 +102,8 @@ def losses_with_embeddings(
         network: whose shape the checkpoints have; its own weights are not used.
         weights: parameter name → [checkpoint, …].
         data: the pairs, labels and split.
-        embeddings: [checkpoint, set, p, embed_dim].
+        embeddings: [checkpoint, set, p, embed_dim]; rows of the embedding beyond p (the token =)
+            stay as they are.
 
     Returns:
         metrics, each [checkpoint, set].
@@ -120,9 +121,10 @@ def losses_with_embeddings(
     def evaluate(piece: tuple[int, int]) -> None:
         torch.set_num_threads(1)
         checkpoint, start = piece
-        put_in = embeddings[checkpoint, start : start + size]
-        count = len(put_in)
+        numbers = embeddings[checkpoint, start : start + size]
+        count = len(numbers)
         part = {name: t[checkpoint].expand(count, *t.shape[1:]) for name, t in weights.items()}
+        put_in = torch.cat([numbers, part["embedding.weight"][:, network.p :]], dim=1)
         loss, correct = pair_losses(
             network,
             {**part, "embedding.weight": put_in},

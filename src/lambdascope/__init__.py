@@ -17,13 +17,15 @@ if TYPE_CHECKING:
         cross_entropy,
         gaussian_nll,
     )
-    from lambdascope.samplers import BAOAB, SGLD
+    from lambdascope.samplers import BAOAB, HMC, MALA, SGLD
     from lambdascope.sampling import EagerModeWarning, open_trace, sample
 
 __version__ = "0.1.0"
 
 __all__ = [
     "BAOAB",
+    "HMC",
+    "MALA",
     "SGLD",
     "CrossEntropy",
     "EagerModeWarning",
@@ -56,7 +58,7 @@ _HOMES = {
         "cross_entropy",
         "gaussian_nll",
     ),
-    "samplers": ("BAOAB", "SGLD"),
+    "samplers": ("BAOAB", "HMC", "MALA", "SGLD"),
     "sampling": ("EagerModeWarning", "open_trace", "sample"),
 }
 

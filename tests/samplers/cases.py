@@ -24,6 +24,8 @@ class Case:
             relative to 1/c.
         num_steps: Enough for the covariance to a few per cent with 400 chains.
         small_step: A step size for the classifier of tests/problems.py.
+        order: Its error falls as this power of the step size; None: it has none.
+        skewed_step: A step size for the skewed target of test_skewed.py (curvatures about 1 … 6).
         batch_sizes: Those it takes.
     """
 
@@ -31,12 +33,24 @@ class Case:
     stationary_factor: Callable[[np.ndarray], np.ndarray]
     num_steps: int
     small_step: float
+    order: int | None
+    skewed_step: float
     batch_sizes: tuple[int | None, ...] = (None, 13)
 
 
 CASES = {
-    "SGLD": Case(ls.SGLD(step_size=0.2), lambda c: 1 / (1 - 0.2 * c / 4), 400, 1e-3),
-    "BAOAB": Case(ls.BAOAB(step_size=0.6), np.ones_like, 400, 0.03),
+    "SGLD": Case(ls.SGLD(step_size=0.2), lambda c: 1 / (1 - 0.2 * c / 4), 400, 1e-3, 1, 0.1),
+    "BAOAB": Case(ls.BAOAB(step_size=0.6), np.ones_like, 400, 0.03, 2, 0.4),
+    "MALA": Case(ls.MALA(step_size=0.5), np.ones_like, 800, 1e-3, None, 0.5, (None,)),
+    "HMC": Case(
+        ls.HMC(step_size=0.4, num_leapfrog_steps=4, num_warmup_trajectories=15),
+        np.ones_like,
+        600,
+        0.03,
+        None,
+        0.4,
+        (None,),
+    ),
 }
 each_sampler = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 
@@ -62,6 +76,9 @@ class Gaussian:
         gradient = (w - self.mean) @ self.precision
         loss = ((w - self.mean) * gradient).sum(dim=1) / 2
         return Evaluation(loss, gradient, gradient.clone())
+
+    def potential(self, w, loss):
+        return loss.double()
 
     def restrict(self, displacement):
         if self.mask is not None:

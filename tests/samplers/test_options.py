@@ -9,7 +9,7 @@ import lambdascope as ls
 from lambdascope.errors import LambdascopeError
 from lambdascope.samplers.moves import folded
 from tests.problems import classifier_posterior, draw, flat_weights, quadratic_posterior
-from tests.samplers.cases import each_sampler
+from tests.samplers.cases import CASES, each_sampler
 
 WEIGHTS = {"weights": lambda parameters: parameters["w"]}
 
@@ -63,6 +63,21 @@ def test_chains_stay_in_the_box_and_fill_it(case):
         error = per_chain.std(ddof=1) / 8
         assert abs(per_chain.mean() - exact) < 4 * error
         assert error < 0.05 * box
+
+
+@pytest.mark.parametrize("case", [c for c in CASES.values() if c.order is None])
+def test_exact_samplers_are_exact_in_a_box(case):
+    box, curvature = 0.8, 2.0
+    posterior = quadratic_posterior([curvature], dtype=torch.float64, nbeta=1.0, localization=0.0)
+    kernel = with_settings(case, bounding_box=box)
+    trace = draw(posterior, kernel, num_chains=400, num_steps=400, chunk_size=400)
+    grid = np.linspace(-box, box, 20001)
+    density = np.exp(-curvature * grid**2 / 2)
+    exact = (density * curvature * grid**2 / 2).sum() / density.sum()
+    per_chain = trace.loss.values[0, :, 100:].mean(axis=1)
+    error = per_chain.std(ddof=1) / 20
+    assert abs(per_chain.mean() - exact) < 4 * error
+    assert error < 0.01 * exact
 
 
 @each_sampler

@@ -9,8 +9,8 @@ Stratify the fibre by the ranks t_j of W_j … W_1 (t_0 = H_0, t_L = r). A strat
     r(H_0 + H_L − r) + Σ_j (t_{j−1} − t_j)(H_j − t_j)
 
 (choose W_1, then W_2 on the image of W_1, and so on), and W_j … W_{i+1} has there the generic rank
-t_j + min_{i≤k≤j}(H_k − t_k). Orbits of tuples of matrices lie in each other's closure exactly as their ranks
-compare (Abeasis & Del Fra 1985), so W* is in the closure of the stratum if and only if
+t_j + min_{i≤k≤j}(H_k − t_k). Orbits of tuples of matrices lie in each other's closure exactly as
+their ranks compare (Abeasis & Del Fra 1985), so W* is in the closure of the stratum if and only if
 
     t_k − t_j ≤ H_k − rank(W*_j … W*_{k+1})    for all k < j.
 

@@ -68,7 +68,7 @@ def _localized_llc(
 ) -> float:
     nbeta = real("nbeta", nbeta, positive=True)
     localization = real("localization", localization, positive=False)
-    start = float(potential([np.float64(one) for one in w_star]))
+    start = float(potential([np.array(one) for one in w_star]))
 
     def excess(offsets: list[Array]) -> Array:
         return nbeta * (potential([w + o for w, o in zip(w_star, offsets, strict=True)]) - start)

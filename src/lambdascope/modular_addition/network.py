@@ -103,6 +103,22 @@ class ModularAdditionMLP(nn.Module):
         Returns:
             [run, p, batch].
         """
+        return self.stacked_read(weights, self.stacked_features(weights, tokens))
+
+    def stacked_features(self, weights: Mapping[str, Tensor], tokens: Tensor) -> Tensor:
+        """What the unembedding reads: the neurons; see below."""
+        return self.stacked_neurons(weights, tokens)
+
+    def stacked_neurons(self, weights: Mapping[str, Tensor], tokens: Tensor) -> Tensor:
+        """The hidden layer after its activation.
+
+        Args:
+            weights: parameter name → [run, …].
+            tokens: [run, batch, 2] int64.
+
+        Returns:
+            [run, hidden_size, batch].
+        """
         embedding = weights["embedding.weight"]
         num_runs, p, embed_dim = embedding.shape
         rows = tokens + p * torch.arange(num_runs, device=tokens.device)[:, None, None]
@@ -114,12 +130,15 @@ class ModularAdditionMLP(nn.Module):
         right = "linear_left" if self.tie_linear else "linear_right"
         weight = torch.cat([weights["linear_left.weight"], weights[f"{right}.weight"]], dim=2)
         bias = weights["linear_left.bias"] + weights[f"{right}.bias"]
-        hidden = self._activation(torch.baddbmm(bias[:, :, None], weight, operands.mT))
+        return self._activation(torch.baddbmm(bias[:, :, None], weight, operands.mT))
+
+    def stacked_read(self, weights: Mapping[str, Tensor], features: Tensor) -> Tensor:
+        """Logits [run, p, batch] from `stacked_features`."""
         if not self.tie_unembed:
-            return torch.bmm(weights["unembedding.weight"], hidden)
+            return torch.bmm(weights["unembedding.weight"], features)
         out_bias = weights["unembedding.bias"][:, :, None]
-        out = torch.baddbmm(out_bias, weights["unembedding.weight"], hidden)
-        return torch.bmm(embedding, out)
+        out = torch.baddbmm(out_bias, weights["unembedding.weight"], features)
+        return torch.bmm(weights["embedding.weight"], out)
 
     @property
     def _linear(self) -> tuple[Affine, Affine]:

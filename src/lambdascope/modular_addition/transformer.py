@@ -78,37 +78,53 @@ class ModularAdditionTransformer(nn.Module):
         Returns:
             [run, p, batch].
         """
-        residual = self.residual(weights, self.embedded(weights), tokens)
-        return self.read(weights, residual)
+        return self.stacked_read(weights, self.stacked_features(weights, tokens))
 
-    def embedded(self, weights: Mapping[str, Tensor]) -> Tensor:
-        """Embedding + position of every token: [run, position, token, embed_dim]."""
-        return weights["embedding.weight"][:, None] + weights["position.weight"][:, :, None]
-
-    def residual(self, weights: Mapping[str, Tensor], embedded: Tensor, tokens: Tensor) -> Tensor:
-        """The residual stream of the last position before the unembedding.
+    def stacked_features(self, weights: Mapping[str, Tensor], tokens: Tensor) -> Tensor:
+        """What the unembedding reads: the residual stream f of the last position.
 
         Args:
             weights: parameter name → [run, …].
-            embedded: [run, position, token, embed_dim].
             tokens: [run, batch, 2] int64.
 
         Returns:
-            f, [run, batch, embed_dim].
+            [run, embed_dim, batch].
         """
+        stream = self._after_attention(weights, tokens)
+        neurons = self._neurons(weights, stream)
+        out = weights["mlp_out.weight"] @ neurons.mT + weights["mlp_out.bias"][:, :, None]
+        return stream.mT + out
+
+    def stacked_neurons(self, weights: Mapping[str, Tensor], tokens: Tensor) -> Tensor:
+        """The MLP's hidden layer after its activation, at the last position.
+
+        Args:
+            weights: parameter name → [run, …].
+            tokens: [run, batch, 2] int64.
+
+        Returns:
+            [run, hidden_size, batch].
+        """
+        return self._neurons(weights, self._after_attention(weights, tokens)).mT
+
+    def stacked_read(self, weights: Mapping[str, Tensor], features: Tensor) -> Tensor:
+        """Logits [run, p, batch] from `stacked_features`."""
+        return weights["unembedding.weight"] @ features
+
+    def _neurons(self, weights: Mapping[str, Tensor], stream: Tensor) -> Tensor:
+        hidden = stream @ weights["mlp_in.weight"].mT + weights["mlp_in.bias"][:, None]
+        return self._activation(hidden)
+
+    def _after_attention(self, weights: Mapping[str, Tensor], tokens: Tensor) -> Tensor:
+        """The residual stream r of the last position: [run, batch, embed_dim]."""
+        # [run, position, token, embed_dim]: every token at every position.
+        embedded = weights["embedding.weight"][:, None] + weights["position.weight"][:, :, None]
         if self.num_tokens == 3:
             equals = torch.full_like(tokens[..., :1], self.p)
             tokens = torch.cat([tokens, equals], dim=-1)
         last = _rows(embedded[:, -1:], tokens[..., -1:])[:, :, 0]
         attended = self._attend(weights, embedded, tokens)
-        stream = last + attended @ weights["attention_out.weight"].mT
-        hidden = stream @ weights["mlp_in.weight"].mT + weights["mlp_in.bias"][:, None]
-        out = self._activation(hidden) @ weights["mlp_out.weight"].mT
-        return stream + out + weights["mlp_out.bias"][:, None]
-
-    def read(self, weights: Mapping[str, Tensor], residual: Tensor) -> Tensor:
-        """Logits [run, p, batch] from the last residual stream [run, batch, embed_dim]."""
-        return weights["unembedding.weight"] @ residual.mT
+        return last + attended @ weights["attention_out.weight"].mT
 
     def _attend(self, weights: Mapping[str, Tensor], embedded: Tensor, tokens: Tensor) -> Tensor:
         """What the heads read, before W_O: [run, batch, embed_dim]."""

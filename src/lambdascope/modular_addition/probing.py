@@ -1,0 +1,92 @@
+"""A network seen from outside: its embedding, and what it computes with another one put in."""
+
+from collections.abc import Iterator, Mapping
+
+import torch
+from torch import Tensor
+
+from lambdascope.modular_addition.architectures import Network
+from lambdascope.modular_addition.data import all_pairs
+
+# Networks computed at once hold about this many numbers of features and logits, 64 MB in float64.
+_MAX_NUMBERS = 2**23
+
+
+def own_weights(network: Network) -> dict[str, Tensor]:
+    """The network's parameters in double precision, name → [1, …]."""
+    return {name: tensor.detach().double()[None] for name, tensor in network.named_parameters()}
+
+
+def token_embedding(network: Network) -> Tensor:
+    """The embedding of the numbers 0 … p − 1: [p, embed_dim] float64, without a row for "="."""
+    return network.embedding.weight.detach().double()[: network.p]
+
+
+@torch.no_grad()
+def logits_with(network: Network, embeddings: Tensor) -> Tensor:
+    """Logits of all pairs with other embeddings put in.
+
+    Args:
+        network: gives all other weights. With a tied unembedding both ends are changed.
+        embeddings: [set, p, embed_dim] float64.
+
+    Returns:
+        [set, p, p, p] float64: a, b, c.
+    """
+    p = network.p
+    parts = [
+        network.stacked_read(weights, network.stacked_features(weights, tokens))
+        for weights, tokens in _stacks(network, embeddings)
+    ]
+    return torch.cat(parts).mT.reshape(-1, p, p, p)
+
+
+@torch.no_grad()
+def features_with(network: Network, embeddings: Tensor) -> Tensor:
+    """What the unembedding reads, for all pairs, with other embeddings put in.
+
+    Args:
+        network: gives all other weights.
+        embeddings: [set, p, embed_dim] float64.
+
+    Returns:
+        [set, p, p, features] float64: a, b; the hidden layer of an MLP, the last residual stream
+        of a transformer.
+    """
+    p = network.p
+    parts = [network.stacked_features(*stack) for stack in _stacks(network, embeddings)]
+    return torch.cat(parts).mT.unflatten(1, (p, p))
+
+
+@torch.no_grad()
+def neurons_of(network: Network) -> Tensor:
+    """The hidden layer after its activation, for all pairs: [p, p, hidden_size] float64: a, b."""
+    p, pairs = network.p, all_pairs(network.p)
+    return network.stacked_neurons(own_weights(network), pairs[None])[0].mT.unflatten(0, (p, p))
+
+
+def with_embeddings(
+    network: Network, weights: Mapping[str, Tensor], embeddings: Tensor
+) -> dict[str, Tensor]:
+    """The weights of as many networks as there are embeddings.
+
+    Args:
+        network: whose weights they are.
+        weights: name → [1, …], as `own_weights` gives them.
+        embeddings: [set, p, embed_dim]; the row of "=" stays.
+
+    Returns:
+        name → [set, …].
+    """
+    count = len(embeddings)
+    expanded = {name: tensor.expand(count, *tensor.shape[1:]) for name, tensor in weights.items()}
+    rest = expanded["embedding.weight"][:, network.p :]
+    return {**expanded, "embedding.weight": torch.cat([embeddings, rest], dim=1)}
+
+
+def _stacks(network: Network, embeddings: Tensor) -> Iterator[tuple[dict[str, Tensor], Tensor]]:
+    """The weights and tokens of a few networks at a time."""
+    weights, pairs = own_weights(network), all_pairs(network.p)
+    widest = max(network.p, *(tensor.shape[1] for tensor in weights.values()))
+    for part in embeddings.split(max(1, _MAX_NUMBERS // (widest * len(pairs)))):
+        yield with_embeddings(network, weights, part), pairs.expand(len(part), -1, -1)

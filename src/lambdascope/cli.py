@@ -20,6 +20,7 @@ import tyro
 import lambdascope
 from lambdascope.commands.demo_config import DEFAULT_OUT, QUICK_OUT
 from lambdascope.commands.flags import flags_of, values_given
+from lambdascope.commands.fourier_config import FourierConfig
 from lambdascope.commands.indices import parse_indices
 from lambdascope.commands.llc_config import LLCConfig
 from lambdascope.errors import LambdascopeError
@@ -139,6 +140,33 @@ class _LLC(_Shared):
 
 
 @dataclass(frozen=True, kw_only=True)
+class _Fourier(_Shared):
+    """Follow the Fourier modes of a run's network over training.
+
+    Writes modes.csv and progress.csv, and into figures/ the modes' magnitudes, test loss with one
+    mode kept or removed, the picture of the tokens in each mode, and restricted and excluded loss:
+
+      lambdascope fourier runs/p53
+      lambdascope fourier runs/p53 --film gif
+
+    p may be even or composite. Modes are numbered 1 to p//2, since k and p − k are one mode; at
+    even p the mode p/2 has a cosine only; a mode that shares a factor g with p has p/g points.
+    """
+
+    directory: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="RUN")]
+    """The run directory, as `lambdascope train` wrote it."""
+    settings: flags_of(FourierConfig)  # type: ignore[valid-type]
+
+    def run(self) -> None:
+        config = FourierConfig(**values_given(self.settings))
+        from lambdascope.commands.fourier import fourier, print_result
+
+        result = fourier(self.directory, config, progress=not self.quiet)
+        if not self.quiet:
+            print_result(result)
+
+
+@dataclass(frozen=True, kw_only=True)
 class _Demo(_Shared):
     """Train the README's example network and draw its learning coefficient over training.
 
@@ -166,6 +194,7 @@ _COMMANDS: dict[str, Any] = {
     "train": _Train,
     "import-legacy": _ImportLegacy,
     "llc": _LLC,
+    "fourier": _Fourier,
     "demo": _Demo,
 }
 

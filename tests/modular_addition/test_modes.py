@@ -121,6 +121,22 @@ def test_a_circle_puts_each_token_at_its_angle(p):
     assert coordinates[1].abs().max() == 0
 
 
+def test_the_plane_of_a_mode_is_not_sheared():
+    # Cosine and sine at 60 degrees and of different lengths: distances between tokens stay.
+    p, t = 11, torch.arange(11, dtype=torch.float64)
+    u = torch.tensor([2.0, 0.0, 0.0]).double()
+    v = torch.tensor([0.5, math.sqrt(0.75), 0.0]).double()
+    e = torch.outer((2 * math.pi * t / p).cos(), u) + torch.outer((2 * math.pi * t / p).sin(), v)
+    flat = mode_coordinates(e)[1]
+    torch.testing.assert_close(torch.cdist(flat, flat), torch.cdist(e, e), rtol=0, atol=1e-6)
+    # The axes lie to both sides of u and v, as near to the one as to the other.
+    axes = torch.linalg.lstsq(e, flat).solution.T
+    angles = [
+        torch.dot(a / a.norm(), x / x.norm()).item() for a, x in zip(axes, (u, v), strict=True)
+    ]
+    assert min(angles) > 0.8
+
+
 def test_at_composite_p_a_mode_that_shares_a_factor_takes_fewer_values():
     t = torch.arange(12, dtype=torch.float64)
     angles = 2 * math.pi * 4 * t / 12

@@ -11,7 +11,7 @@ import torch
 import xarray as xr
 
 from lambdascope.commands.llc_config import LLCConfig
-from lambdascope.commands.systems import LoadedRun, load_run
+from lambdascope.commands.systems import LoadedRun, check_finished, load_run
 from lambdascope.errors import LambdascopeError
 from lambdascope.estimates import LLCCurve, estimate_llc
 from lambdascope.posterior import (
@@ -121,12 +121,8 @@ def print_result(result: LLCResult) -> None:
 
 
 def _chosen(loaded: LoadedRun, config: LLCConfig) -> list[int]:
+    check_finished(loaded)
     available = len(loaded.steps)
-    if loaded.metrics is None or not available:
-        raise LambdascopeError(
-            f"{loaded.directory.path} holds a run that is not finished: give its `lambdascope "
-            "train` command again first"
-        )
     if config.checkpoints is None:
         return list(range(available))
     beyond = [index for index in config.checkpoints if not 0 <= index < available]

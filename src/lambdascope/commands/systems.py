@@ -69,6 +69,15 @@ class LoadedRun:
         """
         return self.directory.load_checkpoint(index, self._shapes)
 
+    def stacked_weights(self) -> dict[str, Tensor]:
+        """The weights of all checkpoints: parameter name → [checkpoint, …].
+
+        Raises:
+            LambdascopeError: as `state`.
+        """
+        states = [self.state(index) for index in range(len(self.steps))]
+        return {name: torch.stack([state[name] for state in states]) for name in self._shapes}
+
     @cached_property
     def _shapes(self) -> dict[str, Sequence[int]]:
         return {name: tensor.shape for name, tensor in self.network().state_dict().items()}
@@ -111,6 +120,19 @@ def check_checkpoints(directory: RunDirectory) -> None:
         raise LambdascopeError(
             f"{directory.path} lacks the checkpoints of steps {', '.join(map(str, missing))}, "
             "which training.csv lists: put them back, or train again with --overwrite"
+        )
+
+
+def check_finished(run: LoadedRun) -> None:
+    """Refuse a run that has no checkpoints, or not all of them yet.
+
+    Raises:
+        LambdascopeError: training has not come to its end.
+    """
+    if run.metrics is None or not run.steps:
+        raise LambdascopeError(
+            f"{run.directory.path} holds a run that is not finished: give its `lambdascope "
+            "train` command again first"
         )
 
 

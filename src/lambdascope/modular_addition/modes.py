@@ -68,26 +68,26 @@ def mode_magnitudes(embedding: Tensor) -> Tensor:
 def mode_coordinates(embedding: Tensor) -> Tensor:
     """Each token's cosine and sine part in every mode: the mode picture.
 
-    The cosine part is the component of E_t along c_k, the sine part that along s_k. An embedding
-    that is a circle in mode k, with cosine and sine at right angles and equally long, puts token t
-    at the angle 2πkt/p.
+    Tokens are projected onto the plane of c_k and s_k, where the axes are the two directions at
+    right angles that lie nearest to c_k and s_k (their polar factor): nothing is sheared, so
+    lengths and angles in the plane are those in embedding space. An embedding that is a circle in
+    mode k, with cosine and sine at right angles and equally long, puts token t at the angle 2πkt/p.
 
     Args:
         embedding: [..., p, d], one row a token.
 
     Returns:
-        [..., p//2 + 1, p, 2], in units of the embedding: mode, token, cosine and sine part. Where a
-        vector is zero, so are the parts.
+        [..., p//2 + 1, p, 2], in units of the embedding: mode, token, cosine and sine part. Where
+        c_k and s_k span one direction only, as in mode p/2, or none, tokens lie on a line or at 0.
 
     Raises:
         LambdascopeError: embedding is no real matrix with at least two tokens.
     """
-    vectors = mode_vectors(embedding)
-    lengths = torch.linalg.vector_norm(vectors, dim=-1, keepdim=True)
+    left, sizes, right = torch.linalg.svd(mode_vectors(embedding), full_matrices=False)
     # Rounding leaves vectors that are zero with a tiny length and a direction without meaning.
-    shown = lengths > rounding_of_vectors(embedding)[..., None, None, None]
-    directions = torch.where(shown, vectors, 0) / torch.where(shown, lengths, 1)
-    return (directions @ embedding.mT.unsqueeze(-3)).mT
+    there = sizes > rounding_of_vectors(embedding)[..., None, None]
+    frame = left * there[..., None, :] @ right
+    return (frame @ embedding.mT.unsqueeze(-3)).mT
 
 
 def real_components(embedding: Tensor) -> Tensor:

@@ -1,6 +1,5 @@
 """λ̂ over training beside train and test loss."""
 
-import textwrap
 from typing import Any
 
 import pandas as pd
@@ -44,8 +43,7 @@ def llc_figure(table: pd.DataFrame, *, title: str, caption: str) -> Figure:
             columnspacing=1.2,
             handlelength=1.6,
         )
-        figure.suptitle(title, fontsize=15, fontweight="bold")
-        figure.supxlabel("\n".join(textwrap.wrap(caption, 110)), fontsize=9.5, color=style.GREY)
+        style.title_and_caption(figure, title, caption)
     return figure
 
 

@@ -5,6 +5,7 @@ kind of colour vision.
 """
 
 import io
+import textwrap
 from typing import Any
 
 import matplotlib
@@ -66,6 +67,19 @@ def grid_below(axes: Axes) -> None:
     """Faint horizontal lines behind the data, to read values from."""
     axes.grid(axis="y", color=PALE_GREY, linewidth=0.7)
     axes.set_axisbelow(True)
+
+
+def title_and_caption(figure: Figure, title: str, caption: str) -> None:
+    """What a figure shows, above it, and how it was made, in small type below.
+
+    Args:
+        figure: Made by `new_figure`, within `styled`.
+        title: One line.
+        caption: Wrapped to the figure's width.
+    """
+    letters = int(12 * figure.get_size_inches()[0])
+    figure.suptitle(title, fontsize=15, fontweight="bold")
+    figure.supxlabel("\n".join(textwrap.wrap(caption, letters)), fontsize=9.5, color=GREY)
 
 
 def png_bytes(figure: Figure, dpi: int = 160) -> bytes:

@@ -36,6 +36,8 @@ _STEP_FILE = re.compile(r"^step_(\d{6,})\.safetensors$")
 _RESULTS = (
     "training.csv",
     "llc.csv",
+    "modes.csv",
+    "progress.csv",
     "llc_trace.zarr",
     "llc_trace.zarr.partial",
     "llc_trace.zarr.new",

@@ -1,0 +1,219 @@
+"""`lambdascope fourier`: how a run's Fourier modes develop, as tables, figures and a film."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from lambdascope.commands.fourier_config import FourierConfig
+from lambdascope.commands.systems import LoadedRun, check_finished, load_run
+from lambdascope.modular_addition.development import (
+    ModeDevelopment,
+    mode_development,
+    progress_measures,
+)
+from lambdascope.modular_addition.maps import token_maps
+from lambdascope.modular_addition.modes import mode_coordinates
+from lambdascope.reporting.film import check_film, film_bytes
+from lambdascope.reporting.mode_picture import MOST_PANELS, ModePicture, picture_limit
+from lambdascope.reporting.modes_figure import ablation_figure, magnitudes_figure
+from lambdascope.reporting.progress_figure import progress_figure
+from lambdascope.reporting.style import png_bytes
+from lambdascope.runs.files import atomic_write_bytes
+from lambdascope.runs.tables import write_table
+
+_MODES, _PROGRESS = "modes.csv", "progress.csv"
+
+
+@dataclass(frozen=True)
+class FourierResult:
+    """What the command found and where it is.
+
+    Attributes:
+        modes: A row for each checkpoint and mode, as in modes.csv.
+        progress: A row for each checkpoint, as in progress.csv.
+        key_modes: Numbers of the key modes, largest magnitude first.
+        paths: Files written.
+    """
+
+    modes: pd.DataFrame
+    progress: pd.DataFrame
+    key_modes: list[int]
+    paths: list[Path]
+
+
+def fourier(run: Path, config: FourierConfig, *, progress: bool = True) -> FourierResult:
+    """Measure and draw every mode at every checkpoint of a run.
+
+    All that is written follows from the run and the key modes; what stood is replaced.
+
+    Args:
+        run: A run directory.
+        config: Key modes and film.
+        progress: Show a progress bar while a film is made.
+
+    Returns:
+        The tables. Written are modes.csv, progress.csv and, under figures/, modes_magnitude.png,
+        modes_ablation.png, modes_picture.png, modes_progress.png and the film.
+
+    Raises:
+        LambdascopeError: The run cannot be read or is not finished, a key mode does not exist, or
+            the film needs an extra that is not installed.
+    """
+    if config.film is not None:
+        check_film(config.film)
+    loaded = load_run(run)
+    check_finished(loaded)
+    weights = loaded.stacked_weights()
+    network, p = loaded.network(), loaded.config.p
+    development = mode_development(network, weights, loaded.data, config.key_modes)
+    keys = development.key_modes
+    modes = _modes_table(development, loaded.steps)
+    measures = progress_measures(network, weights, loaded.data, keys)
+    table = _progress_table(loaded, development, vars(measures))
+    named = keys or _largest(modes, 3)
+    note = _note(config, keys)
+    positions = _positions(weights, loaded.steps)
+    figures = loaded.directory.figures
+    drawn = {
+        "modes_magnitude.png": magnitudes_figure(
+            modes,
+            named,
+            title="Fourier modes of the embedding over training",
+            caption=f"magnitude √(‖Σ cos·E‖² + ‖Σ sin·E‖²) of each mode · {note}",
+        ),
+        "modes_ablation.png": ablation_figure(
+            modes,
+            table,
+            named,
+            chance=math.log(p),
+            title="Test loss with one mode kept, or removed",
+            caption=f"in token space, the mean over tokens kept · dashed: the whole network · "
+            f"dotted: guessing, ln {p} = {math.log(p):.2f} · grey: other modes · {note}",
+        ),
+        "modes_progress.png": progress_figure(
+            table,
+            title="Progress measures over training",
+            caption="restricted: logits cut to the constant and cos, sin of w(a+b) of the key "
+            f"modes; excluded: those removed, the constant kept · {note}",
+        ),
+    }
+    paths = [loaded.directory.path / _MODES, loaded.directory.path / _PROGRESS]
+    for name, figure in drawn.items():
+        paths.append(figures / name)
+        atomic_write_bytes(paths[-1], png_bytes(figure))
+    picture = _picture(modes, positions, keys, p)
+    paths.append(figures / "modes_picture.png")
+    atomic_write_bytes(paths[-1], png_bytes(_frame(picture, modes, positions, loaded.steps[-1])))
+    if config.film is not None:
+        paths.append(figures / f"modes_over_training.{config.film}")
+        frames = (_frame(picture, modes, positions, step) for step in loaded.steps)
+        film = film_bytes(frames, config.film, num_frames=len(loaded.steps), progress=progress)
+        atomic_write_bytes(paths[-1], film)
+    write_table(paths[0], modes)
+    write_table(paths[1], table)
+    return FourierResult(modes, table, keys, paths)
+
+
+def print_result(result: FourierResult) -> None:
+    """The key modes, the measures at the end, and where everything is, on standard output."""
+    last = result.progress.iloc[-1]
+    keys = ", ".join(map(str, result.key_modes)) or "none"
+    print(f"Key modes: {keys}.")
+    print(
+        f"At step {last.step:,.0f}: test loss {last.test_loss:.3g}, restricted to the key modes "
+        f"{last.restricted_test_loss:.3g}; train loss {last.train_loss:.3g}, without them "
+        f"{last.excluded_train_loss:.3g}; Gini coefficient of the embedding "
+        f"{last.gini_embedding:.2f}.\n"
+    )
+    for path in result.paths:
+        print(path)
+
+
+def _modes_table(development: ModeDevelopment, steps: list[int]) -> pd.DataFrame:
+    some = development.magnitudes["embedding"]
+    checkpoint, mode = np.indices(some.shape)
+    columns = {
+        "checkpoint": checkpoint,
+        "step": np.array(steps)[checkpoint],
+        "mode": mode + 1,
+        **{f"magnitude_{name}": values for name, values in development.magnitudes.items()},
+        **{
+            f"{what}_{name}": values
+            for what in ("kept", "removed", "kept_span", "removed_span")
+            for name, values in vars(getattr(development, what)).items()
+            if name.endswith("loss")
+        },
+    }
+    return pd.DataFrame({name: np.ravel(values) for name, values in columns.items()})
+
+
+def _progress_table(
+    loaded: LoadedRun, development: ModeDevelopment, measures: Mapping[str, Tensor]
+) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "checkpoint": range(len(loaded.steps)),
+            "step": loaded.steps,
+            "train_loss": development.whole.train_loss.numpy(),
+            "test_loss": development.whole.test_loss.numpy(),
+            **{name: values.numpy() for name, values in measures.items()},
+            "key_modes": " ".join(map(str, development.key_modes)),
+        }
+    )
+
+
+def _positions(weights: Mapping[str, Tensor], steps: list[int]) -> pd.DataFrame:
+    """Cosine and sine part of every token in every mode: a row for each, at each step."""
+    coordinates = mode_coordinates(token_maps(weights)["embedding"])[:, 1:].numpy()
+    checkpoint, mode, token = np.indices(coordinates.shape[:3]).reshape(3, -1)
+    cosine, sine = coordinates.reshape(-1, 2).T
+    return pd.DataFrame(
+        {
+            "step": np.array(steps)[checkpoint],
+            "mode": mode + 1,
+            "token": token,
+            "cosine": cosine,
+            "sine": sine,
+        }
+    )
+
+
+def _largest(modes: pd.DataFrame, count: int) -> list[int]:
+    last = modes[modes["checkpoint"] == modes["checkpoint"].max()]
+    return last.nlargest(count, "magnitude_embedding")["mode"].tolist()
+
+
+def _picture(modes: pd.DataFrame, positions: pd.DataFrame, keys: list[int], p: int) -> ModePicture:
+    shown = sorted(_largest(modes, MOST_PANELS))
+    which = f"the {len(shown)} largest of {p // 2} modes" if len(shown) < p // 2 else "all modes"
+    return ModePicture(
+        shown,
+        keys,
+        p=p,
+        limit=picture_limit(positions[positions["mode"].isin(shown)]),
+        caption=f"{which} at the end · each point a token t, projected onto the plane of the "
+        "mode's cosine and sine vectors · bold: key modes · all panels have one scale",
+    )
+
+
+def _frame(picture: ModePicture, modes: pd.DataFrame, positions: pd.DataFrame, step: int) -> Figure:
+    magnitudes = modes[modes["step"] == step].set_index("mode")["magnitude_embedding"]
+    return picture.show(
+        positions[positions["step"] == step],
+        magnitudes,
+        f"Tokens in the embedding's Fourier modes, step {step:,}",
+    )
+
+
+def _note(config: FourierConfig, keys: list[int]) -> str:
+    if config.key_modes is not None:
+        return "key modes as given"
+    if not keys:
+        return "no mode matters by itself; the three largest are named"
+    return "key modes: removing one closes over 5 % of the way to guessing"

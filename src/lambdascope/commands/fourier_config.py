@@ -1,0 +1,29 @@
+"""The settings of `lambdascope fourier`."""
+
+from typing import Any, Literal
+
+from pydantic import field_validator
+
+from lambdascope.commands.indices import parse_indices
+from lambdascope.config import Config
+
+
+class FourierConfig(Config):
+    """Which modes are drawn, and whether a film is made.
+
+    Raises:
+        LambdascopeError: A setting is unknown or impossible.
+    """
+
+    key_modes: tuple[int, ...] | None = None
+    """Modes that are named in the figures, and kept or excluded in the progress measures, each from
+    1 to p//2 (default: those whose removal closes over 5 % of the way from the final training loss
+    to ln p)."""
+
+    film: Literal["mp4", "gif"] | None = None
+    """Make a film of the mode picture over training; mp4 needs the extra lambdascope[film]."""
+
+    @field_validator("key_modes", mode="before")
+    @classmethod
+    def _read_modes(cls, value: Any) -> Any:
+        return parse_indices(value) if isinstance(value, str) else value

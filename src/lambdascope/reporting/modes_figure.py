@@ -1,0 +1,148 @@
+"""Fourier modes over training: magnitudes, and losses with one mode kept or removed."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, StrMethodFormatter
+
+from lambdascope.reporting import style
+from lambdascope.reporting.mode_colours import colours_of, label_ends
+
+_GREY_LINE: dict[str, Any] = {"color": style.PALE_GREY, "linewidth": 1.0, "zorder": 1}
+
+
+def magnitudes_figure(
+    table: pd.DataFrame,
+    key_modes: Sequence[int],
+    *,
+    column: str = "magnitude_embedding",
+    time: str = "step",
+    time_label: str = "Training step",
+    title: str,
+    caption: str,
+) -> Figure:
+    """All modes as a heat map over time, beside lines of the key modes.
+
+    Args:
+        table: a row for each time and mode: `mode`, the columns named by `time` and `column`.
+        key_modes: the most important first; up to seven get a line with a name, the rest are grey.
+        column: the magnitude to show, in units of weights.
+        time: column of the horizontal axis.
+        time_label: what it is.
+        title: what the figure shows.
+        caption: how it was made, in small type below.
+    """
+    wide = table.pivot(index="mode", columns=time, values=column)
+    figure = style.new_figure(11.0, 5.0)
+    with style.styled():
+        left, right = figure.subplots(1, 2, width_ratios=(1.1, 1))
+        image = left.pcolormesh(
+            _time_edges(wide.columns.to_numpy(float)),
+            np.append(wide.index, wide.index[-1] + 1) - 0.5,
+            wide.to_numpy(),
+            cmap="cividis",
+            vmin=0,
+            rasterized=True,
+        )
+        bar = figure.colorbar(image, ax=left, pad=0.02)
+        bar.set_label("Magnitude (units of weights)")
+        bar.outline.set_visible(False)
+        left.set(xlabel=time_label, ylabel="Mode k")
+        left.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
+        left.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+        _lines(right, wide, key_modes)
+        right.set_ylim(bottom=0)
+        right.set(xlabel=time_label, ylabel="Magnitude (units of weights)")
+        _finish(figure, [(right, wide)], key_modes, title, caption)
+    return figure
+
+
+def ablation_figure(
+    table: pd.DataFrame,
+    whole: pd.DataFrame,
+    key_modes: Sequence[int],
+    *,
+    chance: float,
+    title: str,
+    caption: str,
+) -> Figure:
+    """Test loss with one mode kept alone, and with one mode removed, over training.
+
+    Args:
+        table: a row for each checkpoint and mode: `step`, `mode`, `kept_test_loss`,
+            `removed_test_loss` (nats).
+        whole: a row for each checkpoint: `step`, `test_loss` of the network as it is (nats).
+        key_modes: as in `magnitudes_figure`.
+        chance: loss of guessing all classes alike (nats).
+        title: what the figure shows.
+        caption: how it was made, in small type below.
+    """
+    figure = style.new_figure(11.0, 5.0)
+    panels = []
+    with style.styled():
+        for axes, name, what in zip(
+            figure.subplots(1, 2),
+            ("kept", "removed"),
+            ("Only mode k kept", "Mode k removed"),
+            strict=True,
+        ):
+            wide = table.pivot(index="mode", columns="step", values=f"{name}_test_loss")
+            _lines(axes, wide, key_modes)
+            axes.plot(whole["step"], whole["test_loss"], color=style.GREY, linestyle=(0, (4, 2)))
+            axes.axhline(chance, color=style.GREY, linewidth=1.2, linestyle=":")
+            axes.set_ylim(bottom=0)
+            axes.set_title(what, fontsize=13)
+            axes.set(xlabel="Training step", ylabel="Test loss (nats)")
+            panels.append((axes, wide))
+        _finish(figure, panels, key_modes, title, caption)
+    return figure
+
+
+def _lines(axes: Axes, wide: pd.DataFrame, key_modes: Sequence[int]) -> None:
+    """A line for each mode [mode × time], the key modes in colour."""
+    colours = colours_of(key_modes)
+    for mode, row in wide.iterrows():
+        if mode in colours:
+            axes.plot(wide.columns, row, color=colours[mode], zorder=3)
+        else:
+            axes.plot(wide.columns, row, **_GREY_LINE)
+    axes.margins(x=0)
+    axes.spines["right"].set_visible(False)
+    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+    style.grid_below(axes)
+
+
+def _finish(
+    figure: Figure,
+    panels: Sequence[tuple[Axes, pd.DataFrame]],
+    key_modes: Sequence[int],
+    title: str,
+    caption: str,
+) -> None:
+    """Title, caption, and names at the ends of the coloured lines."""
+    style.title_and_caption(figure, title, caption)
+    # The names need the room of the longest of them before they can be placed.
+    for axes, _ in panels:
+        axes.annotate("k = 00", (1, 0.5), (5, 0), "axes fraction", "offset points", alpha=0)
+    figure.draw_without_rendering()
+    for axes, wide in panels:
+        last = wide.iloc[:, -1]
+        label_ends(
+            axes,
+            [
+                (last[mode], f"k = {mode}", colour)
+                for mode, colour in colours_of(key_modes).items()
+                if mode in last.index and np.isfinite(last[mode])
+            ],
+        )
+
+
+def _time_edges(times: np.ndarray) -> np.ndarray:
+    """Boundaries of cells around rising times, halfway between neighbours: [n] → [n + 1]."""
+    if len(times) == 1:
+        return np.array([times[0], times[0] + 1])
+    return np.concatenate([times[:1], (times[1:] + times[:-1]) / 2, times[-1:]])

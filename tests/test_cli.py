@@ -45,7 +45,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ([], "Expected one of {train, import-legacy, llc, demo}"),
+        ([], "Expected one of {train, import-legacy, llc,"),
         (["trian"], "Unrecognized options: trian; Available subcommands: train,"),
         (["llc"], "Missing from lambdascope llc: RUN"),
         (["train"], "Missing from lambdascope train: --out"),

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
         cross_entropy,
         gaussian_nll,
     )
-    from lambdascope.samplers import BAOAB, HMC, MALA, SGLD
+    from lambdascope.samplers import BAOAB, HMC, MALA, SGLD, SGNHT, AdamSGLD, RMSpropSGLD
     from lambdascope.sampling import EagerModeWarning, open_trace, sample
 
 __version__ = "0.1.0"
@@ -27,6 +27,8 @@ __all__ = [
     "HMC",
     "MALA",
     "SGLD",
+    "SGNHT",
+    "AdamSGLD",
     "CrossEntropy",
     "EagerModeWarning",
     "ElementMask",
@@ -37,6 +39,7 @@ __all__ = [
     "LocalPosterior",
     "OrthogonalToGradient",
     "Parameters",
+    "RMSpropSGLD",
     "cross_entropy",
     "estimate_llc",
     "gaussian_nll",
@@ -58,7 +61,7 @@ _HOMES = {
         "cross_entropy",
         "gaussian_nll",
     ),
-    "samplers": ("BAOAB", "HMC", "MALA", "SGLD"),
+    "samplers": ("BAOAB", "HMC", "MALA", "SGLD", "SGNHT", "AdamSGLD", "RMSpropSGLD"),
     "sampling": ("EagerModeWarning", "open_trace", "sample"),
 }
 

@@ -25,9 +25,8 @@ def sum_wave_shares(logits: Tensor) -> Tensor:
     """
     p = logits.shape[-1]
     waves = _waves(logits)
-    token = torch.arange(p)
     by_sum = _mean_by_sum(waves, p)  # [..., sum, k]
-    turns = torch.exp(-2j * math.pi / p * (token[:, None] * torch.arange(p // 2 + 1)))
+    turns = torch.fft.rfft(torch.eye(p, dtype=logits.dtype), dim=1)  # e^{−2πi·sum·k/p}
     amplitude = (by_sum * turns).mean(-2).abs().square() * p**2
     weight = torch.full((p // 2 + 1,), 2.0, dtype=amplitude.dtype)
     weight[0] = 0.0
@@ -51,8 +50,9 @@ def alignment(logits: Tensor, mode: int) -> tuple[float, float, bool]:
         mode: k of that circle, 1 … p//2.
 
     Returns:
-        the alignment, 0 to 1; the phase error, the angle of S in degrees, −180 to 180; and whether
-        they are those of an accompanying circle.
+        the alignment, 0 to 1; the phase error, the angle of S in degrees, −180 to 180, above 0
+        where the reading lies ahead of the answer; and whether they are those of an accompanying
+        circle.
     """
     p = logits.shape[-1]
     found = [(*_aligned(logits, mode, None), False)]
@@ -67,10 +67,10 @@ def alignment(logits: Tensor, mode: int) -> tuple[float, float, bool]:
 def alignment_p_value(value: float, p: int, mode: int) -> float:
     """The chance of such an alignment if the network's classes had been named at random.
 
-    Under a random permutation of c, S is a sum of many terms of random direction: p times the
-    alignment is exponential with mean 1 (chi-squared of one degree of freedom at k = p/2, where S
-    is real). Twice that, for odd p, since the better of two alignments was taken. Checked against
-    permutations in the tests; the tail is a little lighter than the law.
+    Under a random permutation of c, S is a sum of many terms of random direction, with
+    E|S|² = p Σ|A_c|² / (p − 1) since the A_c sum to 0: p − 1 times the alignment is exponential
+    with mean 1 (chi-squared of one degree of freedom at k = p/2, where S is real). Twice that, for
+    odd p, since the better of two alignments was taken. The tests check it against permutations.
 
     Args:
         value: the alignment.
@@ -81,8 +81,8 @@ def alignment_p_value(value: float, p: int, mode: int) -> float:
         0 to 1.
     """
     if 2 * mode == p:
-        return math.erfc(math.sqrt(p * value / 2))
-    return min(1.0, (1 + p % 2) * math.exp(-p * value))
+        return math.erfc(math.sqrt((p - 1) * value / 2))
+    return min(1.0, (1 + p % 2) * math.exp(-(p - 1) * value))
 
 
 def _aligned(logits: Tensor, frequency: int, distance: Tensor | None) -> tuple[float, float]:

@@ -42,6 +42,29 @@ def logits_with(network: Network, embeddings: Tensor) -> Tensor:
 
 
 @torch.no_grad()
+def losses_with(network: Network, embeddings: Tensor) -> tuple[Tensor, Tensor]:
+    """Loss and accuracy on all pairs, of addition, with other embeddings put in.
+
+    Args:
+        network: gives all other weights.
+        embeddings: [set, p, embed_dim] float64.
+
+    Returns:
+        the mean cross-entropy in nats, and the share of pairs whose answer has the largest logit:
+        [set] float64 each.
+    """
+    p = network.p
+    answers = all_pairs(p).sum(1) % p
+    losses, accuracies = [embeddings.new_empty(0)], [embeddings.new_empty(0)]
+    for weights, tokens in _stacks(network, embeddings):
+        logits = network.stacked_read(weights, network.stacked_features(weights, tokens))
+        right = logits.gather(1, answers.expand(len(logits), 1, -1))[:, 0]
+        losses.append((logits.logsumexp(1) - right).mean(1))
+        accuracies.append((logits.amax(1) == right).double().mean(1))
+    return torch.cat(losses), torch.cat(accuracies)
+
+
+@torch.no_grad()
 def features_with(network: Network, embeddings: Tensor) -> Tensor:
     """What the unembedding reads, for all pairs, with other embeddings put in.
 
@@ -86,6 +109,8 @@ def with_embeddings(
 
 def _stacks(network: Network, embeddings: Tensor) -> Iterator[tuple[dict[str, Tensor], Tensor]]:
     """The weights and tokens of a few networks at a time."""
+    if not len(embeddings):
+        return
     weights, pairs = own_weights(network), all_pairs(network.p)
     widest = max(network.p, *(tensor.shape[1] for tensor in weights.values()))
     for part in embeddings.split(max(1, _MAX_NUMBERS // (widest * len(pairs)))):

@@ -6,7 +6,12 @@ from typing import TYPE_CHECKING, Any
 from lambdascope.errors import LambdascopeError
 
 if TYPE_CHECKING:
-    from lambdascope.estimates import LLCCurve, LLCEstimate, estimate_llc
+    from lambdascope.estimates import (
+        LLCCurve,
+        LLCEstimate,
+        estimate_llc,
+        principal_components,
+    )
     from lambdascope.posterior import (
         CrossEntropy,
         ElementMask,
@@ -18,7 +23,13 @@ if TYPE_CHECKING:
         gaussian_nll,
     )
     from lambdascope.samplers import BAOAB, HMC, MALA, SGLD, SGNHT, AdamSGLD, RMSpropSGLD
-    from lambdascope.sampling import EagerModeWarning, open_trace, sample
+    from lambdascope.sampling import (
+        EagerModeWarning,
+        PointSamples,
+        open_trace,
+        sample,
+        trace_bytes,
+    )
 
 __version__ = "0.1.0"
 
@@ -39,18 +50,21 @@ __all__ = [
     "LocalPosterior",
     "OrthogonalToGradient",
     "Parameters",
+    "PointSamples",
     "RMSpropSGLD",
     "cross_entropy",
     "estimate_llc",
     "gaussian_nll",
     "open_trace",
+    "principal_components",
     "sample",
+    "trace_bytes",
 ]
 
 # torch takes a second or more to import: each name is fetched when it is first asked for, so that
 # `lambdascope --help` and a config cost no more than themselves.
 _HOMES = {
-    "estimates": ("LLCCurve", "LLCEstimate", "estimate_llc"),
+    "estimates": ("LLCCurve", "LLCEstimate", "estimate_llc", "principal_components"),
     "posterior": (
         "CrossEntropy",
         "ElementMask",
@@ -62,7 +76,7 @@ _HOMES = {
         "gaussian_nll",
     ),
     "samplers": ("BAOAB", "HMC", "MALA", "SGLD", "SGNHT", "AdamSGLD", "RMSpropSGLD"),
-    "sampling": ("EagerModeWarning", "open_trace", "sample"),
+    "sampling": ("EagerModeWarning", "PointSamples", "open_trace", "sample", "trace_bytes"),
 }
 
 

@@ -18,6 +18,7 @@ from typing import Annotated, Any, Protocol, cast
 import tyro
 
 import lambdascope
+from lambdascope.commands.chains_config import ChainsConfig
 from lambdascope.commands.demo_config import DEFAULT_OUT, QUICK_OUT
 from lambdascope.commands.flags import flags_of, values_given
 from lambdascope.commands.fourier_config import FourierConfig
@@ -167,6 +168,37 @@ class _Fourier(_Shared):
 
 
 @dataclass(frozen=True, kw_only=True)
+class _Chains(_Shared):
+    """Sample chains around checkpoints and look at the points along them.
+
+    Says first what its records will take. Writes chains.csv, chains_modes.csv, chains_trace.zarr,
+    and into figures/ the points' principal components, all modes over sampling time, and the two
+    largest modes against each other:
+
+      lambdascope chains runs/p53
+      lambdascope chains runs/p53 --checkpoints 5,24 --point-parameters 'embedding*' --film gif
+
+    Interrupted, the same command resumes.
+    """
+
+    directory: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="RUN")]
+    """The run directory, as `lambdascope train` wrote it."""
+    settings: flags_of(  # type: ignore[valid-type]
+        ChainsConfig, spellings={"num_chains": "chains", "num_steps": "steps"}
+    )
+    overwrite: bool = False
+    """Replace chains with other settings that stand there."""
+
+    def run(self) -> None:
+        config = ChainsConfig(**values_given(self.settings))
+        from lambdascope.commands.chains import chains, print_result
+
+        result = chains(self.directory, config, overwrite=self.overwrite, progress=not self.quiet)
+        if not self.quiet:
+            print_result(result)
+
+
+@dataclass(frozen=True, kw_only=True)
 class _Demo(_Shared):
     """Train the README's example network and draw its learning coefficient over training.
 
@@ -195,6 +227,7 @@ _COMMANDS: dict[str, Any] = {
     "import-legacy": _ImportLegacy,
     "llc": _LLC,
     "fourier": _Fourier,
+    "chains": _Chains,
     "demo": _Demo,
 }
 

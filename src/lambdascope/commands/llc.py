@@ -11,7 +11,7 @@ import torch
 import xarray as xr
 
 from lambdascope.commands.llc_config import LLCConfig
-from lambdascope.commands.systems import LoadedRun, check_finished, load_run
+from lambdascope.commands.systems import LoadedRun, check_finished, chosen_checkpoints, load_run
 from lambdascope.errors import LambdascopeError
 from lambdascope.estimates import LLCCurve, estimate_llc
 from lambdascope.posterior import (
@@ -122,16 +122,9 @@ def print_result(result: LLCResult) -> None:
 
 def _chosen(loaded: LoadedRun, config: LLCConfig) -> list[int]:
     check_finished(loaded)
-    available = len(loaded.steps)
     if config.checkpoints is None:
-        return list(range(available))
-    beyond = [index for index in config.checkpoints if not 0 <= index < available]
-    if beyond:
-        raise LambdascopeError(
-            f"checkpoints={','.join(map(str, config.checkpoints))}: {beyond[0]} does not exist; "
-            f"{loaded.directory.path} holds checkpoints 0 to {available - 1}"
-        )
-    return sorted(config.checkpoints)
+        return list(range(len(loaded.steps)))
+    return chosen_checkpoints(loaded, config.checkpoints)
 
 
 def _posteriors(

@@ -136,6 +136,22 @@ def check_finished(run: LoadedRun) -> None:
         )
 
 
+def chosen_checkpoints(run: LoadedRun, checkpoints: Sequence[int]) -> list[int]:
+    """The checkpoints that a user asked for, ascending.
+
+    Raises:
+        LambdascopeError: one of them does not exist.
+    """
+    available = len(run.steps)
+    beyond = [index for index in checkpoints if not 0 <= index < available]
+    if beyond:
+        raise LambdascopeError(
+            f"checkpoints={','.join(map(str, checkpoints))}: {beyond[0]} does not exist; "
+            f"{run.directory.path} holds checkpoints 0 to {available - 1}"
+        )
+    return sorted(checkpoints)
+
+
 def save_data(directory: RunDirectory, data: ModularData) -> None:
     """Keep the data of a run in its directory.
 

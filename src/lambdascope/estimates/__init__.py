@@ -1,6 +1,14 @@
 """From traces to numbers: λ̂, its error, and whether to believe it."""
 
 from lambdascope.estimates.llc import LLCCurve, LLCEstimate, estimate_llc
+from lambdascope.estimates.pca import PrincipalComponents, principal_components
 from lambdascope.estimates.verdict import Status
 
-__all__ = ["LLCCurve", "LLCEstimate", "Status", "estimate_llc"]
+__all__ = [
+    "LLCCurve",
+    "LLCEstimate",
+    "PrincipalComponents",
+    "Status",
+    "estimate_llc",
+    "principal_components",
+]

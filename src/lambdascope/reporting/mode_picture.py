@@ -41,7 +41,7 @@ class ModePicture:
         caption: str,
     ) -> None:
         self.modes, self.key_modes = list(modes), set(key_modes)
-        self._p, self._caption = p, caption
+        self._caption, self._laid_out = caption, False
         rows = math.ceil(len(self.modes) / _COLUMNS)
         columns = min(_COLUMNS, len(self.modes))
         self.figure = style.new_figure(2.1 * columns + 1.6, 2.25 * rows + 1.4)
@@ -99,6 +99,11 @@ class ModePicture:
                     fontweight="bold" if mode in self.key_modes else "normal",
                 )
             style.title_and_caption(self.figure, title, self._caption)
+            if not self._laid_out:
+                # The places of panels are found once: that takes longer than to draw them.
+                self.figure.draw_without_rendering()
+                self.figure.set_layout_engine("none")
+                self._laid_out = True
         return self.figure
 
 

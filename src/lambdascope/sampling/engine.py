@@ -24,6 +24,7 @@ from lambdascope.sampling.checks import (
     whole_number,
 )
 from lambdascope.sampling.plan import Plan, choose_device, make_plan
+from lambdascope.sampling.points import recorded_dtype
 from lambdascope.sampling.randomness import chain_keys
 from lambdascope.sampling.recorder import MemoryRecorder, Recorder, Series
 from lambdascope.sampling.runner import ChunkRunner, Interrupted, Observable
@@ -85,7 +86,7 @@ def sample(
         chain, draw], `initial_loss`, `nbeta`, `localization`, `num_samples` as [checkpoint], the
         observables, and in `attrs` all that is needed to say how it was made. A chain that diverged
         holds the NaN it produced. Numbers are recorded in float64 where the weights are, else in
-        float32.
+        float32; an observable that returns float16 (such as `PointSamples`) in that.
 
     Raises:
         LambdascopeError: for impossible settings, posteriors that do not fit each other, a store
@@ -141,7 +142,10 @@ def sample(
     dtype = str(stack.dtype).removeprefix("torch.")
     series = {
         **{name: Series(num_steps, (), dtype) for name in kernel.info_names},
-        **{name: Series(draws, tuple(one.shape[1:]), dtype) for name, one in drawn.items()},
+        **{
+            name: Series(draws, tuple(one.shape[1:]), recorded_dtype(one.dtype, dtype))
+            for name, one in drawn.items()
+        },
     }
     recorder: Recorder
     if trace_store is None:

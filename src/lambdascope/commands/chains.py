@@ -1,0 +1,152 @@
+"""`lambdascope chains`: points and Fourier modes along chains, as tables, figures and a film."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from lambdascope.commands.chain_pictures import ChainPictures
+from lambdascope.commands.chains_config import ChainsConfig
+from lambdascope.commands.systems import LoadedRun, check_finished, chosen_checkpoints, load_run
+from lambdascope.errors import LambdascopeError
+from lambdascope.modular_addition.observables import EmbeddingModes
+from lambdascope.posterior import CrossEntropy, LocalPosterior, OrthogonalToGradient
+from lambdascope.reporting.film import check_film
+from lambdascope.runs.tables import write_table
+from lambdascope.samplers import SGLD
+from lambdascope.sampling import sample
+from lambdascope.sampling.points import PointSamples, trace_bytes
+from lambdascope.sampling.runner import Observable
+
+_TRACE, _POINTS, _MODES = "chains_trace.zarr", "chains.csv", "chains_modes.csv"
+
+
+@dataclass(frozen=True)
+class ChainsResult:
+    """What was sampled and where it is.
+
+    Attributes:
+        points: A row for each checkpoint, chain and draw, as in chains.csv.
+        modes: A row for each checkpoint, chain, draw and mode, as in chains_modes.csv.
+        paths: Files written.
+    """
+
+    points: pd.DataFrame
+    modes: pd.DataFrame
+    paths: list[Path]
+
+
+def chains(
+    run: Path, config: ChainsConfig, *, overwrite: bool = False, progress: bool = True
+) -> ChainsResult:
+    """Sample chains around checkpoints, keep points and modes along them, and draw both.
+
+    An interrupted call goes on from its trace; a finished one reads it.
+
+    Args:
+        run: A run directory.
+        config: How to sample and what to keep.
+        overwrite: Replace a trace with other settings.
+        progress: Say what the records take, and show progress bars.
+
+    Returns:
+        The tables. Written are chains.csv, chains_modes.csv, chains_trace.zarr and, under figures/
+        and for each checkpoint, chains_pca_…, chains_modes_… and chains_two_modes_….png, and the
+        film.
+
+    Raises:
+        LambdascopeError: The run cannot be read, a checkpoint does not exist, a pattern matches no
+            parameter, the records would take too much room, the directory holds a trace with other
+            settings, or every chain of a checkpoint diverged.
+    """
+    if config.film is not None:
+        check_film(config.film)
+    loaded = load_run(run)
+    check_finished(loaded)
+    last = [len(loaded.steps) - 1]
+    chosen = chosen_checkpoints(loaded, last if config.checkpoints is None else config.checkpoints)
+    posteriors = [_posterior(loaded, index, config) for index in chosen]
+    kernel = SGLD(step_size=config.step_size, batch_size=config.batch_size)
+    observables: dict[str, Observable] = {
+        "modes": EmbeddingModes(loaded.config.p),
+        "embedding": PointSamples("embedding", precision=config.precision),
+        "points": PointSamples(*config.point_parameters or (), precision=config.precision),
+    }
+    sizes = trace_bytes(
+        posteriors,
+        kernel,
+        num_chains=config.num_chains,
+        num_steps=config.num_steps,
+        thinning=config.thinning,
+        observables=observables,
+    )
+    said = _check_room(sizes, config)
+    if progress:
+        print(said)
+    trace = sample(
+        posteriors,
+        kernel,
+        num_chains=config.num_chains,
+        num_steps=config.num_steps,
+        seed=config.seed,
+        checkpoints=chosen,
+        thinning=config.thinning,
+        observables=observables,
+        store=loaded.directory.path / _TRACE,
+        overwrite=overwrite,
+        device=config.device,
+        progress=progress,
+    )
+    points, modes, paths = [], [], []
+    for position, index in enumerate(chosen):
+        part = ChainPictures(loaded, index, trace.isel(checkpoint=position), config)
+        points.append(part.points)
+        modes.append(part.modes)
+        paths += part.draw()
+        if config.film is not None:
+            paths.append(part.film(config.film, progress=progress))
+    result = ChainsResult(pd.concat(points), pd.concat(modes), paths)
+    for name, table in ((_POINTS, result.points), (_MODES, result.modes)):
+        write_table(loaded.directory.path / name, table)
+        paths.append(loaded.directory.path / name)
+    return result
+
+
+def print_result(result: ChainsResult) -> None:
+    """What the components explain, and where everything is, on standard output."""
+    for step, rows in result.points.groupby("training_step"):
+        shares = " and ".join(f"{100 * rows[f'explained{i}'].iloc[0]:.0f} %" for i in (1, 2))
+        print(
+            f"Around step {step:,}: the first two principal components of {len(rows):,} points "
+            f"hold {shares} of their variance."
+        )
+    print()
+    for path in result.paths:
+        print(path)
+
+
+def _posterior(loaded: LoadedRun, index: int, config: ChainsConfig) -> LocalPosterior:
+    network = loaded.network()
+    network.load_state_dict(loaded.state(index))
+    return LocalPosterior(
+        network,
+        loaded.data.train,
+        loss=CrossEntropy(),
+        nbeta=config.nbeta,
+        localization=config.localization,
+        restriction=[OrthogonalToGradient()] if config.orthogonal_to_gradient else [],
+    )
+
+
+def _check_room(sizes: dict[str, int], config: ChainsConfig) -> str:
+    """What the records will take, in a sentence; refused if it is too much."""
+    total = sum(sizes.values()) / 1e6
+    parts = sorted(sizes.items(), key=lambda item: -item[1])[:3]
+    largest = ", ".join(f"{name} {size / 1e6:.1f}" for name, size in parts)
+    if total > config.max_megabytes:
+        raise LambdascopeError(
+            f"max_megabytes={config.max_megabytes:g}: the records would take {total:,.1f} MB "
+            f"({largest}); a larger thinning, fewer chains, steps or checkpoints, some of the "
+            "point_parameters, or more room is accepted"
+        )
+    return f"records: {total:,.1f} MB on disk ({largest} MB)"

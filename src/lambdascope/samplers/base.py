@@ -95,7 +95,9 @@ class Kernel(Config, ABC):
 
     microbatch_size: int | None = Field(default=None, ge=1)
     """Samples whose gradient is taken at once; a minibatch, or all data, is then gone through in
-    parts, for less memory and the same numbers to rounding. None: all at once."""
+    parts, for less memory and the same numbers to rounding. Each part is a piece of the compiled
+    step: tens of them take tens of seconds to compile, hundreds are better run with
+    `compile=False`. None: all at once."""
 
     bounding_box: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     """Each element stays within this distance of w*, in parameter units, by reflection; None: no

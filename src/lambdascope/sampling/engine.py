@@ -23,6 +23,7 @@ from lambdascope.sampling.checks import (
     check_posteriors,
     whole_number,
 )
+from lambdascope.sampling.memory import check_memory
 from lambdascope.sampling.plan import Plan, choose_device, make_plan
 from lambdascope.sampling.points import recorded_dtype
 from lambdascope.sampling.randomness import chain_keys
@@ -89,9 +90,9 @@ def sample(
         float32; an observable that returns float16 (such as `PointSamples`) in that.
 
     Raises:
-        LambdascopeError: for impossible settings, posteriors that do not fit each other, a store
-            that holds something else, or a disk that is full (what was written stays to be
-            resumed).
+        LambdascopeError: for impossible settings, posteriors that do not fit each other, a full
+            batch that does not fit into memory, a store that holds something else, or a disk that
+            is full (what was written stays to be resumed).
     """
     many = check_posteriors(posteriors)
     check_kernel(kernel)
@@ -130,6 +131,7 @@ def sample(
         cut = trace_store.description.chunk_size
         plan = make_plan(total, size, elements, chosen, cut)
         description = dataclasses.replace(description, chunk_size=cut)
+    check_memory(many[0], kernel, plan, chosen)
     stack = PosteriorStack(many, chosen)
     if kernel.batch_size is None:
         stack.full_batch()  # refuses different data sets before anything runs

@@ -19,6 +19,7 @@ import tyro
 
 import lambdascope
 from lambdascope.commands.chains_config import ChainsConfig
+from lambdascope.commands.circuits_config import CircuitsConfig
 from lambdascope.commands.demo_config import DEFAULT_OUT, QUICK_OUT
 from lambdascope.commands.flags import flags_of, values_given
 from lambdascope.commands.fourier_config import FourierConfig
@@ -199,6 +200,30 @@ class _Chains(_Shared):
 
 
 @dataclass(frozen=True, kw_only=True)
+class _Circuits(_Shared):
+    """Find the circuits of a run's network, when they formed, and whether it is a clock or a pizza.
+
+    Writes circuits.csv, circuits_over_training.csv, clock_or_pizza.csv and, into figures/,
+    circuits_formation.png (with the learning coefficient, where llc.csv stands) and
+    circuits_contributions.png:
+
+      lambdascope circuits runs/p53
+    """
+
+    directory: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="RUN")]
+    """The run directory, as `lambdascope train` wrote it."""
+    settings: flags_of(CircuitsConfig)  # type: ignore[valid-type]
+
+    def run(self) -> None:
+        config = CircuitsConfig(**values_given(self.settings))
+        from lambdascope.commands.circuits import circuits, print_result
+
+        result = circuits(self.directory, config, progress=not self.quiet)
+        if not self.quiet:
+            print_result(result)
+
+
+@dataclass(frozen=True, kw_only=True)
 class _Demo(_Shared):
     """Train the README's example network and draw its learning coefficient over training.
 
@@ -228,6 +253,7 @@ _COMMANDS: dict[str, Any] = {
     "llc": _LLC,
     "fourier": _Fourier,
     "chains": _Chains,
+    "circuits": _Circuits,
     "demo": _Demo,
 }
 

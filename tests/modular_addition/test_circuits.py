@@ -139,7 +139,7 @@ def test_a_planted_network_has_its_neurons():
     [
         (
             lambda: find_circuits(make_network(TrainConfig(p=4))),
-            "p=4 has 2 Fourier modes, too few .*at least 5",
+            r"p=4 has too few Fourier modes \(2\) .*at least 5",
         ),
         (lambda: find_circuits(torch.nn.Linear(2, 2)), "network is a Linear, an architecture not"),
         (

@@ -135,8 +135,8 @@ def find_circuits(network: Network, *, error_rate: float = ERROR_RATE) -> Circui
     p = network.p
     if p < _SMALLEST_P:
         raise LambdascopeError(
-            f"p={p} has {p // 2} Fourier modes, too few to tell a circuit from noise: p should be "
-            f"at least {_SMALLEST_P}"
+            f"p={p} has too few Fourier modes ({p // 2}) to tell a circuit from noise: p should "
+            f"be at least {_SMALLEST_P}"
         )
     embedding = token_embedding(network)
     ratios = power_ratios(embedding)
@@ -151,10 +151,10 @@ def find_circuits(network: Network, *, error_rate: float = ERROR_RATE) -> Circui
         if alignment_p_value(aligned[mode][0], p, mode) * len(candidates) < error_rate
         and abs(aligned[mode][1]) < 90
     ]
-    removed, _ = losses_with(network, remove_modes(embedding[None], single_modes(p)))
     loss, accuracy = _one(network, embedding)
-    floor = max([0.0, *(removed[mode - 1].item() - loss for mode in noise)])
-    chosen = [mode for mode in chosen if removed[mode - 1].item() - loss > floor]
+    removed = _losses_removed(network, embedding, [*chosen, *noise] if chosen else [])
+    floor = max([0.0, *(removed[mode] - loss for mode in noise if mode in removed)])
+    chosen = [mode for mode in chosen if removed[mode] - loss > floor]
     chosen, without = _needed(network, embedding, chosen, noise)
     mask = mode_mask(p, chosen)
     loss_kept, accuracy_kept = _one(network, keep_modes(embedding, mask))
@@ -170,7 +170,7 @@ def find_circuits(network: Network, *, error_rate: float = ERROR_RATE) -> Circui
             phase_error=aligned[mode][1],
             accompanying=aligned[mode][2],
             loss_alone=alone[place].item(),
-            loss_removed=removed[mode - 1].item(),
+            loss_removed=removed[mode],
             loss_without=without[place],
             logit_share=shares[mode].item(),
             num_neurons=int((neurons == mode).sum()),
@@ -206,6 +206,15 @@ def _needed(
             return chosen, without
         chosen = others[weakest]
     return [], []
+
+
+def _losses_removed(network: Network, embedding: Tensor, modes: Sequence[int]) -> dict[int, float]:
+    """Loss without each of the modes, by mode."""
+    if not modes:
+        return {}
+    masks = single_modes(network.p)[[mode - 1 for mode in modes]]
+    losses, _ = losses_with(network, remove_modes(embedding[None], masks))
+    return dict(zip(modes, losses.tolist(), strict=True))
 
 
 def _kept_sets(embedding: Tensor, sets: Sequence[Sequence[int]]) -> Tensor:

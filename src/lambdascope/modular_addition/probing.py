@@ -12,9 +12,9 @@ from lambdascope.modular_addition.data import all_pairs
 _MAX_NUMBERS = 2**23
 
 
-def own_weights(network: Network) -> dict[str, Tensor]:
-    """The network's parameters in double precision, name → [1, …]."""
-    return {name: tensor.detach().double()[None] for name, tensor in network.named_parameters()}
+def own_weights(network: Network, dtype: torch.dtype = torch.float64) -> dict[str, Tensor]:
+    """The network's parameters, in double precision unless said otherwise: name → [1, …]."""
+    return {n: tensor.detach().to(dtype)[None] for n, tensor in network.named_parameters()}
 
 
 def token_embedding(network: Network) -> Tensor:
@@ -45,6 +45,9 @@ def logits_with(network: Network, embeddings: Tensor) -> Tensor:
 def losses_with(network: Network, embeddings: Tensor) -> tuple[Tensor, Tensor]:
     """Loss and accuracy on all pairs, of addition, with other embeddings put in.
 
+    The logits are computed in the network's own precision, in which a transformer takes half the
+    time, and the softmax in double: a relative error of 1e-5 in losses however small.
+
     Args:
         network: gives all other weights.
         embeddings: [set, p, embed_dim] float64.
@@ -56,8 +59,8 @@ def losses_with(network: Network, embeddings: Tensor) -> tuple[Tensor, Tensor]:
     p = network.p
     answers = all_pairs(p).sum(1) % p
     losses, accuracies = [embeddings.new_empty(0)], [embeddings.new_empty(0)]
-    for weights, tokens in _stacks(network, embeddings):
-        logits = network.stacked_read(weights, network.stacked_features(weights, tokens))
+    for weights, tokens in _stacks(network, embeddings.to(network.embedding.weight.dtype)):
+        logits = network.stacked_logits(weights, tokens).double()
         right = logits.gather(1, answers.expand(len(logits), 1, -1))[:, 0]
         losses.append((logits.logsumexp(1) - right).mean(1))
         accuracies.append((logits.amax(1) == right).double().mean(1))
@@ -111,7 +114,7 @@ def _stacks(network: Network, embeddings: Tensor) -> Iterator[tuple[dict[str, Te
     """The weights and tokens of a few networks at a time."""
     if not len(embeddings):
         return
-    weights, pairs = own_weights(network), all_pairs(network.p)
+    weights, pairs = own_weights(network, embeddings.dtype), all_pairs(network.p)
     widest = max(network.p, *(tensor.shape[1] for tensor in weights.values()))
     for part in embeddings.split(max(1, _MAX_NUMBERS // (widest * len(pairs)))):
         yield with_embeddings(network, weights, part), pairs.expand(len(part), -1, -1)

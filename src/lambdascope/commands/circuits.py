@@ -1,0 +1,224 @@
+"""`lambdascope circuits`: a run's circuits, when they formed, and whether they are clocks."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+from matplotlib.figure import Figure
+from tqdm.auto import tqdm
+
+from lambdascope.commands.circuits_config import CircuitsConfig
+from lambdascope.commands.systems import LoadedRun, check_finished, load_run
+from lambdascope.modular_addition.architectures import Network
+from lambdascope.modular_addition.circuit_measures import measure_modes
+from lambdascope.modular_addition.circuits import CircuitSearch, find_circuits
+from lambdascope.modular_addition.formation import formation_index
+from lambdascope.modular_addition.verdicts import Classification, classify
+from lambdascope.reporting.circuits_figure import contributions_figure
+from lambdascope.reporting.circuits_text import (
+    circuits_finding,
+    circuits_notes,
+    circuits_table_text,
+)
+from lambdascope.reporting.formation_figure import formation_figure
+from lambdascope.reporting.style import png_bytes
+from lambdascope.runs.files import atomic_write_bytes
+from lambdascope.runs.tables import read_table, write_table
+
+_CIRCUITS, _OVER_TRAINING, _MEASURES = (
+    "circuits.csv",
+    "circuits_over_training.csv",
+    "clock_or_pizza.csv",
+)
+
+
+@dataclass(frozen=True)
+class CircuitsResult:
+    """What the command found and where it is.
+
+    Attributes:
+        circuits: A row for each circuit of the last checkpoint, as in circuits.csv.
+        over_training: A row for each checkpoint and mode, as in circuits_over_training.csv.
+        measures: A row for each measure of the whole network, as in clock_or_pizza.csv.
+        text: The table, what it says, and notes.
+        paths: Files written.
+    """
+
+    circuits: pd.DataFrame
+    over_training: pd.DataFrame
+    measures: pd.DataFrame
+    text: str
+    paths: list[Path]
+
+
+def circuits(run: Path, config: CircuitsConfig, *, progress: bool = True) -> CircuitsResult:
+    """Find the circuits at every checkpoint of a run, and describe those of the last.
+
+    All that is written follows from the run and the settings; what stood is replaced. Where llc.csv
+    stands, the figure shows λ̂ over training above the circuits.
+
+    Args:
+        run: A run directory of a network that adds, p ≥ 5.
+        config: The error rate.
+        progress: Show a progress bar.
+
+    Returns:
+        The tables. Written are circuits.csv, circuits_over_training.csv, clock_or_pizza.csv and,
+        under figures/, circuits_formation.png and circuits_contributions.png.
+
+    Raises:
+        LambdascopeError: The run cannot be read, is not finished or has no checkpoints, or p < 5.
+    """
+    loaded = load_run(run)
+    check_finished(loaded)
+    steps = tqdm(
+        range(len(loaded.steps)),
+        desc="circuits",
+        unit="checkpoint",
+        disable=None if progress else True,
+    )
+    searches = [find_circuits(_network(loaded, i), error_rate=config.error_rate) for i in steps]
+    last = searches[-1].frequencies
+    passing = sorted({k for search in searches for k in search.frequencies} - set(last))
+    over_training = _over_training(loaded, searches, [*last, *passing])
+    final = _network(loaded, len(loaded.steps) - 1)
+    classification = classify(final, last)
+    table = _circuits_table(searches, classification, over_training, loaded.steps)
+    measures = _measures_table(classification, searches[-1])
+    notes = circuits_notes(loaded.config.p, loaded.config.task, loaded.config.network)
+    finding = circuits_finding(table, measures)
+    drawn = _figures(loaded, table, over_training, finding)
+    paths = [loaded.directory.path / name for name in (_CIRCUITS, _OVER_TRAINING, _MEASURES)]
+    for path, content in zip(paths, (table, over_training, measures), strict=True):
+        write_table(path, content)
+    for name, figure in drawn.items():
+        paths.append(loaded.directory.figures / name)
+        atomic_write_bytes(paths[-1], png_bytes(figure))
+    text = "\n".join([circuits_table_text(table), "", finding, *notes])
+    return CircuitsResult(table, over_training, measures, text, paths)
+
+
+def print_result(result: CircuitsResult) -> None:
+    """The table, what it says and where everything is, on standard output."""
+    print(f"{result.text}\n")
+    for path in result.paths:
+        print(path)
+
+
+def _network(loaded: LoadedRun, index: int) -> Network:
+    network = loaded.network()
+    network.load_state_dict(loaded.state(index))
+    return network
+
+
+def _over_training(
+    loaded: LoadedRun, searches: Sequence[CircuitSearch], modes: Sequence[int]
+) -> pd.DataFrame:
+    """Every mode that is a circuit at some checkpoint, at every checkpoint."""
+    metrics = loaded.metrics
+    assert metrics is not None  # the run is finished
+    rows = []
+    for index, (step, search) in enumerate(zip(loaded.steps, searches, strict=True)):
+        for each in measure_modes(_network(loaded, index), modes):
+            rows.append(
+                {
+                    "checkpoint": index,
+                    "step": step,
+                    "frequency": each.frequency,
+                    "is_circuit": each.frequency in search.frequencies,
+                    "num_circuits": len(search.circuits),
+                    **{f"magnitude_{name}": size for name, size in each.magnitudes.items()},
+                    "logit_share": each.logit_share,
+                    "loss": search.loss,
+                    "loss_alone": each.loss_alone,
+                    "loss_removed": each.loss_removed,
+                    "train_loss": metrics["train_loss"][index],
+                    "test_loss": metrics["test_loss"][index],
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def _circuits_table(
+    searches: Sequence[CircuitSearch],
+    classification: Classification,
+    over_training: pd.DataFrame,
+    steps: Sequence[int],
+) -> pd.DataFrame:
+    rows = []
+    last = searches[-1]
+    for circuit, circle in zip(last.circuits, classification.circles, strict=True):
+        own = over_training[over_training["frequency"] == circuit.frequency]
+        formed = formation_index(own["magnitude_embedding"].tolist())
+        first = own.loc[own["is_circuit"], "step"].min()
+        magnitudes = own.iloc[-1].filter(like="magnitude_").to_dict()
+        rows.append(
+            {
+                "frequency": circuit.frequency,
+                "kind": circle.kind,
+                "formation_step": math.nan if formed is None else steps[formed],
+                "step_before_formation": math.nan if formed is None else steps[formed - 1],
+                "first_found_step": first,
+                **magnitudes,
+                "power_ratio": circuit.power_ratio,
+                "alignment": circuit.alignment,
+                "phase_error_degrees": circuit.phase_error,
+                "logit_share": circuit.logit_share,
+                "num_neurons": circuit.num_neurons,
+                "loss": last.loss,
+                "loss_alone": circuit.loss_alone,
+                "loss_removed": circuit.loss_removed,
+                "loss_of_the_other_circuits": circuit.loss_without,
+                "score": circle.score,
+                "doubling": circle.doubling,
+                **{f"fit_{name}": fit for name, fit in circle.fits.items()},
+                **{
+                    f"fit_{name}_at_frequency": fit
+                    for name, fit in circle.fits_at_frequency.items()
+                },
+            }
+        )
+    return pd.DataFrame(rows, columns=list(rows[0]) if rows else ["frequency", "kind"])
+
+
+def _measures_table(classification: Classification, search: CircuitSearch) -> pd.DataFrame:
+    """The network as a whole; published values are those of Zhong et al. 2023."""
+    nan = math.nan
+    forced = classification.symmetricity_forced
+    rows = [
+        ("symmetricity", classification.symmetricity, 0.334, 0.994, not forced),
+        ("distance_irrelevance", classification.distance_irrelevance, 0.848, 0.172, True),
+        ("circularity", classification.circularity, 0.999, 0.998, False),
+        ("score", classification.score, -1.0, 1.0, True),
+        ("num_circuits", len(search.circuits), nan, nan, False),
+        ("effective_number", search.effective_number, nan, nan, False),
+        ("loss", search.loss, nan, nan, False),
+        ("accuracy", search.accuracy, nan, nan, False),
+        ("accuracy_kept", search.accuracy_kept, nan, nan, False),
+        ("accuracy_removed", search.accuracy_removed, nan, nan, False),
+    ]
+    columns = ["measure", "value", "published_clock", "published_pizza", "weighed"]
+    return pd.DataFrame(rows, columns=columns).assign(verdict=classification.verdict)
+
+
+def _figures(
+    loaded: LoadedRun, table: pd.DataFrame, over_training: pd.DataFrame, finding: str
+) -> dict[str, Figure]:
+    if table.empty:
+        return {}
+    path = loaded.directory.path / "llc.csv"
+    llc = read_table(path) if path.is_file() else None
+    return {
+        "circuits_formation.png": formation_figure(
+            table,
+            over_training,
+            llc,
+            loaded.metrics,
+            caption="top: each circuit from its formation on, thicker the more its removal costs; "
+            "the ticks are the two checkpoints between which its magnitude jumps"
+            + (" · band: 95 %, sampling error only" if llc is not None else ""),
+        ),
+        "circuits_contributions.png": contributions_figure(table, caption=finding),
+    }

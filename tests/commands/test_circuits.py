@@ -1,0 +1,140 @@
+"""`lambdascope circuits` on runs that were really trained."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from safetensors.torch import save_file
+
+from lambdascope import cli
+from lambdascope.commands.circuits import circuits
+from lambdascope.commands.circuits_config import CircuitsConfig
+from lambdascope.commands.train import train
+from lambdascope.errors import LambdascopeError
+from lambdascope.modular_addition.config import TrainConfig
+from lambdascope.runs.tables import read_table, write_table
+from tests.networks import kept
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("runs") / "p23"
+    config = TrainConfig(p=23, num_steps=1500, num_checkpoints=6, seed=1)
+    train(config, path, None, progress=False)
+    return path
+
+
+@pytest.fixture
+def run(trained: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(trained, tmp_path / "p23"))
+
+
+def test_it_writes_tables_and_figures(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["circuits", str(run)]) == 0
+    said = capsys.readouterr().out
+    table = read_table(run / "circuits.csv")
+    assert not table.empty
+    over = read_table(run / "circuits_over_training.csv")
+    assert over.groupby("frequency").size().eq(6).all()
+    assert set(table["frequency"]) <= set(over["frequency"])
+    last = over[(over["checkpoint"] == 5) & over["is_circuit"]]
+    assert set(last["frequency"]) == set(table["frequency"])
+    assert last["num_circuits"].eq(len(table)).all()
+    for name in ("embedding", "linear_left", "linear_right", "unembedding"):
+        assert table[f"magnitude_{name}"].gt(0).all()
+    assert table["formation_step"].isin([300, 600, 900, 1200, 1500]).all()
+    assert table["formation_step"].gt(table["step_before_formation"]).all()
+    assert table["loss_removed"].gt(table["loss"]).all()
+    measures = read_table(run / "clock_or_pizza.csv").set_index("measure")
+    assert measures.loc["num_circuits", "value"] == len(table)
+    assert "circuits_formation.png" in said
+    assert f"{len(table)} circuit" in said
+    for name in ("circuits_formation.png", "circuits_contributions.png"):
+        assert (run / "figures" / name).stat().st_size > 10_000
+
+
+def test_a_second_call_writes_the_same(run: Path) -> None:
+    first = circuits(run, CircuitsConfig(), progress=False)
+    again = circuits(run, CircuitsConfig(), progress=False)
+    for one, other in zip(first.paths, again.paths, strict=True):
+        assert one == other
+    pd.testing.assert_frame_equal(first.circuits, again.circuits)
+    held = read_table(run / "circuits.csv")
+    pd.testing.assert_frame_equal(held, first.circuits, check_dtype=False)
+
+
+def test_the_learning_coefficient_is_drawn_where_it_stands(run: Path) -> None:
+    without = circuits(run, CircuitsConfig(), progress=False)
+    plain = (run / "figures" / "circuits_formation.png").read_bytes()
+    steps = [0, 300, 600, 900, 1200, 1500]
+    llc = pd.DataFrame({"step": steps, "llc": np.arange(6.0), "llc_stderr": 0.1})
+    write_table(run / "llc.csv", llc)
+    circuits(run, CircuitsConfig(), progress=False)
+    assert (run / "figures" / "circuits_formation.png").read_bytes() != plain
+    held = read_table(run / "circuits.csv")
+    pd.testing.assert_frame_equal(held, without.circuits, check_dtype=False)
+
+
+@pytest.mark.slow
+def test_a_transformer_at_its_end(tmp_path: Path) -> None:
+    """The network A as a run of two checkpoints, its initial weights and its final ones."""
+    config = TrainConfig(network="transformer", attention_rate=0, num_steps=1, num_checkpoints=2)
+    train(config, tmp_path / "a", None, progress=False)
+    weights = kept("A").state_dict()
+    save_file(weights, tmp_path / "a" / "checkpoints" / "step_000001.safetensors")
+    result = circuits(tmp_path / "a", CircuitsConfig(), progress=False)
+    kinds = dict(zip(result.circuits["frequency"], result.circuits["kind"], strict=True))
+    assert {k for k, kind in kinds.items() if kind == "pizza"} == {14, 23, 10, 16}
+    assert {k for k, kind in kinds.items() if kind == "accompanying"} == {28, 13, 20, 27}
+    assert result.measures["verdict"].eq("pizza").all()
+    assert "forced, not weighed" in result.text
+    assert result.circuits["formation_step"].eq(1).any()
+
+
+@pytest.mark.parametrize(
+    ("p", "task", "notes"),
+    [
+        (12, "addition", ["p = 12 is even: mode 6", "p = 12 is composite"]),
+        (9, "random", ["p = 9 is composite", "labels of this run are random"]),
+        (5, "addition", []),
+    ],
+)
+def test_what_changes_is_said(tmp_path: Path, p: int, task: str, notes: list[str]) -> None:
+    config = TrainConfig(p=p, task=task, num_steps=2, num_checkpoints=2, embed_dim=4, hidden_size=8)
+    train(config, tmp_path / "run", None, progress=False)
+    result = circuits(tmp_path / "run", CircuitsConfig(), progress=False)
+    for note in notes:
+        assert note in result.text
+    if not notes:
+        assert "composite" not in result.text
+    assert result.circuits.empty
+    assert "holds no circuit" in result.text
+    assert read_table(tmp_path / "run" / "circuits.csv").empty
+
+
+def test_a_small_modulus_is_refused(tmp_path: Path) -> None:
+    config = TrainConfig(p=3, num_steps=2, num_checkpoints=2)
+    train(config, tmp_path / "run", None, progress=False)
+    with pytest.raises(LambdascopeError, match=r"p=3 has too few Fourier modes \(1\) .*at least 5"):
+        circuits(tmp_path / "run", CircuitsConfig(), progress=False)
+
+
+def test_a_run_without_checkpoints_is_refused(run: Path) -> None:
+    (run / "training.csv").unlink()
+    shutil.rmtree(run / "checkpoints")
+    with pytest.raises(LambdascopeError, match="not finished: give its `lambdascope train`"):
+        circuits(run, CircuitsConfig(), progress=False)
+
+
+def test_an_unknown_architecture_is_refused(run: Path) -> None:
+    path = run / "config.json"
+    path.write_text(path.read_text().replace('"network": "mlp"', '"network": "lstm"'))
+    with pytest.raises(LambdascopeError, match=r"network='lstm': .*'mlp' or 'transformer'"):
+        circuits(run, CircuitsConfig(), progress=False)
+
+
+def test_an_impossible_error_rate_is_refused() -> None:
+    with pytest.raises(LambdascopeError, match=r"error_rate=1.5: .*less than 1"):
+        CircuitsConfig(error_rate=1.5)

@@ -12,6 +12,7 @@ from lambdascope.commands.fourier_config import FourierConfig
 from lambdascope.commands.systems import load_run
 from lambdascope.commands.train import train
 from lambdascope.errors import LambdascopeError
+from lambdascope.modular_addition.circuits import find_circuits
 from lambdascope.modular_addition.config import TrainConfig
 from lambdascope.modular_addition.modes import mode_magnitudes, mode_mask
 from lambdascope.modular_addition.projections import keep_modes
@@ -49,13 +50,11 @@ def test_tables_hold_every_mode_at_every_checkpoint(run, capsys):
     network.embedding.weight.data = keep_modes(embedding, mode_mask(7, [3]))
     kept = cross_entropy(network(inputs), targets).item()
     assert row.kept_test_loss == pytest.approx(kept, rel=1e-4)
-    # Largest first.
-    by_size = modes[modes["checkpoint"] == 2].set_index("mode")["magnitude_embedding"]
-    assert result.key_modes == sorted((1, 3), key=lambda mode: -by_size[mode])
+    assert result.key_modes == [1, 3]
     assert {path.name for path in (run / "figures").iterdir()} == FIGURES
     print_result(result)
     out = capsys.readouterr().out
-    assert f"Key modes: {result.key_modes[0]}, {result.key_modes[1]}." in out
+    assert "Key modes: 1, 3." in out
     assert all(str(path) in out for path in result.paths)
 
 
@@ -105,18 +104,20 @@ def test_other_moduli_and_networks(tmp_path, settings):
     assert np.isfinite(modes["kept_train_loss"]).all()
 
 
-def test_modes_that_matter_are_found_in_a_network_that_learned(tmp_path):
-    config = TrainConfig(p=11, embed_dim=8, hidden_size=32, num_steps=1500, num_checkpoints=2)
+def test_key_modes_are_the_circuits_at_the_end(tmp_path):
+    config = TrainConfig(p=29, embed_dim=8, hidden_size=32, num_steps=1500, num_checkpoints=2)
     train(config, tmp_path, progress=False)
     result = fourier(tmp_path, FourierConfig(), progress=False)
-    last = result.modes[result.modes["checkpoint"] == 1].set_index("mode")
-    train_loss = result.progress["train_loss"].iloc[-1]
-    way = math.log(11) - train_loss
-    expected = last.index[last["removed_train_loss"] - train_loss > 0.05 * way]
-    assert sorted(result.key_modes) == sorted(expected)
-    assert result.key_modes
-    untrained = result.modes[result.modes["checkpoint"] == 0]
-    assert (untrained["removed_train_loss"] - math.log(11)).abs().max() < 1.0
+    loaded = load_run(tmp_path)
+    network = loaded.network()
+    network.load_state_dict(loaded.state(1))
+    assert result.key_modes == list(find_circuits(network).frequencies) != []
+    assert set(result.progress["key_modes"]) == {" ".join(map(str, result.key_modes))}
+    first, last = result.progress.iloc[0], result.progress.iloc[1]
+    # Untrained, the key modes say nothing; trained, everything is in them.
+    assert first.excluded_train_loss < math.log(29) + 1
+    assert last.restricted_train_loss < 0.5 < last.excluded_train_loss
+    assert last.gini_embedding > first.gini_embedding
 
 
 def test_a_run_that_is_not_finished_is_refused(run):

@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.text import Text
 
 from lambdascope.reporting import style
 from lambdascope.reporting.mode_colours import colours_of, label_ends
@@ -109,6 +110,10 @@ def test_points_stand_where_the_table_says_in_the_colour_of_their_place() -> Non
     assert moved is figure
     assert figure.get_suptitle() == "Second"
     assert figure.axes[0].collections[0].get_offsets()[:, 0].max() == 0
+    # Its title has not moved over the panels'.
+    figure.draw_without_rendering()
+    (title,) = [text for text in figure.findobj(Text) if text.get_text() == "Second"]
+    assert title.get_window_extent().y0 >= figure.axes[0].title.get_window_extent().y1
 
 
 def test_progress_is_that_of_the_table() -> None:

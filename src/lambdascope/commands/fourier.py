@@ -12,13 +12,14 @@ from torch import Tensor
 
 from lambdascope.commands.fourier_config import FourierConfig
 from lambdascope.commands.systems import LoadedRun, check_finished, load_run
+from lambdascope.modular_addition.circuits import SMALLEST_P, find_circuits
 from lambdascope.modular_addition.development import (
     ModeDevelopment,
     mode_development,
     progress_measures,
 )
 from lambdascope.modular_addition.maps import token_maps
-from lambdascope.modular_addition.modes import mode_coordinates
+from lambdascope.modular_addition.modes import mode_coordinates, mode_mask
 from lambdascope.reporting.film import check_film, film_bytes
 from lambdascope.reporting.mode_picture import MOST_PANELS, ModePicture, picture_limit
 from lambdascope.reporting.modes_figure import ablation_figure, magnitudes_figure
@@ -37,7 +38,7 @@ class FourierResult:
     Attributes:
         modes: A row for each checkpoint and mode, as in modes.csv.
         progress: A row for each checkpoint, as in progress.csv.
-        key_modes: Numbers of the key modes, largest magnitude first.
+        key_modes: Numbers of the key modes, the most important first.
         paths: Files written.
     """
 
@@ -71,11 +72,13 @@ def fourier(run: Path, config: FourierConfig, *, progress: bool = True) -> Fouri
     check_finished(loaded)
     weights = loaded.stacked_weights()
     network, p = loaded.network(), loaded.config.p
-    development = mode_development(network, weights, loaded.data, config.key_modes)
-    keys = development.key_modes
+    keys = _key_modes(loaded, config)
+    development = mode_development(network, weights, loaded.data, progress=progress)
     modes = _modes_table(development, loaded.steps)
     measures = progress_measures(network, weights, loaded.data, keys)
-    table = _progress_table(loaded, development, vars(measures))
+    table = _progress_table(loaded, development, vars(measures)).assign(
+        key_modes=" ".join(map(str, keys))
+    )
     named = keys or _largest(modes, 3)
     note = _note(config, keys)
     positions = _positions(weights, loaded.steps)
@@ -135,6 +138,18 @@ def print_result(result: FourierResult) -> None:
         print(path)
 
 
+def _key_modes(loaded: LoadedRun, config: FourierConfig) -> list[int]:
+    """The key modes as given, or the circuits of the last checkpoint, the strongest first."""
+    if config.key_modes is not None:
+        mode_mask(loaded.config.p, config.key_modes)
+        return list(config.key_modes)
+    if loaded.config.p < SMALLEST_P:
+        return []
+    network = loaded.network()
+    network.load_state_dict(loaded.state(len(loaded.steps) - 1))
+    return list(find_circuits(network).frequencies)
+
+
 def _modes_table(development: ModeDevelopment, steps: list[int]) -> pd.DataFrame:
     some = development.magnitudes["embedding"]
     checkpoint, mode = np.indices(some.shape)
@@ -163,7 +178,6 @@ def _progress_table(
             "train_loss": development.whole.train_loss.numpy(),
             "test_loss": development.whole.test_loss.numpy(),
             **{name: values.numpy() for name, values in measures.items()},
-            "key_modes": " ".join(map(str, development.key_modes)),
         }
     )
 
@@ -215,5 +229,5 @@ def _note(config: FourierConfig, keys: list[int]) -> str:
     if config.key_modes is not None:
         return "key modes as given"
     if not keys:
-        return "no mode matters by itself; the three largest are named"
-    return "key modes: removing one closes over 5 % of the way to guessing"
+        return "no circuit was found at the end; the three largest modes are named"
+    return "key modes: the circuits found at the end"

@@ -17,8 +17,7 @@ class FourierConfig(Config):
 
     key_modes: tuple[int, ...] | None = None
     """Modes that are named in the figures, and kept or excluded in the progress measures, each from
-    1 to p//2 (default: those whose removal closes over 5 % of the way from the final training loss
-    to ln p)."""
+    1 to p//2, the most important first (default: the circuits found at the last checkpoint)."""
 
     film: Literal["mp4", "gif"] | None = None
     """Make a film of the mode picture over training; mp4 needs the extra lambdascope[film]."""

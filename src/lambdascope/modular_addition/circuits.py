@@ -49,7 +49,8 @@ from lambdascope.modular_addition.projections import keep_modes, remove_modes
 ERROR_RATE = 0.01
 """Of finding a circuit in a network that holds none."""
 
-_SMALLEST_P = 5
+SMALLEST_P = 5
+"""Below, there are too few modes to tell a circuit from noise."""
 
 
 @dataclass(frozen=True)
@@ -133,10 +134,10 @@ def find_circuits(network: Network, *, error_rate: float = ERROR_RATE) -> Circui
     """
     network = check_architecture(network)
     p = network.p
-    if p < _SMALLEST_P:
+    if p < SMALLEST_P:
         raise LambdascopeError(
             f"p={p} has too few Fourier modes ({p // 2}) to tell a circuit from noise: p should "
-            f"be at least {_SMALLEST_P}"
+            f"be at least {SMALLEST_P}"
         )
     embedding = token_embedding(network)
     ratios = power_ratios(embedding)

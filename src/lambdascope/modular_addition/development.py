@@ -1,12 +1,14 @@
 """How modes and progress measures develop over the checkpoints of a run."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from tqdm.auto import tqdm
 
 from lambdascope.modular_addition.ablation import (
+    Space,
     SplitMetrics,
     losses_with_embeddings,
     losses_with_modes_kept,
@@ -18,10 +20,16 @@ from lambdascope.modular_addition.maps import token_maps
 from lambdascope.modular_addition.modes import mode_magnitudes, mode_mask, single_modes
 from lambdascope.modular_addition.progress import (
     excluded_logits,
-    modes_that_matter,
     restricted_logits,
     spectrum_gini,
 )
+
+_ABLATIONS: dict[str, tuple[Callable[..., SplitMetrics], Space]] = {
+    "kept": (losses_with_modes_kept, "tokens"),
+    "removed": (losses_with_modes_removed, "tokens"),
+    "kept_span": (losses_with_modes_kept, "embedding"),
+    "removed_span": (losses_with_modes_removed, "embedding"),
+}
 
 
 @dataclass(frozen=True)
@@ -36,8 +44,6 @@ class ModeDevelopment:
         kept_span: as `kept`, in embedding space.
         removed_span: as `removed`, in embedding space.
         whole: losses of the network as it is, each [checkpoint].
-        key_modes: numbers of the key modes, by their magnitude in the embedding at the end,
-            largest first.
     """
 
     magnitudes: dict[str, Tensor]
@@ -46,7 +52,6 @@ class ModeDevelopment:
     kept_span: SplitMetrics
     removed_span: SplitMetrics
     whole: SplitMetrics
-    key_modes: list[int]
 
 
 @dataclass(frozen=True)
@@ -74,7 +79,8 @@ def mode_development(
     network: StackedNetwork,
     weights: Mapping[str, Tensor],
     data: ModularData,
-    key_modes: Sequence[int] | None = None,
+    *,
+    progress: bool = False,
 ) -> ModeDevelopment:
     """Measure every mode at every checkpoint.
 
@@ -82,32 +88,36 @@ def mode_development(
         network: whose shape the checkpoints have; its own weights are not used.
         weights: parameter name → [checkpoint, …].
         data: the pairs, labels and split.
-        key_modes: numbers of the key modes, each 1 … p//2; None takes those that matter at the
-            last checkpoint (`modes_that_matter`).
+        progress: show a bar on stderr, if that is a terminal.
 
     Raises:
-        LambdascopeError: a key mode does not exist, or the embedding has the wrong shape.
+        LambdascopeError: the embedding has the wrong shape.
     """
-    p, each = network.p, single_modes(network.p)
-    maps = token_maps(weights)
-    magnitudes = {name: mode_magnitudes(rows)[..., 1:] for name, rows in maps.items()}
-    removed = losses_with_modes_removed(network, weights, data, each)
-    whole = losses_with_embeddings(network, weights, data, maps["embedding"][:, None])
-    whole = SplitMetrics(**{name: values[:, 0] for name, values in vars(whole).items()})
-    if key_modes is None:
-        chosen = modes_that_matter(removed.train_loss[-1], whole.train_loss[-1], p)
-    else:
-        chosen = mode_mask(p, key_modes)
-    by_size = magnitudes["embedding"][-1].argsort(descending=True) + 1
+    each = single_modes(network.p)
+    # One checkpoint after the other: changed embeddings of all of them may not fit into memory.
+    found: dict[str, list[SplitMetrics]] = {name: [] for name in (*_ABLATIONS, "whole")}
+    checkpoints = range(len(weights["embedding.weight"]))
+    for checkpoint in tqdm(checkpoints, desc="modes", disable=None if progress else True):
+        one = {name: tensor[checkpoint, None] for name, tensor in weights.items()}
+        for name, (losses, space) in _ABLATIONS.items():
+            found[name].append(losses(network, one, data, each, space=space))
+        as_it_is = one["embedding.weight"][:, None, : network.p]
+        found["whole"].append(losses_with_embeddings(network, one, data, as_it_is))
+    joined = {name: _joined(metrics) for name, metrics in found.items()}
+    whole = joined.pop("whole")
     return ModeDevelopment(
-        magnitudes=magnitudes,
-        kept=losses_with_modes_kept(network, weights, data, each),
-        removed=removed,
-        kept_span=losses_with_modes_kept(network, weights, data, each, space="embedding"),
-        removed_span=losses_with_modes_removed(network, weights, data, each, space="embedding"),
-        whole=whole,
-        key_modes=[mode for mode in by_size.tolist() if chosen[mode]],
+        magnitudes={
+            name: mode_magnitudes(rows)[..., 1:] for name, rows in token_maps(weights).items()
+        },
+        whole=SplitMetrics(**{name: values[:, 0] for name, values in vars(whole).items()}),
+        **joined,
     )
+
+
+def _joined(metrics: Sequence[SplitMetrics]) -> SplitMetrics:
+    """One checkpoint after the other."""
+    names = vars(metrics[0])
+    return SplitMetrics(**{name: torch.cat([vars(one)[name] for one in metrics]) for name in names})
 
 
 @torch.no_grad()

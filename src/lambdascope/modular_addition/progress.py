@@ -4,16 +4,11 @@ Source: Nanda et al. 2023, "Progress measures for grokking via mechanistic inter
 (arXiv 2301.05217), section 5.
 """
 
-import math
-
 import torch
 from torch import Tensor
 
 from lambdascope.errors import LambdascopeError
 from lambdascope.modular_addition.modes import real_components
-
-MATTERS = 0.05
-"""Part of the way to guessing that the loss must go when a mode that matters is removed."""
 
 
 def restricted_logits(logits: Tensor, mask: Tensor) -> Tensor:
@@ -50,26 +45,6 @@ def excluded_logits(logits: Tensor, mask: Tensor) -> Tensor:
         LambdascopeError: logits or mask has the wrong shape.
     """
     return logits - _sum_directions(logits, mask)
-
-
-def modes_that_matter(removed_loss: Tensor, whole_loss: Tensor, p: int) -> Tensor:
-    """The modes without which a network is clearly worse, by a rule for display.
-
-    A mode matters if removing it from the embedding closes more than `MATTERS` of the way from the
-    network's training loss to ln p, the loss of guessing. A rule that is easy to say, without an
-    error rate: counting circuits takes more.
-
-    Args:
-        removed_loss: [..., p//2], the training loss with mode 1 … p//2 removed, in nats.
-        whole_loss: [...], the training loss of the network as it is, in nats.
-        p: the modulus.
-
-    Returns:
-        [..., p//2 + 1] bool, as `mode_mask` makes it; none where the network guesses.
-    """
-    way = math.log(p) - whole_loss[..., None]
-    matters = (removed_loss - whole_loss[..., None] > MATTERS * way) & (way > 0)
-    return torch.cat([torch.zeros_like(matters[..., :1]), matters], dim=-1)
 
 
 def gini(values: Tensor) -> Tensor:

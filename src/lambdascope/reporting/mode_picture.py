@@ -8,6 +8,7 @@ import pandas as pd
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from lambdascope.reporting import style
 from lambdascope.reporting.mode_colours import CYCLIC_MAP
@@ -41,7 +42,8 @@ class ModePicture:
         caption: str,
     ) -> None:
         self.modes, self.key_modes = list(modes), set(key_modes)
-        self._caption, self._laid_out = caption, False
+        self._caption = caption
+        self._title: Text | None = None
         rows = math.ceil(len(self.modes) / _COLUMNS)
         columns = min(_COLUMNS, len(self.modes))
         self.figure = style.new_figure(2.1 * columns + 1.6, 2.25 * rows + 1.4)
@@ -98,12 +100,12 @@ class ModePicture:
                     fontsize=11,
                     fontweight="bold" if mode in self.key_modes else "normal",
                 )
-            style.title_and_caption(self.figure, title, self._caption)
-            if not self._laid_out:
+            if self._title is None:
+                self._title = style.title_and_caption(self.figure, title, self._caption)
                 # The places of panels are found once: that takes longer than to draw them.
                 self.figure.draw_without_rendering()
                 self.figure.set_layout_engine("none")
-                self._laid_out = True
+            self._title.set_text(title)
         return self.figure
 
 

@@ -12,6 +12,7 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 BLACK = "#000000"
 ORANGE = "#E69F00"
@@ -69,17 +70,21 @@ def grid_below(axes: Axes) -> None:
     axes.set_axisbelow(True)
 
 
-def title_and_caption(figure: Figure, title: str, caption: str) -> None:
+def title_and_caption(figure: Figure, title: str, caption: str) -> Text:
     """What a figure shows, above it, and how it was made, in small type below.
 
     Args:
         figure: Made by `new_figure`, within `styled`.
         title: One line.
         caption: Wrapped to the figure's width.
+
+    Returns:
+        The title, for a figure whose title changes.
     """
     letters = int(12 * figure.get_size_inches()[0])
-    figure.suptitle(title, fontsize=15, fontweight="bold")
+    text = figure.suptitle(title, fontsize=15, fontweight="bold")
     figure.supxlabel("\n".join(textwrap.wrap(caption, letters)), fontsize=9.5, color=GREY)
+    return text
 
 
 def png_bytes(figure: Figure, dpi: int = 160) -> bytes:

@@ -86,7 +86,12 @@ def test_tables_hold_what_the_trace_holds(run, capsys):
 
 def test_the_size_is_said_before_the_run_and_refused_if_too_large(run, capsys):
     chains(run, ChainsConfig(**SMALL))
-    assert "records: 0.0 MB on disk (points" in capsys.readouterr().out
+    said = capsys.readouterr().out.splitlines()[0]
+    points = open_trace(run / "chains_trace.zarr")["points"]
+    assert points.dtype == np.float16
+    held = points.nbytes + 8 * points.size
+    assert said.startswith(f"records: 0.0 MB on disk (points {points.nbytes / 1e6:.1f}, ")
+    assert said.endswith(f"memory to draw them: {held / 1e6:.1f} MB")
     with pytest.raises(LambdascopeError, match=r"max_megabytes=0\.001: .* would take 0\.0 MB"):
         chains(run, ChainsConfig(**SMALL, max_megabytes=0.001), progress=False)
 

@@ -149,4 +149,8 @@ def _check_room(sizes: dict[str, int], config: ChainsConfig) -> str:
             f"({largest}); a larger thinning, fewer chains, steps or checkpoints, some of the "
             "point_parameters, or more room is accepted"
         )
-    return f"records: {total:,.1f} MB on disk ({largest} MB)"
+    # To draw, the points of one checkpoint are held as they were kept, and once in float64.
+    checkpoints = len(config.checkpoints or (0,))
+    width = {"float16": 2, "float32": 4}[config.precision]
+    held = sizes["points"] / checkpoints * (1 + 8 / width) / 1e6
+    return f"records: {total:,.1f} MB on disk ({largest} MB); memory to draw them: {held:,.1f} MB"

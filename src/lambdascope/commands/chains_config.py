@@ -50,8 +50,8 @@ class ChainsConfig(Config):
     precision: Literal["float16", "float32"] = "float16"
     """How points are kept: float16 to a relative 5e-4, in half the room."""
 
-    max_megabytes: float = Field(default=1000.0, gt=0, allow_inf_nan=False)
-    """Refuse to begin if the records would take more (10⁶ bytes)."""
+    max_megabytes: float = Field(default=500.0, gt=0, allow_inf_nan=False)
+    """Refuse to begin if the records would take more on disk (10⁶ bytes)."""
 
     film: Literal["mp4", "gif"] | None = None
     """Make a film of the mode picture along the first chain; mp4 needs the extra

@@ -32,7 +32,8 @@ def principal_components(points: np.ndarray, num_components: int = 2) -> Princip
     and draws smooth arcs in them: a curve alone is no structure.
 
     Computed in float64 from the eigenvectors of the points' Gram matrix, or of their covariance,
-    whichever is smaller. Components whose variance is under 1e-12 of the largest are zero.
+    whichever is smaller; takes one copy of the points in float64. Components whose variance is
+    under 1e-12 of the largest are zero.
 
     Args:
         points: [..., param], for instance [chain, draw, param]; at least two, in parameter units.
@@ -42,22 +43,24 @@ def principal_components(points: np.ndarray, num_components: int = 2) -> Princip
         LambdascopeError: there are fewer points or parameters than components ask for, or a point
             is not finite (a chain that diverged: leave it out).
     """
-    flat = np.asarray(points, np.float64).reshape(-1, points.shape[-1])
-    most = min(flat.shape[0] - 1, flat.shape[1])
+    num_points, num_parameters = points.size // points.shape[-1], points.shape[-1]
+    most = min(num_points - 1, num_parameters)
     if not 1 <= num_components <= most:
         raise LambdascopeError(
-            f"num_components={num_components}: {flat.shape[0]} points of {flat.shape[1]} "
+            f"num_components={num_components}: {num_points} points of {num_parameters} "
             f"parameters have {'1 to ' if most > 1 else ''}{max(most, 0)} components."
         )
-    if not np.isfinite(flat).all():
+    if not np.isfinite(points).all():
         raise LambdascopeError(
             "points hold NaN or infinity: leave out the chains that diverged (and keep weights "
             "above 65,504 in float32)."
         )
-    mean = flat.mean(axis=0)
-    centred = flat - mean
-    total = float(np.square(centred).sum())
-    if flat.shape[0] < flat.shape[1]:
+    # One copy, centred in place.
+    centred = np.array(points, np.float64).reshape(num_points, num_parameters)
+    mean = centred.mean(axis=0)
+    centred -= mean
+    total = float(np.vdot(centred, centred))
+    if num_points < num_parameters:
         variances, vectors = np.linalg.eigh(centred @ centred.T)
         raw = vectors[:, ::-1][:, :num_components].T @ centred
     else:

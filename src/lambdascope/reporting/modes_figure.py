@@ -92,7 +92,13 @@ def ablation_figure(
         ):
             wide = table.pivot(index="mode", columns="step", values=f"{name}_test_loss")
             _lines(axes, wide, key_modes)
-            axes.plot(whole["step"], whole["test_loss"], color=style.GREY, linestyle=(0, (4, 2)))
+            axes.plot(
+                whole["step"],
+                whole["test_loss"],
+                color=style.GREY,
+                linestyle=(0, (4, 2)),
+                zorder=4,
+            )
             axes.axhline(chance, color=style.GREY, linewidth=1.2, linestyle=":")
             axes.set_ylim(bottom=0)
             axes.set_title(what, fontsize=13)

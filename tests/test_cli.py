@@ -20,7 +20,7 @@ def raising(error: BaseException):
     return run
 
 
-@pytest.mark.parametrize("command", ["train", "import-legacy", "llc", "demo"])
+@pytest.mark.parametrize("command", ["train", "import-legacy", "llc", "hessian", "demo"])
 def test_help_of_a_command_gives_an_example(
     command: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -48,6 +48,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
         ([], "Expected one of {train, import-legacy, llc,"),
         (["trian"], "Unrecognized options: trian; Available subcommands: train,"),
         (["llc"], "Missing from lambdascope llc: RUN"),
+        (["hessian"], "Missing from lambdascope hessian: RUN"),
         (["train"], "Missing from lambdascope train: --out"),
         (["llc", "x", "--step", "1"], "Perhaps you meant: --num-steps"),
         (["llc", "x", "--steps"], "Missing value for argument '--num-steps/--steps'"),

@@ -23,6 +23,7 @@ from lambdascope.commands.circuits_config import CircuitsConfig
 from lambdascope.commands.demo_config import DEFAULT_OUT, QUICK_OUT
 from lambdascope.commands.flags import flags_of, values_given
 from lambdascope.commands.fourier_config import FourierConfig
+from lambdascope.commands.hessian_config import HessianConfig
 from lambdascope.commands.indices import parse_indices
 from lambdascope.commands.llc_config import LLCConfig
 from lambdascope.errors import LambdascopeError
@@ -224,6 +225,34 @@ class _Circuits(_Shared):
 
 
 @dataclass(frozen=True, kw_only=True)
+class _Hessian(_Shared):
+    """Compute the Hessian's leading eigenvalues, its spectral density and its trace.
+
+    On the full training loss, at the last checkpoint or at those asked for. Writes hessian.csv,
+    hessian_density.csv, hessian_summary.csv and figures into the run directory:
+
+      lambdascope hessian runs/p53 --top 200
+      lambdascope hessian runs/p53 --checkpoints 0,5,24 --parameters 'embedding*'
+
+    Interrupted, the same command resumes.
+    """
+
+    directory: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="RUN")]
+    """The run directory, as `lambdascope train` wrote it."""
+    settings: flags_of(HessianConfig)  # type: ignore[valid-type]
+    overwrite: bool = False
+    """Replace spectra of other settings that stand there."""
+
+    def run(self) -> None:
+        config = HessianConfig(**values_given(self.settings))
+        from lambdascope.commands.hessian import hessian, print_result
+
+        result = hessian(self.directory, config, overwrite=self.overwrite, progress=not self.quiet)
+        if not self.quiet:
+            print_result(result)
+
+
+@dataclass(frozen=True, kw_only=True)
 class _Demo(_Shared):
     """Train the README's example network and draw its learning coefficient over training.
 
@@ -254,6 +283,7 @@ _COMMANDS: dict[str, Any] = {
     "fourier": _Fourier,
     "chains": _Chains,
     "circuits": _Circuits,
+    "hessian": _Hessian,
     "demo": _Demo,
 }
 

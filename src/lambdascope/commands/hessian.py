@@ -1,0 +1,308 @@
+"""`lambdascope hessian`: spectra of a run's checkpoints, as tables and figures."""
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from tqdm.auto import tqdm
+
+from lambdascope.commands.hessian_config import HessianConfig
+from lambdascope.commands.systems import LoadedRun, check_finished, chosen_checkpoints, load_run
+from lambdascope.errors import LambdascopeError
+from lambdascope.hessian import HessianOperator, HessianSpectrum, hessian_spectrum
+from lambdascope.posterior import CrossEntropy, LocalPosterior, Parameters
+from lambdascope.reporting.finding import number, with_error
+from lambdascope.reporting.hessian_figures import (
+    density_figure,
+    effective_dimension_figure,
+    spectrum_figure,
+)
+from lambdascope.reporting.style import png_bytes
+from lambdascope.runs.files import atomic_write_bytes
+from lambdascope.runs.tables import read_table, write_table
+from lambdascope.sampling.plan import choose_device
+
+_SUMMARY, _EIGENVALUES, _DENSITY = "hessian_summary.csv", "hessian.csv", "hessian_density.csv"
+# Finer bins, or bins nearer to zero, would show the nodes of the quadrature instead of a density.
+_BINS_A_DECADE = 3
+# Eigenvalues closer to zero than this part of the largest share the middle bin.
+_SMALLEST_BIN = 1e-3
+
+
+@dataclass(frozen=True)
+class HessianResult:
+    """What the command found and where it is.
+
+    Attributes:
+        summary: One row a checkpoint, as in hessian_summary.csv.
+        eigenvalues: One row an eigenvalue, as in hessian.csv.
+        density: One row a bin, as in hessian_density.csv.
+        paths: Files written.
+    """
+
+    summary: pd.DataFrame
+    eigenvalues: pd.DataFrame
+    density: pd.DataFrame
+    paths: list[Path]
+
+
+def hessian(
+    run: Path, config: HessianConfig, *, overwrite: bool = False, progress: bool = True
+) -> HessianResult:
+    """Compute spectra on the full training loss, one checkpoint after the other.
+
+    Each finished checkpoint is written at once. Those that stand with the same settings are kept,
+    so an interrupted call goes on where it stopped, and more checkpoints can be added later.
+
+    Args:
+        run: A run directory.
+        config: What to compute.
+        overwrite: Replace spectra of other settings.
+        progress: Show a progress bar.
+
+    Returns:
+        The tables. Written are hessian.csv, hessian_density.csv, hessian_summary.csv and, under
+        figures/, hessian_spectrum.png, hessian_density.png and hessian_effective_dimension.png.
+
+    Raises:
+        LambdascopeError: The run cannot be read or is not finished, a checkpoint does not exist,
+            the directory holds spectra of other settings, the weight decay is no term of the loss
+            (AdamW), or the spectrum is not resolved.
+    """
+    loaded = load_run(run)
+    check_finished(loaded)
+    wanted = config.checkpoints or (len(loaded.steps) - 1,)
+    chosen = chosen_checkpoints(loaded, wanted)
+    settings = _settings(loaded, config)
+    folder = loaded.directory.path
+    tables = _standing(folder, settings, overwrite=overwrite)
+    done = set(tables[_SUMMARY]["checkpoint"]) if len(tables[_SUMMARY]) else set()
+    for index in (one for one in chosen if one not in done):
+        label = {"checkpoint": index, "step": loaded.steps[index]}
+        with tqdm(
+            desc=f"Hessian at checkpoint {index} ({chosen.index(index) + 1} of {len(chosen)})",
+            unit=" products",
+            disable=None if progress else True,
+        ) as bar:
+            spectrum = _spectrum(loaded, index, config, settings, bar)
+        new = {
+            _EIGENVALUES: _eigenvalue_rows(spectrum),
+            _DENSITY: _density_rows(spectrum),
+            # Last: a checkpoint that is in the summary has all its rows.
+            _SUMMARY: [{**_summary_row(spectrum, settings), **settings}],
+        }
+        for name, rows in new.items():
+            held = tables[name]
+            if len(held):  # rows that an interruption left without their summary
+                held = held[held["checkpoint"] != index]
+            table = pd.DataFrame([{**label, **row} for row in rows])
+            table = pd.concat([held, table], ignore_index=True) if len(held) else table
+            tables[name] = table.sort_values("checkpoint", kind="stable", ignore_index=True)
+            write_table(folder / name, tables[name])
+    paths = [folder / name for name in tables] + _draw(loaded, tables, settings)
+    return HessianResult(tables[_SUMMARY], tables[_EIGENVALUES], tables[_DENSITY], paths)
+
+
+def print_result(result: HessianResult) -> None:
+    """One line a checkpoint, and where everything is, on standard output."""
+    for row in result.summary.itertuples():
+        print(
+            f"checkpoint {row.checkpoint} (step {row.step:,d}): largest eigenvalue "
+            f"{row.largest:.4g}, smallest {row.smallest:.3g}, trace "
+            f"{_with_error(row.trace, row.trace_stderr)}, effective dimension "
+            f"{_with_error(row.effective_dimension, row.effective_dimension_stderr)} "
+            f"of {row.num_parameters:,d}"
+        )
+    print()
+    for path in result.paths:
+        print(path)
+
+
+def _with_error(value: float, error: float) -> str:
+    return number(value) if error == 0 else with_error(value, error)
+
+
+def _settings(loaded: LoadedRun, config: HessianConfig) -> dict[str, Any]:
+    """The settings that decide the numbers, as columns of the summary."""
+    if config.weight_decay and loaded.config.optimizer != "adam":
+        raise LambdascopeError(
+            f"weight_decay: the run was trained with optimizer={loaded.config.optimizer!r}, whose "
+            "decay is no term of the loss; a run with 'adam' has one, or leave the flag out"
+        )
+    num_train = len(loaded.data.train_index)
+    if config.nbeta is None and num_train < 2:
+        raise LambdascopeError(
+            f"nbeta: n / log n does not exist for n = {num_train} training pairs; give nbeta"
+        )
+    return {
+        "top": config.top,
+        "bottom": config.bottom,
+        "num_probes": config.num_probes,
+        "num_lanczos_steps": config.num_lanczos_steps,
+        "parameters": "all" if config.parameters is None else ",".join(config.parameters),
+        "weight_decay": loaded.config.weight_decay if config.weight_decay else 0.0,
+        "localization": config.localization,
+        "nbeta": config.nbeta or float(num_train / np.log(num_train)),
+        "seed": config.seed,
+    }
+
+
+def _standing(
+    folder: Path, settings: dict[str, Any], *, overwrite: bool
+) -> dict[str, pd.DataFrame]:
+    """The tables of earlier calls with the same settings; empty ones where there are none."""
+    names = (_EIGENVALUES, _DENSITY, _SUMMARY)
+    if overwrite or not (folder / _SUMMARY).exists():
+        return {name: pd.DataFrame() for name in names}
+    tables = {name: read_table(folder / name) for name in names}
+    held = tables[_SUMMARY].iloc[0]
+    changed = [
+        f"{name} {held.get(name)} there, {value} asked for"
+        for name, value in settings.items()
+        if held.get(name) != value
+    ]
+    if changed:
+        raise LambdascopeError(
+            f"{folder / _SUMMARY} holds spectra of other settings ({'; '.join(changed)}): give "
+            "those, or --overwrite to replace them"
+        )
+    return tables
+
+
+def _spectrum(
+    loaded: LoadedRun, index: int, config: HessianConfig, settings: dict[str, Any], bar: tqdm
+) -> HessianSpectrum:
+    network = loaded.network()
+    network.load_state_dict(loaded.state(index))
+    device = choose_device(config.device)
+    inputs, targets = loaded.data.train
+    posterior = LocalPosterior(
+        network.to(device),
+        (inputs.to(device), targets.to(device)),
+        loss=CrossEntropy(),
+        nbeta=settings["nbeta"],
+        weight_decay=settings["weight_decay"],
+        restriction=None if config.parameters is None else Parameters(*config.parameters),
+    )
+    threads = torch.get_num_threads()
+    # The vectors are short: a second thread costs more in waiting than it saves.
+    torch.set_num_threads(1)
+    try:
+        return hessian_spectrum(
+            HessianOperator(posterior, on_product=bar.update),
+            num_largest=config.top,
+            num_smallest=config.bottom,
+            num_probes=config.num_probes,
+            num_lanczos_steps=config.num_lanczos_steps,
+            seed=config.seed,
+        )
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _eigenvalue_rows(spectrum: HessianSpectrum) -> list[dict[str, Any]]:
+    ends = {
+        "largest": (spectrum.largest, spectrum.largest_residual),
+        "smallest": (spectrum.smallest, spectrum.smallest_residual),
+    }
+    return [
+        {"end": end, "rank": rank, "eigenvalue": value, "residual": residual}
+        for end, (values, residuals) in ends.items()
+        for rank, (value, residual) in enumerate(zip(values, residuals, strict=True), start=1)
+    ]
+
+
+def _density_rows(spectrum: HessianSpectrum) -> list[dict[str, Any]]:
+    """Eigenvalues in bins: equal ratios on either side of a middle bin around zero."""
+    exact = spectrum.quadrature.exact
+    scale = float(np.abs(exact).max()) or 1.0
+    decades = -np.log10(_SMALLEST_BIN)
+    sizes = scale * 1.000001 * np.logspace(-decades, 0, int(decades * _BINS_A_DECADE) + 1)
+    edges = np.concatenate([-sizes[::-1], sizes])
+
+    def within(low: float, high: float) -> tuple[float, float]:
+        return spectrum.quadrature.trace_of(lambda x: ((x >= low) & (x < high)).astype(float))
+
+    rows = []
+    for low, high in itertools.pairwise(edges):
+        count, error = within(low, high)
+        rows.append({"low": low, "high": high, "eigenvalues": count, "eigenvalues_stderr": error})
+    return rows
+
+
+def _summary_row(spectrum: HessianSpectrum, settings: dict[str, Any]) -> dict[str, Any]:
+    dimension, error = spectrum.effective_dimension(settings["localization"] / settings["nbeta"])
+    return {
+        "num_parameters": spectrum.num_parameters,
+        "largest": spectrum.largest[0],
+        "smallest": spectrum.smallest[0] if len(spectrum.smallest) else np.nan,
+        "trace": spectrum.trace,
+        "trace_stderr": spectrum.trace_stderr,
+        "effective_dimension": dimension,
+        "effective_dimension_stderr": error,
+    }
+
+
+def _draw(
+    loaded: LoadedRun, tables: dict[str, pd.DataFrame], settings: dict[str, Any]
+) -> list[Path]:
+    figures = loaded.directory.figures
+    ratio = settings["localization"] / settings["nbeta"]
+    count = int(tables[_SUMMARY]["num_parameters"].iloc[0])
+    terms = "training loss + weight decay" if settings["weight_decay"] else "training loss"
+    covered = "" if settings["parameters"] == "all" else f" ({settings['parameters']})"
+    note = f"Hessian of the {terms} on all {len(loaded.data.train_index):,} training pairs"
+    of = f"{count:,} parameters{covered}"
+    estimate, why = _estimate(loaded.directory.path / "llc.csv", settings)
+    drawn = {
+        "hessian_spectrum.png": spectrum_figure(
+            tables[_EIGENVALUES],
+            ratio=ratio,
+            title="Leading eigenvalues of the Hessian",
+            caption=f"{note}, {of} · dotted: γ/nβ, above which a direction counts in λ̂",
+        ),
+        "hessian_density.png": density_figure(
+            tables[_DENSITY],
+            title="Where the Hessian's eigenvalues lie",
+            caption=f"{note}, {of} · {_BINS_A_DECADE} bins a decade; the middle bin holds all "
+            "that is closer to zero · bars: standard error of the estimated counts",
+        ),
+        "hessian_effective_dimension.png": effective_dimension_figure(
+            tables[_SUMMARY],
+            estimate,
+            title="Effective dimension over training",
+            caption=f"½ Σ λ_i/(λ_i + γ/nβ), negative eigenvalues as zero: λ̂ if the loss were its "
+            f"quadratic part · γ = {settings['localization']:g}, nβ = {number(settings['nbeta'])} "
+            f"· {why}",
+        ),
+    }
+    for name, figure in drawn.items():
+        atomic_write_bytes(figures / name, png_bytes(figure))
+    return [figures / name for name in drawn]
+
+
+def _estimate(path: Path, settings: dict[str, Any]) -> tuple[pd.DataFrame | None, str]:
+    """λ̂ where it was estimated for the same posterior, and a word on why not otherwise."""
+    if not path.exists():
+        return None, "no λ̂ beside it: there is no llc.csv"
+    table = read_table(path)
+    names: Sequence[str] = ("localization", "nbeta", "parameters", "weight_decay")
+    # In the estimate, weight decay is a setting of the potential, of the same meaning.
+    other = [
+        name
+        for name in names
+        if name not in table.columns
+        or (
+            not np.isclose(table[name].iloc[0], settings[name])
+            if isinstance(settings[name], float)
+            else table[name].iloc[0] != settings[name]
+        )
+    ]
+    if other:
+        return None, f"no λ̂ beside it: llc.csv has another {other[0]}"
+    return table, "λ̂ with 95 % bars from llc.csv"

@@ -1,0 +1,67 @@
+"""The settings of `lambdascope hessian`."""
+
+from typing import Any, Literal
+
+from pydantic import Field, field_validator
+
+from lambdascope.commands.indices import parse_indices
+from lambdascope.config import Config
+
+
+class HessianConfig(Config):
+    """Which part of the Hessian's spectrum is computed, and where.
+
+    Raises:
+        LambdascopeError: A setting is unknown or impossible.
+    """
+
+    checkpoints: tuple[int, ...] | None = None
+    """Which checkpoints, counted from 0 (default: the last one)."""
+
+    top: int = Field(default=200, ge=1)
+    """Largest eigenvalues; asked for as many as there are parameters, the matrix itself is formed
+    and all of them come out exactly (count)."""
+
+    bottom: int = Field(default=20, ge=0)
+    """Smallest eigenvalues, the most negative first (count)."""
+
+    parameters: tuple[str, ...] | None = None
+    """Name patterns of the parameters that the matrix covers, such as 'embedding*' (default: all
+    that were trained)."""
+
+    weight_decay: bool = False
+    """Add (wd/2)‖w‖² to the loss with the run's own weight decay wd, as Adam had it: every
+    eigenvalue rises by wd."""
+
+    num_probes: int = Field(default=8, ge=2)
+    """Random starts for the density and the trace; their spread is the error (count)."""
+
+    num_lanczos_steps: int = Field(default=40, ge=2)
+    """Products from each random start (count)."""
+
+    localization: float = Field(default=5.0, gt=0, allow_inf_nan=False)
+    """γ in the effective dimension ½ Σ λ_i/(λ_i + γ/nβ) (1/parameter units squared)."""
+
+    nbeta: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    """nβ in the effective dimension (1/loss) (default: n / log n, n the training pairs)."""
+
+    seed: int = Field(default=0, ge=0)
+    """Seed of the random starts."""
+
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where to compute; auto takes a CUDA device if there is one."""
+
+    @field_validator("checkpoints", mode="before")
+    @classmethod
+    def _read_checkpoints(cls, value: Any) -> Any:
+        return parse_indices(value) if isinstance(value, str) else value
+
+    @field_validator("parameters", mode="before")
+    @classmethod
+    def _read_patterns(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        patterns = tuple(pattern.strip() for pattern in value.split(","))
+        if not all(patterns):
+            raise ValueError("name patterns separated by commas are accepted")
+        return patterns

@@ -1,0 +1,155 @@
+"""The Hessian's spectrum: by rank, as a density, and what it says of λ̂."""
+
+import textwrap
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import StrMethodFormatter
+
+from lambdascope.reporting import style
+from lambdascope.reporting.finding import INTERVAL
+
+# More curves than this are told apart by a scale of colours instead of a legend entry each.
+_MOST_ENTRIES = 8
+
+
+def spectrum_figure(table: pd.DataFrame, *, ratio: float, title: str, caption: str) -> Figure:
+    """The largest eigenvalues by rank on a logarithmic scale, a curve a checkpoint.
+
+    Args:
+        table: As hessian.csv: `checkpoint`, `step`, `end`, `rank`, `eigenvalue` (loss/parameter²).
+        ratio: γ/nβ, drawn as a level, in loss/parameter².
+        title: What it shows.
+        caption: How it was made, in small type below.
+    """
+    figure = style.new_figure()
+    with style.styled():
+        axes = figure.add_subplot()
+        largest = table[(table["end"] == "largest") & (table["eigenvalue"] > 0)]
+        for colour, step, rows in _by_step(largest):
+            axes.plot(rows["rank"], rows["eigenvalue"], color=colour, label=f"step {step:,d}")
+        axes.axhline(ratio, color=style.GREY, linestyle=":", linewidth=1.5)
+        axes.set_yscale("log")
+        axes.set_xlabel("Rank")
+        axes.set_ylabel("Eigenvalue (loss / parameter²)")
+        _finish(figure, axes, title, caption)
+    return figure
+
+
+def density_figure(table: pd.DataFrame, *, title: str, caption: str) -> Figure:
+    """Numbers of eigenvalues in bins of equal ratio, both signs, a curve a checkpoint.
+
+    Args:
+        table: As hessian_density.csv: `checkpoint`, `step`, `low`, `high` (loss/parameter²),
+            `eigenvalues`, `eigenvalues_stderr` (counts).
+        title: What it shows.
+        caption: How it was made, in small type below.
+    """
+    figure = style.new_figure()
+    with style.styled():
+        axes = figure.add_subplot()
+        for colour, step, rows in _by_step(table):
+            edges = np.append(rows["low"].to_numpy(), rows["high"].iloc[-1])
+            axes.stairs(
+                rows["eigenvalues"], edges, color=colour, linewidth=1.8, label=f"step {step:,d}"
+            )
+            some = rows[rows["eigenvalues_stderr"] > 0]
+            middle = np.sign(some["low"]) * np.sqrt(np.abs(some["low"] * some["high"]))
+            middle = middle.where(some["low"] * some["high"] > 0, 0.0)
+            axes.errorbar(
+                middle,
+                some["eigenvalues"],
+                some["eigenvalues_stderr"],
+                fmt="none",
+                color=colour,
+                linewidth=1,
+            )
+        innermost = float(table.loc[table["high"] > 0, "high"].min())
+        axes.set_xscale("symlog", linthresh=innermost, linscale=0.5)
+        axes.set_yscale("log")
+        axes.set_ylim(bottom=0.5)
+        held = table[table["eigenvalues"] > 0.1]
+        axes.set_xlim(min(float(held["low"].min()), -innermost), float(held["high"].max()))
+        axes.set_xlabel("Eigenvalue (loss / parameter²)")
+        axes.set_ylabel("Eigenvalues in the bin (count)")
+        _thin_ticks(axes, innermost)
+        _finish(figure, axes, title, caption)
+    return figure
+
+
+def effective_dimension_figure(
+    table: pd.DataFrame, estimate: pd.DataFrame | None, *, title: str, caption: str
+) -> Figure:
+    """The effective dimension over training, beside λ̂.
+
+    Args:
+        table: As hessian_summary.csv: `step`, `effective_dimension`, `effective_dimension_stderr`
+            (dimensionless).
+        estimate: As llc.csv: `step`, `llc`, `llc_stderr`; None draws no λ̂.
+        title: What it shows.
+        caption: How it was made, in small type below.
+    """
+    figure = style.new_figure()
+    with style.styled():
+        axes = figure.add_subplot()
+        axes.errorbar(
+            table["step"],
+            table["effective_dimension"],
+            INTERVAL * table["effective_dimension_stderr"].fillna(0.0),
+            color=style.GREEN,
+            marker="s",
+            label="effective dimension",
+        )
+        if estimate is not None:
+            axes.errorbar(
+                estimate["step"],
+                estimate["llc"],
+                INTERVAL * estimate["llc_stderr"].fillna(0.0),
+                color=style.LLC,
+                marker="o",
+                markersize=5,
+                label="learning coefficient λ̂",
+            )
+        axes.set_ylim(bottom=0.0)
+        axes.set_xlabel("Training step")
+        axes.set_ylabel("Dimensions (dimensionless)")
+        axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+        _finish(figure, axes, title, caption)
+    return figure
+
+
+def _by_step(table: pd.DataFrame) -> list[tuple[Any, int, pd.DataFrame]]:
+    """Colour, step and rows of each checkpoint, early ones dark and late ones light."""
+    groups = list(table.groupby("step"))
+    shades = np.linspace(0.0, 0.85, len(groups)) if len(groups) > 1 else [0.3]
+    palette = colormaps["viridis"]
+    return [
+        (palette(shade), int(step), rows)
+        for shade, (step, rows) in zip(shades, groups, strict=True)
+    ]
+
+
+def _thin_ticks(axes: Axes, innermost: float) -> None:
+    """Powers of ten beyond the middle bin, so that the labels near zero stay apart."""
+    low, high = axes.get_xlim()
+    powers = np.arange(np.ceil(np.log10(innermost)), np.ceil(np.log10(high)) + 1)
+    ticks = [0.0, *(10.0**power for power in powers)]
+    ticks += [-tick for tick in ticks[1:] if -tick > low]
+    axes.set_xticks([tick for tick in ticks if low <= tick <= high])
+    axes.minorticks_off()
+
+
+def _finish(figure: Figure, axes: Axes, title: str, caption: str) -> None:
+    style.grid_below(axes)
+    handles, labels = axes.get_legend_handles_labels()
+    if len(handles) > _MOST_ENTRIES:  # the first, some between, and the last
+        kept = np.linspace(0, len(handles) - 1, _MOST_ENTRIES).round().astype(int)
+        handles, labels = [handles[i] for i in kept], [labels[i] for i in kept]
+    if len(handles) > 1:
+        axes.legend(handles, labels, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    figure.suptitle(title, fontsize=15, fontweight="bold")
+    figure.supxlabel("\n".join(textwrap.wrap(caption, 110)), fontsize=9.5, color=style.GREY)

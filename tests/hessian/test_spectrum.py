@@ -1,0 +1,253 @@
+"""The spectrum against dense float64 Hessians and against spectra that were planted."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import lambdascope as ls
+from lambdascope.errors import LambdascopeError
+from lambdascope.hessian import HessianOperator, hessian_spectrum
+from tests.problems import Quadratic, classifier, classifier_data, classifier_posterior
+
+
+def dense_hessian(posterior: ls.LocalPosterior) -> np.ndarray:
+    """By another road: reverse over reverse on the mean loss, row by row, by torch itself."""
+    batch = posterior.samples.batch()
+
+    def loss(w: torch.Tensor) -> torch.Tensor:
+        values = posterior.objective(w, posterior.held, batch)
+        return values.mean()
+
+    return torch.autograd.functional.hessian(loss, posterior.w_star).numpy()
+
+
+class Planted(nn.Module):
+    """½ w·A·w with A = Q diag(curvature) Qᵀ, Q a random rotation."""
+
+    def __init__(self, curvature: np.ndarray) -> None:
+        super().__init__()
+        random = np.random.default_rng(5).standard_normal((len(curvature), len(curvature)))
+        rotation, _ = np.linalg.qr(random)
+        self.register_buffer("matrix", torch.from_numpy(rotation * curvature @ rotation.T))
+        self.w = nn.Parameter(torch.zeros(len(curvature), dtype=torch.float64))
+
+    def forward(self) -> torch.Tensor:
+        return 0.5 * self.w @ self.matrix @ self.w
+
+
+def planted(curvature: np.ndarray, **settings: float) -> HessianOperator:
+    posterior = ls.LocalPosterior(Planted(curvature), None, nbeta=10.0, **settings)
+    return HessianOperator(posterior)
+
+
+def test_leading_eigenvalues_of_a_network_are_those_of_its_dense_hessian() -> None:
+    posterior = classifier_posterior(3, torch.float64, n=200)
+    wide = ls.LocalPosterior(
+        classifier(3, torch.float64, hidden=60),
+        classifier_data(200),
+        loss=ls.cross_entropy,
+    )
+    assert posterior.num_parameters < 600 < wide.num_parameters < 1000
+    exact = np.linalg.eigvalsh(dense_hessian(wide))
+    found = hessian_spectrum(HessianOperator(wide), num_largest=40, num_smallest=10)
+    np.testing.assert_allclose(found.largest, exact[::-1][:40], rtol=1e-6)
+    np.testing.assert_allclose(found.smallest, exact[:10], rtol=1e-6, atol=1e-8 * exact[-1])
+    assert found.largest_residual.max() < 1e-6 * exact[-1]
+    assert abs(found.trace - exact.sum()) < 4 * found.trace_stderr
+    small = hessian_spectrum(HessianOperator(posterior), num_largest=10)
+    np.testing.assert_allclose(
+        small.largest, np.linalg.eigvalsh(dense_hessian(posterior))[::-1][:10], rtol=1e-6
+    )
+
+
+def test_a_planted_spectrum_is_found_at_both_ends_and_in_between() -> None:
+    bulk = np.random.default_rng(1).uniform(0.0, 1.0, 680)
+    top, bottom = np.geomspace(300.0, 3.0, 15), -np.geomspace(20.0, 2.0, 5)
+    found = hessian_spectrum(
+        planted(np.concatenate([bulk, top, bottom])), num_largest=15, num_smallest=5, num_probes=16
+    )
+    np.testing.assert_allclose(found.largest, top, rtol=1e-9)
+    np.testing.assert_allclose(found.smallest, bottom, rtol=1e-9)
+    assert found.trace_stderr > 0
+    exact = bulk.sum() + top.sum() + bottom.sum()
+    assert abs(found.trace - exact) < 4 * found.trace_stderr
+    count, error = found.quadrature.trace_of(np.ones_like)
+    assert abs(count - 700) < 4 * error
+    below_half, error = found.quadrature.trace_of(lambda x: (x < 0.5).astype(float))
+    assert abs(below_half - ((bulk < 0.5).sum() + 5)) < 4 * error + 680 / 40
+    ratio = 0.1
+    positive = np.concatenate([bulk, top])
+    dimension, error = found.effective_dimension(ratio)
+    assert abs(dimension - 0.5 * (positive / (positive + ratio)).sum()) < 4 * error + 1e-6
+
+
+def test_knowing_the_ends_makes_the_trace_sharper() -> None:
+    curvature = np.concatenate([np.geomspace(1e3, 10.0, 40), np.full(680, 0.01)])
+    operator = planted(curvature)
+    known = hessian_spectrum(operator, num_largest=40, num_smallest=0)
+    blind = hessian_spectrum(operator, num_largest=1, num_smallest=0)
+    assert known.trace_stderr < 0.05 * blind.trace_stderr
+    assert abs(known.trace - curvature.sum()) < 4 * known.trace_stderr + 1e-9 * curvature.sum()
+
+
+def test_the_error_of_the_trace_is_the_spread_of_the_trace() -> None:
+    operator = planted(np.random.default_rng(2).uniform(-1.0, 2.0, 620))
+    found = [
+        hessian_spectrum(operator, num_largest=2, num_smallest=2, num_lanczos_steps=5, seed=seed)
+        for seed in range(20)
+    ]
+    traces = np.array([one.trace for one in found])
+    claimed = np.sqrt(np.mean([one.trace_stderr**2 for one in found]))
+    # 20 draws know their own spread to 16 % (1 / √(2·19)); three of these either way.
+    assert 0.5 < traces.std(ddof=1) / claimed < 1.5
+
+
+def test_asked_for_all_it_gives_all_exactly() -> None:
+    curvature = np.linspace(-1.0, 3.0, 610)
+    found = hessian_spectrum(planted(curvature), num_largest=5000, num_smallest=0)
+    np.testing.assert_allclose(found.largest, curvature[::-1], atol=1e-12)
+    assert found.trace == pytest.approx(curvature.sum(), rel=1e-12)
+    assert found.trace_stderr == 0
+    positive = curvature[curvature > 0]
+    assert found.effective_dimension(0.5) == (
+        pytest.approx(0.5 * (positive / (positive + 0.5)).sum(), rel=1e-12),
+        0.0,
+    )
+
+
+def test_the_effective_dimension_is_the_exact_llc_of_a_localised_quadratic() -> None:
+    curvature, nbeta, gamma = np.geomspace(1e-3, 10.0, 30), 50.0, 2.0
+    found = hessian_spectrum(planted(curvature))
+    exact = (0.5 * nbeta * curvature / (nbeta * curvature + gamma)).sum()
+    assert found.effective_dimension(gamma / nbeta)[0] == pytest.approx(exact, rel=1e-10)
+
+
+def test_weight_decay_moves_every_eigenvalue() -> None:
+    curvature = np.linspace(0.5, 3.0, 20)
+    found = hessian_spectrum(planted(curvature, weight_decay=0.25), num_largest=20)
+    np.testing.assert_allclose(found.largest, curvature[::-1] + 0.25, atol=1e-12)
+
+
+def test_restrictions_cut_the_matrix() -> None:
+    everything = classifier_posterior(dtype=torch.float64)
+    full = dense_hessian(everything)
+    start = everything.layout.sizes[0]
+    embedding = classifier_posterior(dtype=torch.float64, restriction=ls.Parameters("embedding*"))
+    np.testing.assert_allclose(HessianOperator(embedding).dense(), full[:start, :start], atol=1e-12)
+    masks = {"linear.weight": torch.zeros(6, 6, dtype=torch.bool)}
+    masks["linear.weight"][2, 1:4] = True
+    masked = classifier_posterior(dtype=torch.float64, restriction=ls.ElementMask(masks))
+    rows = start + 2 * 6 + np.array([1, 2, 3])
+    np.testing.assert_allclose(
+        HessianOperator(masked).dense(), full[np.ix_(rows, rows)], atol=1e-12
+    )
+    across = classifier_posterior(dtype=torch.float64, restriction=ls.OrthogonalToGradient())
+    assert across.normal is not None
+    outer = np.eye(len(full)) - np.outer(across.normal, across.normal)
+    np.testing.assert_allclose(HessianOperator(across).dense(), outer @ full @ outer, atol=1e-12)
+
+
+def test_frozen_parameters_have_no_direction() -> None:
+    model = classifier(dtype=torch.float64)
+    model.linear.requires_grad_(False)
+    posterior = ls.LocalPosterior(model, classifier_data(), loss=ls.cross_entropy)
+    full = dense_hessian(classifier_posterior(dtype=torch.float64))
+    kept = np.r_[0:21, 21 + 36 + 6 : len(full)]
+    np.testing.assert_allclose(
+        HessianOperator(posterior).dense(), full[np.ix_(kept, kept)], atol=1e-12
+    )
+
+
+def test_float32_weights_are_studied_in_float64() -> None:
+    single = classifier_posterior(dtype=torch.float32)
+    double = ls.LocalPosterior(
+        classifier(dtype=torch.float32).double(), classifier_data(), loss=ls.cross_entropy
+    )
+    np.testing.assert_allclose(
+        HessianOperator(single).dense(), HessianOperator(double).dense(), atol=1e-12
+    )
+
+
+def test_data_in_several_parts_give_the_same_matrix(monkeypatch: pytest.MonkeyPatch) -> None:
+    posterior = classifier_posterior(dtype=torch.float64)
+    whole = HessianOperator(posterior).dense()
+    monkeypatch.setattr("lambdascope.hessian.operator._SAMPLES_A_GRAPH", 7)
+    np.testing.assert_allclose(HessianOperator(posterior).dense(), whole, atol=1e-13)
+
+
+def test_every_product_is_told() -> None:
+    told = []
+    operator = HessianOperator(classifier_posterior(), on_product=told.append)
+    before = sum(told)
+    operator.dense()
+    assert sum(told) - before == operator.size
+
+
+def test_a_loss_linear_in_the_weights_has_no_curvature() -> None:
+    class Linear(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.w = nn.Parameter(torch.ones(3))
+
+        def forward(self) -> torch.Tensor:
+            return 2.0 * self.w.sum()
+
+    found = hessian_spectrum(HessianOperator(ls.LocalPosterior(Linear(), None, nbeta=1.0)))
+    assert found.largest.tolist() == [0.0, 0.0, 0.0]
+
+
+class _Once(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        return x * 2
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx, gradient):
+        return gradient * 2
+
+
+class OnceOnly(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.w = nn.Parameter(torch.ones(3))
+
+    def forward(self) -> torch.Tensor:
+        return (_Once.apply(self.w) ** 2).sum()
+
+
+def test_a_loss_that_cannot_be_differentiated_twice_is_named() -> None:
+    posterior = ls.LocalPosterior(OnceOnly(), None, nbeta=1.0)
+    with pytest.raises(LambdascopeError, match="without a second derivative"):
+        HessianOperator(posterior)
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"num_largest": 0}, r"num_largest=0: a whole number ≥ 1"),
+        ({"num_smallest": -1}, r"num_smallest=-1: a whole number ≥ 0"),
+        ({"num_probes": 1}, r"num_probes=1: a whole number ≥ 2"),
+        ({"num_lanczos_steps": 1}, r"num_lanczos_steps=1: a whole number ≥ 2"),
+    ],
+)
+def test_impossible_counts_are_refused(settings: dict[str, int], said: str) -> None:
+    operator = HessianOperator(ls.LocalPosterior(Quadratic([1.0, 2.0]), None, nbeta=1.0))
+    with pytest.raises(LambdascopeError, match=said):
+        hessian_spectrum(operator, **settings)
+
+
+def test_a_whole_spectrum_too_large_to_form_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lambdascope.hessian.spectrum._DENSE_AT_MOST", 10)
+    with pytest.raises(LambdascopeError, match=r"num_largest=900.*ask for fewer"):
+        hessian_spectrum(planted(np.ones(20)), num_largest=900)
+
+
+def test_no_localisation_is_no_ratio() -> None:
+    found = hessian_spectrum(planted(np.ones(3)))
+    assert math.isclose(found.trace, 3.0)
+    with pytest.raises(LambdascopeError, match=r"ratio=0\.0"):
+        found.effective_dimension(0.0)

@@ -95,6 +95,15 @@ CASES = {
 each_sampler = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 
 
+def with_settings(case, **settings):
+    return type(case.kernel)(**{**case.kernel.model_dump(), **settings})
+
+
+def small(case, **settings):
+    """The case's sampler with steps for the classifier, whose curvatures reach some hundreds."""
+    return with_settings(case, step_size=case.small_step, **settings)
+
+
 @dataclass
 class Gaussian:
     """U = ½ (w − mean)ᵀ P (w − mean), restricted to the orthogonal complement of `normal`."""

@@ -8,7 +8,7 @@ import torch
 import lambdascope as ls
 from lambdascope.errors import LambdascopeError
 from lambdascope.samplers.base import Evaluation
-from tests.problems import classifier_posterior, draw, quadratic_posterior
+from tests.problems import classifier_posterior, draw
 
 
 class Fixed:
@@ -154,15 +154,6 @@ def test_the_temperature_of_a_restricted_chain_counts_the_free_directions():
     error = temperature.std(ddof=1) / math.sqrt(8)
     assert abs(temperature.mean() - 1) < 4 * error
     assert error < 1 / posterior.num_parameters
-
-
-def test_the_cut_into_chunks_changes_nothing():
-    posterior = quadratic_posterior([1.0, 2.0, 5.0], dtype=torch.float64)
-    whole, cut = (
-        draw(posterior, ls.BAOAB(step_size=0.1), num_chains=5, chunk_size=size) for size in (5, 2)
-    )
-    for name in ("loss", "kinetic_temperature", "distance"):
-        np.testing.assert_allclose(whole[name], cut[name], rtol=1e-12)
 
 
 @pytest.mark.parametrize("field_name", ["step_size", "friction"])

@@ -6,8 +6,7 @@ import torch
 
 import lambdascope as ls
 from lambdascope.errors import LambdascopeError
-from lambdascope.sampling import loop, runner
-from tests.problems import classifier_posterior, draw, quadratic_posterior
+from tests.problems import draw, quadratic_posterior
 from tests.samplers.cases import CHAINS, gaussian, noise_at
 
 
@@ -84,49 +83,6 @@ def test_without_warm_up_the_step_is_the_one_given():
     for step in range(30):
         state, _ = kernel.step(state, target, noise_at(step))
         torch.testing.assert_close(state["path_step"], torch.full((CHAINS,), 0.4).double())
-
-
-def test_a_trajectory_goes_on_after_an_interruption(tmp_path, monkeypatch):
-    monkeypatch.setattr(runner, "BLOCK", 10)
-    kernel = ls.HMC(step_size=0.02, num_leapfrog_steps=7, num_warmup_trajectories=4)
-    settings = {"num_steps": 60, "chunk_size": 2}
-    expected = draw(classifier_posterior(), kernel, **settings)
-    advance, taken = loop.DirectLoop.advance, []
-
-    def interrupted(self):
-        taken.append(1)
-        if len(taken) == 25:  # the snapshot is of step 20: two trajectories and five steps
-            raise KeyboardInterrupt
-        advance(self)
-
-    settings["store"] = tmp_path / "trace.zarr"
-    with monkeypatch.context() as patch:
-        patch.setattr(loop.DirectLoop, "advance", interrupted)
-        with pytest.raises(KeyboardInterrupt):
-            draw(classifier_posterior(), kernel, **settings)
-    with monkeypatch.context() as patch:
-        taken = [1] * 100
-        patch.setattr(loop.DirectLoop, "advance", interrupted)
-        found = draw(classifier_posterior(), kernel, **settings)
-    assert len(taken) == 100 + 40
-    for name in ("loss", "acceptance", "divergent", "distance"):
-        np.testing.assert_array_equal(expected[name], found[name])
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "kernel",
-    [ls.HMC(step_size=0.02, num_warmup_trajectories=3), ls.MALA(step_size=1e-4)],
-    ids=["HMC", "MALA"],
-)
-def test_compiled_it_does_the_same(kernel):
-    for restriction in (None, ls.OrthogonalToGradient()):
-        posterior = classifier_posterior(dtype=torch.float64, restriction=restriction)
-        eager, compiled = (
-            draw(posterior, kernel, compile=way, num_steps=80) for way in (False, True)
-        )
-        for name in type(kernel).info_names:
-            np.testing.assert_allclose(eager[name], compiled[name], rtol=1e-7, atol=1e-9)
 
 
 @pytest.mark.parametrize(

@@ -9,18 +9,9 @@ import lambdascope as ls
 from lambdascope.errors import LambdascopeError
 from lambdascope.samplers.moves import folded
 from tests.problems import classifier_posterior, draw, flat_weights, quadratic_posterior
-from tests.samplers.cases import CASES, each_sampler
+from tests.samplers.cases import CASES, each_sampler, small, with_settings
 
 WEIGHTS = {"weights": lambda parameters: parameters["w"]}
-
-
-def with_settings(case, **settings):
-    return type(case.kernel)(**{**case.kernel.model_dump(), **settings})
-
-
-def small(case, **settings):
-    """The case's sampler with steps for the classifier, whose curvatures reach some hundreds."""
-    return with_settings(case, step_size=case.small_step, **settings)
 
 
 class Flat(nn.Module):

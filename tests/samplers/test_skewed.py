@@ -9,8 +9,7 @@ from torch import nn
 
 import lambdascope as ls
 from tests.problems import draw
-from tests.samplers.cases import each_sampler
-from tests.samplers.test_options import with_settings
+from tests.samplers.cases import each_sampler, with_settings
 
 SHAPES = torch.tensor([1.0, 3.0, 6.0], dtype=torch.float64)
 CHAINS, STEPS, WARM_UP = 400, 800, 200

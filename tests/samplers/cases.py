@@ -143,19 +143,18 @@ def rotated_precision():
         torch.randn(DIMENSION, DIMENSION, dtype=torch.float64, generator=generator)
     )
     curvature = torch.tensor([0.5, 1.0, 2.0, 4.0], dtype=torch.float64)
-    return q * curvature @ q.T, q, curvature.numpy()
+    return q * curvature @ q.T
 
 
-def gaussian(chains=CHAINS, **settings):
-    precision, _, _ = rotated_precision()
-    w_star = torch.linspace(-1, 1, chains * DIMENSION, dtype=torch.float64).reshape(chains, -1)
-    mean = torch.tensor([3.0, -1.0, 0.5, 0.0], dtype=torch.float64)
-    return Gaussian(w_star, precision, mean, **settings)
+def gaussian(chains=CHAINS, dtype=torch.float64, **settings):
+    w_star = torch.linspace(-1, 1, chains * DIMENSION, dtype=dtype).reshape(chains, -1)
+    mean = torch.tensor([3.0, -1.0, 0.5, 0.0], dtype=dtype)
+    return Gaussian(w_star, rotated_precision().to(dtype), mean, **settings)
 
 
-def noise_at(step, chains=CHAINS):
+def noise_at(step, chains=CHAINS, dtype=torch.float64):
     keys = chain_keys(8, [(0, chain) for chain in range(chains)])
-    return ChainNoise(keys, torch.tensor(step, dtype=torch.int32), torch.float64)
+    return ChainNoise(keys, torch.tensor(step, dtype=torch.int32), dtype)
 
 
 def run(kernel, target, steps, chains=CHAINS):

@@ -35,10 +35,11 @@ def test_the_state_starts_at_w_star(case):
 
 
 @each_sampler
-def test_a_step_keeps_the_form_of_the_state(case):
-    target = gaussian()
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_step_keeps_the_form_of_the_state(case, dtype):
+    target = gaussian(dtype=dtype)
     before = case.kernel.init(target.w_star.clone())
-    after, info = case.kernel.step(before, target, noise_at(0))
+    after, info = case.kernel.step(before, target, noise_at(0, dtype=dtype))
     assert after.keys() == before.keys()
     for name, tensor in after.items():
         assert tensor.shape == before[name].shape

@@ -52,6 +52,12 @@ def exact():
     return np.concatenate([*(one.double().numpy() for one in moments), [loss.item()]])
 
 
+def deviations(means):
+    """Of the chains' mean from the exact moments, in standard errors; chains are independent."""
+    errors = means.std(axis=0, ddof=1) / math.sqrt(CHAINS)
+    return np.abs(means.mean(axis=0) - exact()) / errors
+
+
 @pytest.mark.slow
 @each_sampler
 def test_the_moments_of_a_skewed_target(case):
@@ -59,12 +65,14 @@ def test_the_moments_of_a_skewed_target(case):
     means = measured(kernel, seed=1)
     if case.order is not None:
         # Of an error c·hᵏ + …, what is left when two step sizes are extrapolated is of the next
-        # order; with another k the first would stay.
+        # order. At k = 1 the error by itself is plain to see; at k = 2 it is hidden in the noise
+        # here, and test_baoab.py has a harder target.
+        if case.order == 1:
+            assert deviations(means).max() > 10
         finer = with_settings(case, step_size=case.skewed_step / 2)
         share = 1 / (2**case.order - 1)
         means = (1 + share) * measured(finer, seed=1) - share * means
     errors = means.std(axis=0, ddof=1) / math.sqrt(CHAINS)
     spread = torch.polygamma(1, SHAPES).sqrt().numpy()
     assert ((spread / errors[:3]) ** 2 > 800).all()  # effective draws
-    deviations = (means.mean(axis=0) - exact()) / errors
-    assert np.abs(deviations).max() < 4, deviations
+    assert deviations(means).max() < 4

@@ -7,7 +7,7 @@ from torch.nn.functional import cross_entropy
 from lambdascope.modular_addition import evaluation
 from lambdascope.modular_addition.config import TrainConfig
 from lambdascope.modular_addition.data import make_data
-from lambdascope.modular_addition.evaluation import evaluate
+from lambdascope.modular_addition.evaluation import evaluate, pair_losses
 from lambdascope.modular_addition.network import ModularAdditionMLP
 
 SIZES = {"p": 7, "embed_dim": 3, "hidden_size": 5}
@@ -53,3 +53,16 @@ def test_an_empty_test_set_has_no_loss():
     assert math.isnan(metrics.test_loss)
     assert math.isnan(metrics.test_accuracy)
     assert math.isfinite(metrics.train_loss)
+
+
+def test_losses_below_the_rounding_of_float32_are_seen():
+    class Sure:
+        p = 3
+
+        def stacked_logits(self, weights, tokens):
+            return torch.tensor([20.0, 0.0, 0.0]).expand(1, len(tokens[0]), 3).mT.clone()
+
+    inputs = torch.zeros(4, 2, dtype=torch.int64)
+    loss, correct = pair_losses(Sure(), {}, inputs, torch.zeros(1, 4, dtype=torch.int64))
+    assert correct.all()
+    torch.testing.assert_close(loss, torch.full((1, 4), 2 * math.exp(-20)).double())

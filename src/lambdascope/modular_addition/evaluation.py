@@ -104,10 +104,11 @@ def pair_losses(
         targets: [run, pair] int64.
 
     Returns:
-        loss [run, pair] in nats, correct [run, pair] bool.
+        loss [run, pair] float64 in nats, correct [run, pair] bool.
     """
     logits = network.stacked_logits(weights, inputs.expand(len(targets), -1, -1))
     # Minus the log-probability of the label, by hand: logits are [run, p, pair].
     top = logits.amax(1, keepdim=True)
     margin = (top - logits.gather(1, targets[:, None, :])).squeeze(1)
-    return margin + logits.sub_(top).exp_().sum(1).log(), margin == 0
+    # The sum in double: in float32, one that differs from 1 by less than 1e-7 would be a loss of 0.
+    return margin + logits.sub_(top).exp_().sum(1, dtype=torch.float64).log(), margin == 0

@@ -42,8 +42,8 @@ def alignment(logits: Tensor, mode: int) -> tuple[float, float, bool]:
     With A_c the part of the logits of class c that goes as e^{iw_k(a+b)}, a complex number, and
     S = Σ_c A_c e^{iw_k c}: |S|² / (p Σ_c |A_c|²), which is 1 for logits cos(w_k(a + b − c)),
     whatever their size. For an accompanying circle the same is computed for the waves that it adds,
-    −cos(w(a − b)) cos(w(a + b − c)) with w of half the frequency; the better aligned of the two
-    counts (see `alignment_p_value`).
+    −cos(w(a − b)) cos(w(a + b − c)) with w of half the frequency. The better aligned of the two
+    counts, or the one whose phase error is below 90°, if only one's is (see `alignment_p_value`).
 
     Args:
         logits: [p, p, p]: a, b, c; of a network whose embedding keeps the one circle.
@@ -61,7 +61,7 @@ def alignment(logits: Tensor, mode: int) -> tuple[float, float, bool]:
         w = 2 * math.pi * served_frequency(p, mode) / p
         distance = -torch.cos(w * (token[:, None] - token))
         found.append((*_aligned(logits, served_frequency(p, mode), distance), True))
-    return max(found)
+    return max(found, key=lambda each: (abs(each[1]) < 90, each[0]))
 
 
 def alignment_p_value(value: float, p: int, mode: int) -> float:

@@ -12,6 +12,8 @@ import lambdascope
 from lambdascope import cli
 from lambdascope.errors import LambdascopeError
 
+COMMANDS = ["train", "import-legacy", "llc", "hessian", "fourier", "chains", "demo"]
+
 
 def raising(error: BaseException):
     def run(self) -> None:
@@ -20,7 +22,7 @@ def raising(error: BaseException):
     return run
 
 
-@pytest.mark.parametrize("command", ["train", "import-legacy", "llc", "hessian", "demo"])
+@pytest.mark.parametrize("command", COMMANDS)
 def test_help_of_a_command_gives_an_example(
     command: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -34,7 +36,7 @@ def test_help_of_the_program_names_every_command(capsys: pytest.CaptureFixture[s
     with pytest.raises(SystemExit):
         cli.main(["--help"])
     text = capsys.readouterr().out
-    assert all(f"• {command} " in text for command in ("train", "import-legacy", "llc", "demo"))
+    assert all(f"• {command} " in text for command in COMMANDS)
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:

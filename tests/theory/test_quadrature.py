@@ -5,7 +5,11 @@ import pytest
 from scipy.special import gamma as gamma_function
 
 import lambdascope as ls
-from lambdascope.theory import localized_llc_1d, localized_llc_2d
+from lambdascope.theory import (
+    localized_llc_1d,
+    localized_llc_2d,
+    localized_llc_of_three_squares,
+)
 
 
 @pytest.mark.parametrize("k", [1, 2, 3, 5])
@@ -43,6 +47,21 @@ def test_a_crossing_against_its_one_dimensional_integral():
     found = localized_llc_2d(lambda x, y: x**2 * y**2, nbeta, gamma)
     assert found == pytest.approx(expected, rel=1e-6)
     assert found < 0.5  # multiplicity 2: a finite sample reads low
+
+
+def test_three_squares_against_weighted_draws_from_the_prior():
+    nbeta, gamma, c = 60.0, 4.0, 2.0
+    rng = np.random.default_rng(0)
+    w = rng.normal(size=(3, 2_000_000)) / np.sqrt(gamma)
+    k = nbeta * c * (w**2).prod(axis=0)
+    weights = np.exp(-k)
+    mean = (weights * k).sum() / weights.sum()
+    error = np.sqrt((weights**2 * (k - mean) ** 2).sum()) / weights.sum()
+    found = localized_llc_of_three_squares(nbeta, gamma, c)
+    assert abs(found - mean) < 4 * error
+    assert error < 2e-3 * found
+    with pytest.raises(ls.LambdascopeError, match="localization=0: a finite number > 0"):
+        localized_llc_of_three_squares(nbeta, 0, c)
 
 
 def test_two_independent_directions_add():

@@ -62,7 +62,7 @@ def test_knows_the_exact_answer_at_finite_n():
     masked = ls.ElementMask({"w": torch.tensor([True, False, True, True])})
     assert toy.localized_llc(toy.posterior(nbeta=50.0, restriction=masked)) is None
     assert toy.localized_llc(toy.posterior(nbeta=50.0, weight_decay=0.1)) is None
-    three = crossing_potential([2, 2, 2])
+    three = crossing_potential([2, 2, 4])
     assert three.localized_llc(three.posterior(nbeta=50.0)) is None
 
 

@@ -6,7 +6,11 @@ from lambdascope.theory.deep_linear_local import deep_linear_network_at
 from lambdascope.theory.least_squares import StationarySGLD, sgld_on_least_squares
 from lambdascope.theory.potentials import normal_crossing, regular_model, sum_of_powers
 from lambdascope.theory.quadratic import localized_quadratic
-from lambdascope.theory.quadrature import localized_llc_1d, localized_llc_2d
+from lambdascope.theory.quadrature import (
+    localized_llc_1d,
+    localized_llc_2d,
+    localized_llc_of_three_squares,
+)
 from lambdascope.theory.reduced_rank import reduced_rank_regression
 
 __all__ = [
@@ -16,6 +20,7 @@ __all__ = [
     "deep_linear_network_at",
     "localized_llc_1d",
     "localized_llc_2d",
+    "localized_llc_of_three_squares",
     "localized_quadratic",
     "normal_crossing",
     "reduced_rank_regression",

@@ -63,6 +63,35 @@ def localized_llc_2d(
     return _localized_llc(lambda w: potential(w[0], w[1]), nbeta, localization, list(w_star))
 
 
+def localized_llc_of_three_squares(nbeta: float, localization: float, coefficient: float) -> float:
+    """λ̂ of K = c x²y²z² around the origin, exactly; multiplicity 3.
+
+    z is integrated out by hand: given s = nβ c x²y², it is normal with precision 2s + γ, so that
+    E[nβK | x, y] = s/(2s + γ), and (x, y) has the density exp(−γ(x² + y²)/2)/√(2s + γ).
+
+    Args:
+        nbeta: nβ > 0, in 1/loss.
+        localization: γ > 0, in 1/parameter².
+        coefficient: c > 0, in loss/parameter⁶.
+
+    Raises:
+        LambdascopeError: for impossible numbers; without localisation the posterior is endless.
+    """
+    scale = real("nbeta", nbeta, positive=True) * real("coefficient", coefficient, positive=True)
+    gamma = real("localization", localization, positive=True)
+
+    def excess(offsets: list[Array]) -> Array:
+        s = scale * offsets[0] ** 2 * offsets[1] ** 2
+        return s / (2 * s + gamma)
+
+    def energy(offsets: list[Array]) -> Array:
+        s = scale * offsets[0] ** 2 * offsets[1] ** 2
+        squares = offsets[0] ** 2 + offsets[1] ** 2
+        return gamma / 2 * squares + np.log1p(2 * s / gamma) / 2
+
+    return _converged(excess, energy, 2)
+
+
 def _localized_llc(
     potential: Callable[[list[Array]], Array], nbeta: float, localization: float, w_star: list
 ) -> float:
@@ -76,8 +105,15 @@ def _localized_llc(
     def energy(offsets: list[Array]) -> Array:
         return excess(offsets) + localization / 2 * sum(o**2 for o in offsets)
 
-    reach = _reach(energy, len(w_star))
-    coarse, fine = (_mean(excess, energy, len(w_star), reach, n) for n in (_NODES, 2 * _NODES))
+    return _converged(excess, energy, len(w_star))
+
+
+def _converged(
+    excess: Callable[[list[Array]], Array], energy: Callable[[list[Array]], Array], dimension: int
+) -> float:
+    """E[excess] under exp(−energy), both as functions of the offset from w*."""
+    reach = _reach(energy, dimension)
+    coarse, fine = (_mean(excess, energy, dimension, reach, n) for n in (_NODES, 2 * _NODES))
     if not abs(fine - coarse) <= _RTOL * abs(fine):
         raise LambdascopeError(
             f"potential: quadrature gives {coarse:.10g} and, with twice the nodes, {fine:.10g}; a "

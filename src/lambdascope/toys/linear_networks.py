@@ -1,7 +1,6 @@
 """Reduced-rank regression and deep linear networks, at a true parameter, with a teacher's data."""
 
 from collections.abc import Sequence
-from itertools import pairwise
 
 import numpy as np
 import torch
@@ -47,11 +46,8 @@ def deep_linear(
 ) -> Toy:
     """A deep linear network at its teacher's weights.
 
-    Exactly one of `rank` and `layer_ranks` is given. With `rank`, all layers share one chain of
-    subspaces of that dimension, the most singular true parameter of a map of that rank, where λ is
-    the model's own. With `layer_ranks`, layers are drawn independently (Gaussian entries of
-    variance 1/H_{l−1}, cut to the leading singular values), and λ is that of
-    `theory.deep_linear_network_at`.
+    Exactly one of `rank` and `layer_ranks` is given: with `rank`, all layers have that rank and λ
+    is the model's own; with `layer_ranks`, λ around w* may be larger than the model's.
 
     Inputs are standard normal; targets are the teacher's outputs, plus noise.
 
@@ -77,13 +73,7 @@ def deep_linear(
         raise LambdascopeError(
             f"rank={rank!r} with layer_ranks={layer_ranks!r}: exactly one of them is accepted."
         )
-    if layer_ranks is not None:
-        ranks = generic_ranks(sizes, layer_ranks)
-        layers = _independent_layers(sizes, layer_ranks, rng)
-    else:
-        shared = whole("rank", rank, 0, min(sizes))
-        ranks = np.full((len(sizes), len(sizes)), shared)
-        layers = _aligned_layers(sizes, shared, rng)
+    layers, ranks = teacher(sizes, rank if layer_ranks is None else layer_ranks, rng)  # type: ignore[arg-type]
     inputs = rng.normal(size=(num_samples, sizes[0]))
     targets = inputs
     for layer in layers:
@@ -141,17 +131,36 @@ def reduced_rank(
     )
 
 
-def _independent_layers(
-    sizes: Sequence[int], layer_ranks: Sequence[int], rng: np.random.Generator
-) -> list[np.ndarray]:
-    layers = []
-    for before, after, rank in zip(sizes, sizes[1:], layer_ranks, strict=False):
-        full = rng.normal(size=(after, before)) / np.sqrt(before)
-        left, values, right = np.linalg.svd(full, full_matrices=False)
-        layers.append((left[:, :rank] * values[:rank]) @ right[:rank])
-    return layers
+def teacher(
+    widths: Sequence[int], rank: int | Sequence[int], rng: np.random.Generator
+) -> tuple[list[np.ndarray], np.ndarray]:
+    """Weights of a teacher, and the ranks of all products of consecutive layers.
 
+    Each width has a random orthonormal frame, and a layer of rank k maps the first k vectors of one
+    onto those of the next. So every product of layers has the rank that layers drawn at random have
+    almost surely, the least on its way; but singular values are 1 and 0, and the loss is curved by
+    1 to L (the number of layers) in every direction that is curved at all. λ depends on the ranks
+    alone; with Gaussian layers a finite sample would miss the many directions that are nearly flat.
 
-def _aligned_layers(sizes: Sequence[int], rank: int, rng: np.random.Generator) -> list[np.ndarray]:
-    frames = [np.linalg.qr(rng.normal(size=(size, rank)))[0] for size in sizes]
-    return [after @ before.T for before, after in pairwise(frames)]
+    Args:
+        widths: H_0 … H_L.
+        rank: One for all layers and their products, or one for each layer.
+        rng: The source of randomness.
+
+    Returns:
+        The layers, each [H_l, H_{l−1}], and the ranks as `theory.deep_linear_network_at` takes
+        them, [L+1, L+1].
+    """
+    sizes = widths_of(widths)
+    if isinstance(rank, int):
+        shared = whole("rank", rank, 0, min(sizes))
+        own: Sequence[int] = [shared] * (len(sizes) - 1)
+        ranks = np.full((len(sizes), len(sizes)), shared)
+    else:
+        own, ranks = rank, generic_ranks(sizes, rank)
+    frames = [np.linalg.qr(rng.normal(size=(size, size)))[0] for size in sizes]
+    layers = [
+        after[:, :k] @ before[:, :k].T
+        for before, after, k in zip(frames, frames[1:], own, strict=False)
+    ]
+    return layers, ranks

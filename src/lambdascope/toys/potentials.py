@@ -13,6 +13,7 @@ from lambdascope.theory import (
     LearningCoefficient,
     localized_llc_1d,
     localized_llc_2d,
+    localized_llc_of_three_squares,
     normal_crossing,
     regular_model,
     sum_of_powers,
@@ -169,7 +170,7 @@ def product_potential(epsilon: float, *, dtype: torch.dtype = torch.float32) -> 
 def _product_quadrature(
     powers: Sequence[int], c: float, epsilon: float
 ) -> Callable[[float, float], float] | None:
-    """The exact λ̂ of a product of one or two factors, as a function of (nβ, γ); else None."""
+    """The exact λ̂ as a function of (nβ, γ), of one or two factors or three squares; else None."""
     if len(powers) == 1:
         return lambda nbeta, gamma: localized_llc_1d(
             lambda x: c * (x**2 + epsilon) ** (powers[0] / 2), nbeta, gamma
@@ -179,6 +180,8 @@ def _product_quadrature(
         return lambda nbeta, gamma: localized_llc_2d(
             lambda x, y: c * (x**2 + epsilon) ** one * (y**2 + epsilon) ** other, nbeta, gamma
         )
+    if list(powers) == [2, 2, 2] and epsilon == 0:
+        return lambda nbeta, gamma: localized_llc_of_three_squares(nbeta, gamma, c)
     return None
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from torch import nn
 
 from lambdascope.posterior.local_posterior import LocalPosterior
+from lambdascope.posterior.restrictions import ElementMask, as_list
 from lambdascope.theory import LearningCoefficient
 
 
@@ -24,6 +25,7 @@ class Toy:
             and another number than `exact` may be.
         finite_n: From (nβ, γ) to the exact λ̂ = nβ(E[L] − L(w*)) under the localised posterior, or
             None where only the limit is known.
+        mask: The elements that are parameters, where not all are.
     """
 
     name: str
@@ -33,6 +35,7 @@ class Toy:
     exact: LearningCoefficient | None
     model: LearningCoefficient | None = None
     finite_n: Callable[[float, float], float] | None = None
+    mask: ElementMask | None = None
 
     def posterior(self, **settings: Any) -> LocalPosterior:
         """The localised posterior around w*.
@@ -43,6 +46,8 @@ class Toy:
         Raises:
             LambdascopeError: for impossible settings.
         """
+        if self.mask is not None:
+            settings["restriction"] = [self.mask, *as_list(settings.get("restriction"))]
         return LocalPosterior(self.module, self.data, loss=self.loss, **settings)
 
     def localized_llc(self, posterior: LocalPosterior) -> float | None:

@@ -1,0 +1,56 @@
+"""`lambdascope calibrate`: the estimator beside exact answers, as a table and a figure."""
+
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+import pandas as pd
+from tqdm.auto import tqdm
+
+from lambdascope.calibration import calibrate as run_suite
+from lambdascope.calibration import ranking_summary
+from lambdascope.errors import LambdascopeError
+from lambdascope.reporting.calibration_figure import calibration_figure
+from lambdascope.reporting.calibration_text import calibration_table_text, ranking_text
+from lambdascope.reporting.style import png_bytes
+from lambdascope.runs.files import atomic_write_bytes
+from lambdascope.runs.tables import write_table
+
+_TABLE, _FIGURE = "calibration.csv", "calibration.png"
+
+
+def calibrate(suite: str, out: Path, *, overwrite: bool = False, quiet: bool = False) -> None:
+    """Run a suite, write calibration.csv and calibration.png, print the table.
+
+    Args:
+        suite: quick or full.
+        out: The folder to write into; it is made.
+        overwrite: Replace a table that stands there.
+        quiet: Print nothing, show no progress.
+
+    Raises:
+        LambdascopeError: An unknown suite, or a table stands there already.
+    """
+    begun = time.perf_counter()
+    table_path, figure_path = out / _TABLE, out / _FIGURE
+    if table_path.exists() and not overwrite:
+        raise LambdascopeError(
+            f"{table_path} holds a calibration: give another --out, or --overwrite to replace it"
+        )
+    with tqdm(desc="calibrating", unit="case", disable=True if quiet else None) as bar:
+
+        def report(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        table = run_suite(suite, report=report)
+    out.mkdir(parents=True, exist_ok=True)
+    write_table(table_path, table)
+    summaries = pd.DataFrame([asdict(one) for one in ranking_summary(table)])
+    title = "λ\u0302 beside exact answers"
+    atomic_write_bytes(figure_path, png_bytes(calibration_figure(table, title=title)))
+    if quiet:
+        return
+    print(calibration_table_text(table))
+    print(f"\n{ranking_text(summaries)}\n\n{table_path}\n{figure_path}")
+    print(f"{time.perf_counter() - begun:.0f} s in all")

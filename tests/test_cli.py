@@ -12,7 +12,7 @@ import lambdascope
 from lambdascope import cli
 from lambdascope.errors import LambdascopeError
 
-COMMANDS = ["train", "import-legacy", "llc", "hessian", "fourier", "chains", "demo"]
+COMMANDS = ["train", "import-legacy", "llc", "hessian", "fourier", "chains", "demo", "calibrate"]
 
 
 def raising(error: BaseException):

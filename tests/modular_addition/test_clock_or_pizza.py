@@ -1,9 +1,11 @@
 import itertools
+import json
 import math
 
 import pytest
 import torch
 
+from examples.clock_and_pizza import settings
 from lambdascope.errors import LambdascopeError
 from lambdascope.modular_addition.architectures import make_network
 from lambdascope.modular_addition.clock_or_pizza import (
@@ -17,7 +19,8 @@ from lambdascope.modular_addition.clock_or_pizza import (
 )
 from lambdascope.modular_addition.config import TrainConfig
 from lambdascope.modular_addition.verdicts import classify, classify_circle
-from tests.networks import kept
+from lambdascope.runs.checkpoints import load_metadata
+from tests.networks import FOLDER, kept
 
 TOKEN = torch.arange(13, dtype=torch.float64)
 
@@ -169,3 +172,9 @@ def test_a_network_without_circles_is_neither():
 def test_bad_input_is_refused(call, message):
     with pytest.raises(LambdascopeError, match=message):
         call()
+
+
+@pytest.mark.parametrize("name", ["A", "B"])
+def test_the_kept_networks_have_the_settings_of_the_script(name):
+    held = load_metadata(FOLDER / f"{name}.safetensors")["config"]
+    assert TrainConfig(**json.loads(held)) == settings(name)

@@ -278,6 +278,57 @@ class _Calibrate(_Shared):
 
 
 @dataclass(frozen=True, kw_only=True)
+class _Sweep(_Shared):
+    """Run a grid of trainings and estimates from a file; status, table and plot show what stands.
+
+    Cells of one shape train and are sampled as one batch, and each is recorded as it comes. Writes
+    cells/, sweep.csv and the file's figures:
+
+      lambdascope sweep run examples/sweeps/llc_vs_p.toml --dry-run
+      lambdascope sweep run examples/sweeps/llc_vs_p.toml --engine processes --workers 2
+      lambdascope sweep status examples/sweeps/llc_vs_p.toml
+
+    Interrupted, the same command resumes; a cell that stands is never worked out again.
+    """
+
+    action: tyro.conf.Positional[Literal["run", "status", "table", "plot"]]
+    """run works out what is missing; status counts; table writes sweep.csv; plot draws as well."""
+    file: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="FILE.toml")]
+    """What varies, what is measured, which figures are wanted."""
+    out: Annotated[Path | None, tyro.conf.arg(metavar="PATH", help_behavior_hint="")] = None
+    """The directory of the results (default: runs/ and the file's name)."""
+    engine: Literal["local", "processes"] = "local"
+    """Who works: this process, or several on this machine."""
+    workers: Annotated[int | None, tyro.conf.arg(metavar="INT", help_behavior_hint="")] = None
+    """Worker processes (default: one a core)."""
+    dry_run: bool = False
+    """List the cells and what they will take, and run nothing."""
+    retry_failed: bool = False
+    """Work on failed cells again."""
+
+    def run(self) -> None:
+        from lambdascope.commands.sweep import Sweep, print_plan, print_result, print_status
+
+        sweep = Sweep(self.file, self.out)
+        if self.action == "status":
+            print_status(sweep)
+        elif self.action == "run" and self.dry_run:
+            print_plan(sweep)
+        else:
+            if self.action == "run":
+                table = sweep.run(
+                    self.engine,
+                    self.workers,
+                    retry_failed=self.retry_failed,
+                    progress=not self.quiet,
+                )
+            else:
+                table = sweep.table() if self.action == "table" else sweep.draw()
+            if not self.quiet:
+                print_result(sweep, table)
+
+
+@dataclass(frozen=True, kw_only=True)
 class _Demo(_Shared):
     """Train the README's example network and draw its learning coefficient over training.
 
@@ -309,6 +360,7 @@ _COMMANDS: dict[str, Any] = {
     "chains": _Chains,
     "circuits": _Circuits,
     "hessian": _Hessian,
+    "sweep": _Sweep,
     "demo": _Demo,
     "calibrate": _Calibrate,
 }

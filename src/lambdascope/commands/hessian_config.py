@@ -22,8 +22,9 @@ class HessianConfig(Config):
     """Largest eigenvalues; asked for as many as there are parameters, the matrix itself is formed
     and all of them come out exactly (count)."""
 
-    bottom: int = Field(default=20, ge=0)
-    """Smallest eigenvalues, the most negative first (count)."""
+    bottom: int = Field(default=5, ge=0)
+    """Smallest eigenvalues, the most negative first; each costs many times what a large one does
+    (count)."""
 
     parameters: tuple[str, ...] | None = None
     """Name patterns of the parameters that the matrix covers, such as 'embedding*' (default: all

@@ -11,16 +11,11 @@ import torch
 import xarray as xr
 
 from lambdascope.commands.llc_config import LLCConfig
+from lambdascope.commands.llc_target import llc_posterior
 from lambdascope.commands.systems import LoadedRun, check_finished, chosen_checkpoints, load_run
 from lambdascope.errors import LambdascopeError
 from lambdascope.estimates import LLCCurve, estimate_llc
-from lambdascope.posterior import (
-    CrossEntropy,
-    LocalPosterior,
-    OrthogonalToGradient,
-    Parameters,
-    Restriction,
-)
+from lambdascope.posterior import LocalPosterior
 from lambdascope.reporting.finding import llc_finding, llc_headline, number
 from lambdascope.reporting.llc_figure import llc_figure
 from lambdascope.reporting.llc_text import llc_advice, llc_table_text
@@ -131,30 +126,12 @@ def _posteriors(
     loaded: LoadedRun, chosen: Sequence[int], config: LLCConfig
 ) -> tuple[list[LocalPosterior], list[tuple[float, float]]]:
     """The posterior around each checkpoint, and its plain train and test loss."""
-    loss = CrossEntropy(logit_scale=config.logit_scaling)
     train, test = loaded.data.train, loaded.data.test
-    restrictions: list[Restriction] = []
-    if config.parameters is not None:
-        restrictions.append(Parameters(*config.parameters))
-    if config.orthogonal_to_gradient:
-        restrictions.append(OrthogonalToGradient())
     posteriors, losses = [], []
     for index in chosen:
         network = loaded.network()
         network.load_state_dict(loaded.state(index))
-        posteriors.append(
-            LocalPosterior(
-                network,
-                train,
-                loss=loss,
-                nbeta=config.nbeta,
-                localization=config.localization,
-                weight_decay=config.weight_decay,
-                restriction=restrictions,
-                n_multiplier=config.n_multiplier,
-                temp_multiplier=config.temp_multiplier,
-            )
-        )
+        posteriors.append(llc_posterior(network, train, config))
         losses.append((_mean_loss(network, *train), _mean_loss(network, *test)))
     return posteriors, losses
 

@@ -18,7 +18,7 @@ from lambdascope.modular_addition.stacking import StackedWeights
 from lambdascope.modular_addition.threads import ThreadChoice, one_thread
 
 # Settings in which runs of one batch may differ: they leave shapes and schedule alone.
-_FREE = frozenset(
+FREE_SETTINGS = frozenset(
     {
         "seed",
         "data_seed",
@@ -234,10 +234,10 @@ def _check_alike(configs: Sequence[TrainConfig]) -> None:
         raise LambdascopeError("configs is empty: give the settings of at least one run")
     for name in TrainConfig.model_fields:
         values = {getattr(config, name) for config in configs}
-        if name not in _FREE and len(values) > 1:
+        if name not in FREE_SETTINGS and len(values) > 1:
             raise LambdascopeError(
                 f"{name} is {' and '.join(map(repr, sorted(values, key=str)))} in runs of one "
-                f"batch: they may differ only in {', '.join(sorted(_FREE))}"
+                f"batch: they may differ only in {', '.join(sorted(FREE_SETTINGS))}"
             )
 
 

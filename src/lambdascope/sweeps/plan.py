@@ -1,0 +1,278 @@
+"""A sweep's file as cells: every combination of its axes, checked before anything runs.
+
+    [train]                      settings that all cells share, by section
+    p = 53
+    [measure]
+    llc = "final"
+    [grid]                       every combination
+    train.p = [23, 29]
+    train.seed = "0..4"
+    [zip]                        side by side: the first with the first, and so on
+    train.embed_dim = [8, 16]
+    train.hidden_size = [32, 64]
+    [[list]]                     one by one, each with the settings that it names
+    train.task = "random"
+    [[figures]]
+    x = "train.p"
+
+Cells are the product of the three.
+"""
+
+import difflib
+import hashlib
+import itertools
+import json
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from lambdascope.config import Config
+from lambdascope.errors import LambdascopeError
+from lambdascope.sweeps.ranges import expand_range
+
+_PARTS = ("grid", "zip", "list", "figures")
+_MOST_CELLS = 1_000_000
+
+
+class FigureWish(Config):
+    """A figure that a sweep asks for.
+
+    Raises:
+        LambdascopeError: A field is unknown or impossible.
+    """
+
+    x: str
+    """What runs along the horizontal axis: an axis of the sweep, or step."""
+    y: Literal["llc", "train_loss", "test_loss", "train_accuracy", "test_accuracy"] = "llc"
+    """What is drawn."""
+    family: str | None = None
+    """The axis whose values get a curve each (default: one curve)."""
+    line: bool = False
+    """Fit a straight line to the runs by least squares and state its slope."""
+    log_x: bool = False
+    """A logarithmic horizontal axis."""
+    log_y: bool = False
+    """A logarithmic vertical axis."""
+    name: Annotated[str, Field(pattern=r"^[\w-]+$")] | None = None
+    """File name without its suffix (default: from y, x and family)."""
+
+    @property
+    def file_name(self) -> str:
+        """The PNG's name."""
+        parts = [self.y, "vs", self.x] + (["by", self.family] if self.family else [])
+        return (self.name or "_".join(parts).replace(".", "_")) + ".png"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One combination.
+
+    Attributes:
+        number: Its place in the sweep, from 0.
+        point: Axis → value: what tells it from the other cells.
+        configs: Section → settings.
+    """
+
+    number: int
+    point: Mapping[str, Any]
+    configs: Mapping[str, Config]
+
+    @property
+    def key(self) -> str:
+        """A hash of all its settings: a cell whose settings change is another cell."""
+        plain = {name: one.model_dump(mode="json") for name, one in self.configs.items()}
+        return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:16]
+
+    def __str__(self) -> str:
+        if not self.point:
+            return f"cell {self.number}"
+        return f"cell {self.number} ({', '.join(f'{n}={v!r}' for n, v in self.point.items())})"
+
+
+@dataclass(frozen=True)
+class SweepPlan:
+    """What a file asks for.
+
+    Attributes:
+        path: The file.
+        axes: Names of what varies, in the order of the file.
+        cells: All combinations.
+        figures: The figures wanted.
+    """
+
+    path: Path
+    axes: tuple[str, ...]
+    cells: tuple[Cell, ...]
+    figures: tuple[FigureWish, ...]
+
+
+def read_plan(path: Path, sections: Mapping[str, type[Config]]) -> SweepPlan:
+    """Read a sweep's file and make its cells.
+
+    Args:
+        path: A TOML file.
+        sections: The sections that it may have, and the settings of each. Any field of any section
+            can be an axis, written `section.field`.
+
+    Raises:
+        LambdascopeError: The file can't be read; it names a section or setting that does not exist
+            (said with the nearest that does), an axis twice or without values, zipped axes of
+            different lengths; a cell's settings are refused (said with cell and field); two cells
+            are the same.
+    """
+    document = _document(path)
+    _known("section", document, [*sections, *_PARTS], path)
+    base = {name: _table(document.get(name, {}), name, path) for name in sections}
+    for name, settings in base.items():
+        _known("setting", settings, sections[name].model_fields, path, prefix=f"{name}.")
+    rows = _rows(document, sections, path)
+    axes = tuple(dict.fromkeys(axis for row in rows for axis in row))
+    cells = tuple(_cell(number, row, base, sections, path) for number, row in enumerate(rows))
+    seen: dict[str, Cell] = {}
+    for cell in cells:
+        if (same := seen.setdefault(cell.key, cell)) is not cell:
+            raise LambdascopeError(
+                f"{path}: {cell} has the settings of {same}: each combination is accepted once"
+            )
+    wishes = tuple(_figure(one, axes, path) for one in document.get("figures", []))
+    return SweepPlan(path, axes, cells, wishes)
+
+
+def _document(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise LambdascopeError(
+            f"{path} can't be read ({error.strerror or error}): give a sweep's TOML file"
+        ) from error
+    except ValueError as error:
+        raise LambdascopeError(f"{path} is no TOML file ({error}): mend that place") from error
+
+
+def _rows(
+    document: Mapping[str, Any], sections: Mapping[str, type[Config]], path: Path
+) -> list[dict[str, Any]]:
+    """Axis → value of each cell."""
+    grid = _axes(document.get("grid", {}), "grid", sections, path)
+    zipped = _axes(document.get("zip", {}), "zip", sections, path)
+    listed = [
+        _flat(_table(one, "list", path), "list", sections, path) for one in document.get("list", [])
+    ]
+    named = [*grid, *zipped, *dict.fromkeys(axis for one in listed for axis in one)]
+    if twice := {name for name in named if named.count(name) > 1}:
+        raise LambdascopeError(
+            f"{path}: {sorted(twice)[0]} stands in two of grid, zip and list: give it once"
+        )
+    lengths = {name: len(values) for name, values in zipped.items()}
+    if len(set(lengths.values())) > 1:
+        raise LambdascopeError(
+            f"{path}: the zipped axes have {', '.join(f'{n} {c}' for n, c in lengths.items())} "
+            "values: give the same number of each"
+        )
+    # The product's last axis runs fastest, and cells beside each other share a batch: the seeds
+    # belong at the end, where people put them.
+    parts: list[list[dict[str, Any]]] = [listed or [{}]]
+    parts.append(
+        [dict(zip(zipped, row, strict=True)) for row in zip(*zipped.values(), strict=True)] or [{}]
+    )
+    parts += [[{name: value} for value in values] for name, values in grid.items()]
+    count = 1
+    for part in parts:
+        count *= len(part)
+    if count > _MOST_CELLS:
+        raise LambdascopeError(f"{path} makes {count:,} cells: up to {_MOST_CELLS:,} are accepted")
+    return [
+        {name: value for one in row for name, value in one.items()}
+        for row in itertools.product(*parts)
+    ]
+
+
+def _axes(
+    table: Any, part: str, sections: Mapping[str, type[Config]], path: Path
+) -> dict[str, list[Any]]:
+    """Axis → values."""
+    axes = {}
+    for name, given in _flat(_table(table, part, path), part, sections, path).items():
+        values = expand_range(given) if isinstance(given, str) else given
+        if not isinstance(values, list) or not values:
+            raise LambdascopeError(
+                f"{path}: {part}.{name}={given!r}: a list of values with at least one, or a range "
+                "such as '0..4', is accepted"
+            )
+        axes[name] = values
+    return axes
+
+
+def _flat(
+    table: Mapping[str, Any], part: str, sections: Mapping[str, type[Config]], path: Path
+) -> dict[str, Any]:
+    """`section.field` → value, whether written as nested tables or as quoted names."""
+    flat: dict[str, Any] = {}
+    for name, value in table.items():
+        inner = value.items() if isinstance(value, dict) else [(None, value)]
+        flat |= {(name if field is None else f"{name}.{field}"): one for field, one in inner}
+    fields = [f"{name}.{field}" for name, one in sections.items() for field in one.model_fields]
+    _known(f"axis of {part}", flat, fields, path)
+    return flat
+
+
+def _table(value: Any, name: str, path: Path) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise LambdascopeError(f"{path}: {name}={value!r}: a table of settings is accepted")
+    return value
+
+
+def _known(
+    what: str, given: Mapping[str, Any], known: Any, path: Path, *, prefix: str = ""
+) -> None:
+    for name in given:
+        if name in known:
+            continue
+        # A field by itself is near to the same field with its section before it.
+        nearest = [one for one in known if one.endswith(f".{name}")]
+        nearest = nearest or difflib.get_close_matches(name, list(known), n=1, cutoff=0.3)
+        hint = f"the nearest is {prefix}{' or '.join(nearest)}" if nearest else "there is: "
+        raise LambdascopeError(
+            f"{path}: {prefix}{name} is no {what} that exists; "
+            f"{hint if nearest else hint + ', '.join(known)}"
+        )
+
+
+def _cell(
+    number: int,
+    row: Mapping[str, Any],
+    base: Mapping[str, Mapping[str, Any]],
+    sections: Mapping[str, type[Config]],
+    path: Path,
+) -> Cell:
+    settings = {name: dict(values) for name, values in base.items()}
+    for axis, value in row.items():
+        section, field = axis.split(".", 1)
+        settings[section][field] = value
+    try:
+        configs = {name: kind(**settings[name]) for name, kind in sections.items()}
+    except LambdascopeError as error:
+        raise LambdascopeError(f"{path}: {Cell(number, row, {})}: {error}") from None
+    return Cell(number, dict(row), configs)
+
+
+def _figure(table: Any, axes: Sequence[str], path: Path) -> FigureWish:
+    try:
+        wish = FigureWish(**_table(table, "figures", path))
+    except LambdascopeError as error:
+        raise LambdascopeError(f"{path}: figures: {error}") from None
+    named = {"x": (wish.x, [*axes, "step"])}
+    if wish.family is not None:
+        named["family"] = (wish.family, list(axes))
+    for field, (name, known) in named.items():
+        if name not in known:
+            nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.3) or known
+            raise LambdascopeError(
+                f"{path}: figures: {field}={name!r} is no axis of this sweep; the nearest is "
+                f"{nearest[0]}"
+            )
+    return wish

@@ -1,0 +1,280 @@
+"""`lambdascope sweep` on small networks that are really trained and sampled."""
+
+import functools
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lambdascope import cli
+from lambdascope.commands import sweep as sweep_command
+from lambdascope.commands import sweep_cells
+from lambdascope.commands.llc import llc
+from lambdascope.commands.llc_config import LLCConfig
+from lambdascope.commands.sweep import Sweep, print_plan, print_result
+from lambdascope.commands.sweep_cells import batches_of, work_on
+from lambdascope.commands.sweep_table import slope
+from lambdascope.commands.train import train
+from lambdascope.errors import LambdascopeError
+from lambdascope.modular_addition.config import TrainConfig
+from lambdascope.runs.tables import read_table
+from lambdascope.sampling import sample
+
+FILE = """
+[train]
+embed_dim = 3
+hidden_size = 6
+num_steps = 40
+num_checkpoints = 3
+train_fraction = 0.8
+[llc]
+num_chains = 2
+num_steps = 40
+step_size = 1e-4
+batch_size = 8
+[grid]
+train.p = [5, 7]
+train.seed = "0..1"
+[[figures]]
+x = "train.p"
+line = true
+[[figures]]
+x = "step"
+y = "test_loss"
+family = "train.p"
+"""
+# Eager sampling cannot be asked for in a worker process, and compiling takes long.
+NO_LLC = FILE.replace('x = "train.p"\nline', 'x = "train.p"\ny = "train_loss"\nline') + (
+    '[measure]\nllc = "none"\n'
+)
+
+
+@pytest.fixture(autouse=True)
+def eager(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compiling takes longer than these chains; the compiled step has tests of its own."""
+    monkeypatch.setattr(sweep_cells, "sample", functools.partial(sample, compile=False))
+
+
+def sweep(folder: Path, text: str = FILE) -> Sweep:
+    file = folder / "small.toml"
+    file.write_text(text)
+    return Sweep(file, folder / "results")
+
+
+def counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The numbers of the cells that are worked on from here."""
+    numbers: list[int] = []
+
+    def count(batch):
+        numbers.extend(cell.number for cell in batch)
+        return work_on(batch)
+
+    monkeypatch.setattr(sweep_command, "work_on", count)
+    return numbers
+
+
+def test_a_table_figures_and_a_summary(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    small = sweep(tmp_path)
+    table = small.run(progress=False)
+    written = read_table(tmp_path / "results" / "sweep.csv")
+    assert list(written.columns) == list(table.columns)
+    for name in ("cell", "train.p", "step", "llc", "train_loss"):
+        np.testing.assert_array_equal(written[name], table[name])
+    assert len(table) == 4 * 3
+    assert table["llc"].notna().sum() == 4
+    assert table.groupby("cell")["step"].apply(list).tolist() == [[0, 20, 40]] * 4
+    for name in ("llc_vs_train_p", "test_loss_vs_step_by_train_p"):
+        assert (tmp_path / "results" / "figures" / f"{name}.png").read_bytes()[:4] == b"\x89PNG"
+    print_result(small, table)
+    printed = capsys.readouterr().out
+    assert "4 of 4 cells finished, 0 failed, 0 missing" in printed
+    last = table[table["step"] == 40].groupby("train.p")["test_loss"]
+    assert f"{last.mean()[5]:.2f}"[:3] in printed.splitlines()[1]
+    assert printed.splitlines()[0].split()[:2] == ["train.p", "runs"]
+
+
+def test_a_cell_measures_what_the_commands_by_themselves_measure(tmp_path: Path) -> None:
+    table = sweep(tmp_path).run(progress=False)
+    config = TrainConfig(
+        p=7, seed=1, embed_dim=3, hidden_size=6, num_steps=40, num_checkpoints=3, train_fraction=0.8
+    )
+    (run,) = train(config, tmp_path / "run", None, progress=False)
+    own = table[(table["train.p"] == 7) & (table["train.seed"] == 1)]
+    alone = read_table(run.path / "training.csv")
+    for name in ("train_loss", "test_loss", "weight_norm"):
+        np.testing.assert_allclose(own[name], alone[name], rtol=1e-5)
+    settings = LLCConfig(
+        num_chains=64, num_steps=40, step_size=1e-4, batch_size=8, checkpoints=(2,)
+    )
+    many = llc(run.path, settings, progress=False).table.iloc[0]
+    # Streams differ, so the numbers agree as draws do: the two chains' spread from the many's.
+    per_chain = many["llc_stderr"] * math.sqrt(64)
+    assert own["nbeta"].iloc[-1] == pytest.approx(many["nbeta"])
+    assert abs(own["llc"].iloc[-1] - many["llc"]) < 4 * per_chain / math.sqrt(2)
+
+
+def test_nothing_that_stands_is_worked_out_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = sweep(tmp_path).run(progress=False)
+    numbers = counted(monkeypatch)
+    again = sweep(tmp_path).run(progress=False)
+    assert numbers == []
+    pd.testing.assert_frame_equal(again, first, check_dtype=False)
+    wider = sweep(tmp_path, FILE.replace('"0..1"', '"0..2"')).run(progress=False)
+    assert sorted(numbers) == [2, 5]
+    assert len(wider) == 6 * 3
+    numbers.clear()
+    changed = FILE.replace("step_size = 1e-4", "step_size = 2e-4")
+    sweep(tmp_path, changed).run(progress=False)
+    assert sorted(numbers) == [0, 1, 2, 3]
+
+
+def test_interrupted_it_goes_on_with_the_rest_to_the_same_numbers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "whole").mkdir()
+    whole = sweep(tmp_path / "whole").run(progress=False)
+
+    def interrupted(batch):
+        if batch[0].number:
+            raise KeyboardInterrupt
+        return work_on(batch)
+
+    monkeypatch.setattr(sweep_command, "work_on", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        sweep(tmp_path).run(progress=False)
+    assert len(sweep(tmp_path).missing()) == 2
+    numbers = counted(monkeypatch)
+    resumed = sweep(tmp_path).run(progress=False)
+    assert numbers == [2, 3]
+    pd.testing.assert_frame_equal(resumed, whole, check_dtype=False)
+
+
+def test_a_failed_cell_is_named_and_can_be_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = FILE.replace('train.seed = "0..1"', "train.learning_rate = [0.005, 1e30]")
+    broken = sweep(tmp_path, text)
+    table = broken.run(progress=False)
+    assert set(table["train.learning_rate"]) == {0.005}
+    failed = broken.failed()
+    assert [cell.number for cell, _ in failed] == [1, 3]
+    assert "diverged" in failed[0][1]
+    capsys.readouterr()
+    assert (
+        cli.main(["sweep", "status", str(broken.plan.path), "--out", str(tmp_path / "results")])
+        == 0
+    )
+    printed = capsys.readouterr().out
+    assert "2 of 4 cells finished, 2 failed, 0 missing" in printed
+    assert "cell 1 (train.p=5, train.learning_rate=1e+30) failed: " in printed
+    numbers = counted(monkeypatch)
+    broken.run(progress=False)
+    assert numbers == []
+    broken.run(retry_failed=True, progress=False)
+    assert set(numbers) == {1, 3}
+
+
+def test_seeds_share_a_batch_and_shapes_do_not(tmp_path: Path) -> None:
+    batches = batches_of(sweep(tmp_path).plan.cells)
+    assert [[cell.number for cell in batch] for batch in batches] == [[0, 1], [2, 3]]
+    temperatures = FILE.replace('train.seed = "0..1"', "llc.temp_multiplier = [1.0, 2.0]")
+    assert [len(batch) for batch in batches_of(sweep(tmp_path, temperatures).plan.cells)] == [2, 2]
+    steps = FILE.replace('train.seed = "0..1"', "llc.num_steps = [40, 50]")
+    assert [len(batch) for batch in batches_of(sweep(tmp_path, steps).plan.cells)] == [1] * 4
+
+
+def test_cells_beside_each_other_are_as_cells_alone(tmp_path: Path) -> None:
+    cells = sweep(tmp_path).plan.cells[:2]
+    together = work_on(cells)
+    alone = [work_on([cell])[0] for cell in cells]
+    for one, other in zip(together, alone, strict=True):
+        assert one.rows[-1]["llc"] == pytest.approx(other.rows[-1]["llc"], rel=1e-3)
+        assert one.rows[-1]["train_loss"] == pytest.approx(other.rows[-1]["train_loss"], rel=1e-5)
+
+
+def test_all_checkpoints_or_none(tmp_path: Path) -> None:
+    everything = sweep(tmp_path, FILE + '[measure]\nllc = "all"\n').run(progress=False)
+    assert everything["llc"].notna().all()
+    nothing = sweep(tmp_path, NO_LLC).run(progress=False)
+    assert nothing["llc"].isna().all()
+    with pytest.raises(LambdascopeError, match=r"y='llc' with measure\.llc='none'"):
+        sweep(tmp_path, FILE + '[measure]\nllc = "none"\n')
+
+
+def test_a_dry_run_lists_and_runs_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    numbers = counted(monkeypatch)
+    print_plan(sweep(tmp_path))
+    printed = capsys.readouterr().out
+    assert "cell 3 (train.p=7, train.seed=1)\n" in printed
+    assert "4 of 4 cells to work out: about " in printed
+    assert numbers == []
+    assert not (tmp_path / "results").exists()
+
+
+def test_worker_processes_give_the_same_numbers(tmp_path: Path) -> None:
+    (tmp_path / "local").mkdir()
+    local = sweep(tmp_path / "local", NO_LLC).run(progress=False)
+    shared = sweep(tmp_path, NO_LLC).run("processes", 2, progress=False)
+    pd.testing.assert_frame_equal(shared, local, check_dtype=False, rtol=1e-6)
+
+
+def test_the_slope_is_that_of_least_squares_with_its_error() -> None:
+    random = np.random.default_rng(0)
+    x = np.repeat([23.0, 29, 37, 41, 47, 53], 5)
+    found = [slope(x, 8.0 * x - 90 + random.normal(0, 10, len(x))) for _ in range(400)]
+    gradients, errors, starts = np.array(found).T
+    assert gradients.mean() == pytest.approx(8.0, abs=4 * gradients.std() / 20)
+    assert starts.mean() == pytest.approx(-90, abs=4 * starts.std() / 20)
+    # The spread of 400 draws is known to 3.5 %.
+    assert np.sqrt((errors**2).mean()) == pytest.approx(gradients.std(ddof=1), rel=0.15)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("train.hiden_size = [3]", r"train\.hiden_size .* nearest is train\.hidden_size"),
+        ("train.p = [5, 1]", r"cell 1 \(train\.p=1\): TrainConfig: p=1"),
+        ("llc.burnin = [0.1, 2.0]", r"cell 1 \(llc\.burnin=2\.0\): LLCConfig: burnin=2\.0"),
+        ("llc.parameters = ['embeding*']", r"cell 0 .*llc\.parameters: .*'embeding\*'"),
+        ("llc.checkpoints = ['0,2']", r"llc\.checkpoints=\(0, 2\) needs measure\.llc='all'"),
+        (
+            "llc.checkpoints = ['0,99']\n[measure]\nllc = 'all'",
+            r"99 does not exist; train\.num_checkpoints=25",
+        ),
+    ],
+)
+def test_what_cannot_be_is_refused_before_anything_runs(
+    text: str, said: str, tmp_path: Path
+) -> None:
+    with pytest.raises(LambdascopeError, match=said):
+        sweep(tmp_path, f"[grid]\n{text}\n")
+
+
+def test_a_held_directory_is_refused(tmp_path: Path) -> None:
+    small = sweep(tmp_path)
+    with (
+        small.records.held("local"),
+        pytest.raises(LambdascopeError, match="is being worked on by process"),
+    ):
+        sweep(tmp_path).run(progress=False)
+
+
+def test_workers_without_processes_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(LambdascopeError, match="workers=2: the local engine has none"):
+        sweep(tmp_path).run("local", 2, progress=False)
+
+
+def test_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    small, out = sweep(tmp_path), ["--out", str(tmp_path / "results")]
+    for action in ("run", "table", "plot"):
+        assert cli.main(["sweep", action, str(small.plan.path), *out]) == 0
+        assert "4 of 4 cells finished" in capsys.readouterr().out
+    record = next((tmp_path / "results" / "cells").iterdir())
+    assert json.loads(record.read_text())["configs"]["train"]["embed_dim"] == 3

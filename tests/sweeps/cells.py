@@ -1,0 +1,56 @@
+"""A small system for sweeps: settings without networks, and work that worker processes import."""
+
+import os
+import time
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+
+from lambdascope.config import Config
+from lambdascope.errors import LambdascopeError
+from lambdascope.sweeps import Cell, Outcome
+
+
+class Shape(Config):
+    """Settings of the first section."""
+
+    width: Annotated[int, Field(ge=1)] = 2
+    seed: int = 0
+    kind: str = "plain"
+
+
+class Measure(Config):
+    """Settings of the second section."""
+
+    seed: int = 0
+
+
+SECTIONS: dict[str, type[Config]] = {"shape": Shape, "measure": Measure}
+
+
+def cell(number: int, **settings: object) -> Cell:
+    point = {f"shape.{name}": value for name, value in settings.items()}
+    return Cell(number, point, {"shape": Shape(**settings), "measure": Measure()})
+
+
+def squares(batch: list[Cell]) -> list[Outcome]:
+    """The square of each width; widths of 13 are refused."""
+    if any(one.configs["shape"].width == 13 for one in batch):
+        raise LambdascopeError("width=13 brings bad luck")
+    return [Outcome(rows=[{"square": one.configs["shape"].width ** 2}]) for one in batch]
+
+
+def slow_squares(batch: list[Cell]) -> list[Outcome]:
+    """`squares`, slowly enough to be killed in between; leaves its process's number behind."""
+    folder = Path(os.environ["LAMBDASCOPE_TEST_FOLDER"])
+    (folder / f"started_{batch[0].number}_{os.getpid()}").touch()
+    time.sleep(0.5)
+    return squares(batch)
+
+
+def dying(batch: list[Cell]) -> list[Outcome]:
+    """`squares`, but a width of 13 takes the whole process with it."""
+    if any(one.configs["shape"].width == 13 for one in batch):
+        os._exit(1)
+    return squares(batch)

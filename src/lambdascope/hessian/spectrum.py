@@ -17,9 +17,9 @@ _DENSE_BY_CHOICE = 600
 # Beyond, the matrix would take more than 2 GB in float64.
 _DENSE_AT_MOST = 16_000
 # ‖Hv − λv‖ of an eigenpair, relative to its eigenvalue at the upper end and to the largest one at
-# the lower end, where neighbours are close and convergence is slow. The eigenvalue's own error is of
-# the order of its square.
-_UPPER_TOLERANCE, _LOWER_TOLERANCE = 1e-7, 1e-4
+# the lower end, where neighbours are close and convergence is slow. The eigenvalue's own error is
+# of the order of its square.
+_UPPER_TOLERANCE, _LOWER_TOLERANCE = 1e-7, 1e-5
 
 
 @dataclass(frozen=True)

@@ -69,7 +69,9 @@ def test_the_learning_coefficient_is_drawn_where_it_stands(run: Path) -> None:
     without = circuits(run, CircuitsConfig(), progress=False)
     plain = (run / "figures" / "circuits_formation.png").read_bytes()
     steps = [0, 300, 600, 900, 1200, 1500]
-    llc = pd.DataFrame({"step": steps, "llc": np.arange(6.0), "llc_stderr": 0.1})
+    llc = pd.DataFrame(
+        {"step": steps, "llc": np.arange(6.0), "llc_stderr": 0.1, "status": "converged"}
+    )
     write_table(run / "llc.csv", llc)
     circuits(run, CircuitsConfig(), progress=False)
     assert (run / "figures" / "circuits_formation.png").read_bytes() != plain

@@ -218,7 +218,11 @@ def _figures(
             loaded.metrics,
             caption="top: each circuit from its formation on, thicker the more its removal costs; "
             "the ticks are the two checkpoints between which its magnitude jumps"
-            + (" · band: 95 %, sampling error only" if llc is not None else ""),
+            + (
+                " · band: 95 %, sampling error only; hollow: doubtful, see llc.csv"
+                if llc is not None
+                else ""
+            ),
         ),
         "circuits_contributions.png": contributions_figure(table, caption=finding),
     }

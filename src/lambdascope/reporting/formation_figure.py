@@ -32,7 +32,8 @@ def formation_figure(
             `step_before_formation` (NaN if its magnitude never rose), `loss`, `loss_removed`
             (nats).
         over_training: One row a checkpoint and mode: `step`, `frequency`, `magnitude_embedding`.
-        llc: One row a checkpoint: `step`, `llc`, `llc_stderr`; None leaves λ̂ out.
+        llc: One row a checkpoint: `step`, `llc`, `llc_stderr`, `status`; None leaves λ̂ out. Points
+            that are not "converged" are hollow.
         training: One row a checkpoint: `step`, `train_loss`, `test_loss` (nats).
         caption: How to read it, in small type below.
 
@@ -140,6 +141,16 @@ def _draw_llc(axes: Axes, llc: pd.DataFrame) -> None:
     low, high = known["llc"] - half, known["llc"] + half
     axes.fill_between(known["step"], low, high, color=style.LLC, alpha=0.25, linewidth=0)
     axes.plot(known["step"], known["llc"], color=style.LLC, linewidth=2.6, marker="o", markersize=5)
+    doubtful = known[known["status"] != "converged"]
+    axes.scatter(
+        doubtful["step"],
+        doubtful["llc"],
+        s=34,
+        zorder=3,
+        facecolor="white",
+        edgecolor=style.LLC,
+        linewidth=1.6,
+    )
     axes.set_ylabel("Learning\ncoefficient λ̂")
     axes.set_ylim(bottom=min(0.0, float(low.min())))
     _plain(axes)

@@ -16,6 +16,7 @@ class Fixed:
 
     w_star = torch.tensor([[1.0, 2.0, 3.0]])
     num_free = torch.tensor([2.0])
+    step_factor = None
 
     def evaluate(self, w):
         gradient = torch.tensor([[4.0, -2.0, 0.5]])

@@ -12,6 +12,7 @@ class Fixed:
     """A target with a constant gradient, noise that is given."""
 
     w_star = torch.tensor([[1.0, 2.0, 3.0]])
+    step_factor = None
 
     def evaluate(self, w):
         gradient = torch.tensor([[4.0, -2.0, 0.5]])

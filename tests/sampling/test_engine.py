@@ -600,3 +600,22 @@ def test_the_order_of_a_dict_of_data_does_not_matter():
 def test_posteriors_that_do_not_fit_each_other_are_refused(others, message):
     with pytest.raises(LambdascopeError, match=message):
         draw(others())
+
+
+@pytest.mark.parametrize("kernel", [ls.SGLD, ls.BAOAB])
+def test_a_step_factor_is_a_step_size_of_the_chains_own(kernel):
+    posterior = quadratic_posterior([1.0, 4.0], dtype=torch.float64)
+    both = draw(posterior, kernel(step_size=1e-3), num_chains=2, step_factors=[[1.0, 3.0]])
+    assert both.step_factor.values.tolist() == [[1.0, 3.0]]
+    for chain, step_size in enumerate((1e-3, 3e-3)):
+        alone = draw(posterior, kernel(step_size=step_size), num_chains=2)
+        np.testing.assert_allclose(both.loss[0, chain], alone.loss[0, chain], rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("factors", "sentence"),
+    [([1.0], r"shape \[1\]: .*shape \[1, 2\]"), ([[1.0, -1.0]], r"positive numbers of shape")],
+)
+def test_impossible_step_factors_are_refused(factors, sentence):
+    with pytest.raises(LambdascopeError, match=sentence):
+        draw(quadratic_posterior([1.0]), num_chains=2, step_factors=factors)

@@ -9,14 +9,13 @@ at temperature 1 and unit mass, with h the step and c the friction. Source: Leim
 2013, "Rational construction of stochastic numerical methods for molecular sampling" (BAOAB).
 """
 
-import math
 from typing import ClassVar
 
 import torch
 from pydantic import Field
 from torch import Tensor
 
-from lambdascope.samplers.base import Info, Kernel, Noise, State, Target
+from lambdascope.samplers.base import Info, Kernel, Noise, State, Target, scaled
 from lambdascope.samplers.moves import drifted
 
 
@@ -34,6 +33,7 @@ class BAOAB(Kernel):
     """
 
     info_names: ClassVar[tuple[str, ...]] = ("loss", "kinetic_temperature")
+    takes_step_factors: ClassVar[bool] = True
 
     step_size: float = Field(gt=0, allow_inf_nan=False)
     """h, in parameter units (a time, at unit mass); h² compares with ε of SGLD."""
@@ -54,13 +54,13 @@ class BAOAB(Kernel):
         (but for the very first kick, from rest, which is whole where it would be half), and each
         minibatch serves one kick.
         """
-        h = self.step_size
+        h = scaled(self.step_size, target)
         now = target.evaluate(state["w"])
         v = target.restrict(state["v"] - h * now.potential_gradient)
         w, v = drifted(target, state["w"], v, h / 2, self.bounding_box)
         temperature = (v * v).sum(dim=1) / target.num_free
-        kept = math.exp(-self.friction * h)
+        kept = torch.exp(-self.friction * torch.as_tensor(h, dtype=v.dtype, device=v.device))
         fresh = target.restrict(noise.normal(v.shape[1]))
-        v = kept * v + math.sqrt(1 - kept * kept) * fresh
+        v = kept * v + torch.sqrt(1 - kept * kept) * fresh
         w, v = drifted(target, w, v, h / 2, self.bounding_box)
         return {"w": w, "v": v}, {"loss": now.loss, "kinetic_temperature": temperature}

@@ -55,6 +55,11 @@ class Target(Protocol):
         """Dimension of the subspace that `restrict` projects on, [chain]."""
         ...
 
+    @property
+    def step_factor(self) -> Tensor | None:
+        """Each chain's factor on the kernel's step size, [chain, 1]; None where all are 1."""
+        ...
+
     def evaluate(self, w: Tensor) -> Evaluation:
         """Loss and gradients at `w` [chain, param]; not yet restricted."""
         ...
@@ -85,9 +90,11 @@ class Kernel(Config, ABC):
 
     Attributes:
         info_names: What `step` reports of each chain besides the state, each [chain].
+        takes_step_factors: Whether `step` heeds `Target.step_factor`.
     """
 
     info_names: ClassVar[tuple[str, ...]] = ("loss",)
+    takes_step_factors: ClassVar[bool] = False
 
     batch_size: int | None = Field(default=None, ge=1)
     """Samples in a minibatch, drawn with replacement, so it may exceed the data; None: all data,
@@ -119,3 +126,8 @@ class Kernel(Config, ABC):
         The reported loss is the one at the weights that the step starts from, on the minibatch
         that the step uses.
         """
+
+
+def scaled(step_size: float, target: Target) -> float | Tensor:
+    """The step size of each chain: [chain, 1], or one number where all have the same."""
+    return step_size if target.step_factor is None else step_size * target.step_factor

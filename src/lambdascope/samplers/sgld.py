@@ -7,12 +7,12 @@ conventions for ε; this is the one with the half, in which ε is the variance o
 docs/conventions.md says who uses which.
 """
 
-import math
+from typing import ClassVar
 
 from pydantic import Field
 from torch import Tensor
 
-from lambdascope.samplers.base import Info, Kernel, Noise, State, Target
+from lambdascope.samplers.base import Info, Kernel, Noise, State, Target, scaled
 from lambdascope.samplers.moves import placed
 
 
@@ -22,6 +22,8 @@ class SGLD(Kernel):
     Its stationary distribution is the posterior up to errors of order ε and, with minibatches,
     of order ε/m: see docs/conventions.md before trusting λ̂ to better than a fifth.
     """
+
+    takes_step_factors: ClassVar[bool] = True
 
     step_size: float = Field(gt=0, allow_inf_nan=False)
     """ε, in parameter²."""
@@ -35,6 +37,7 @@ class SGLD(Kernel):
         w = state["w"]
         now = target.evaluate(w)
         xi = noise.normal(w.shape[1])
-        move = math.sqrt(self.step_size) * xi - (self.step_size / 2) * now.potential_gradient
+        epsilon = scaled(self.step_size, target)
+        move = epsilon**0.5 * xi - (epsilon / 2) * now.potential_gradient
         w = placed(target, (w - target.w_star) + move, self.bounding_box)
         return {"w": w}, {"loss": now.loss}

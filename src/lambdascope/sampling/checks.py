@@ -5,6 +5,8 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from lambdascope.errors import LambdascopeError
 from lambdascope.posterior.local_posterior import LocalPosterior
 from lambdascope.samplers.base import Kernel
@@ -22,6 +24,8 @@ _TAKEN = frozenset(
         "nbeta",
         "localization",
         "num_samples",
+        "num_free",
+        "step_factor",
     ]
 )
 _NAME = re.compile(r"(?!__)\w[\w .:+-]*")
@@ -85,6 +89,30 @@ def check_box(kernel: Kernel, posteriors: Sequence[LocalPosterior]) -> None:
             "elements leaves the hyperplane; one of the two is accepted (localization also keeps "
             "chains near w*)."
         )
+
+
+def check_step_factors(
+    factors: Any, kernel: Kernel, num_posteriors: int, num_chains: int
+) -> list[list[float]] | None:
+    """Factors on the step size, [posterior, chain], or None where none are given.
+
+    Raises:
+        LambdascopeError: for another shape, a factor that is no positive number, or a sampler that
+            has no such factors.
+    """
+    if factors is None:
+        return None
+    if not kernel.takes_step_factors:
+        raise LambdascopeError(
+            f"step_factors with {type(kernel).__name__}: SGLD and BAOAB accept them."
+        )
+    array = np.asarray(factors, dtype=np.float64)
+    if array.shape != (num_posteriors, num_chains) or not (np.isfinite(array) & (array > 0)).all():
+        raise LambdascopeError(
+            f"step_factors of shape {list(array.shape)}: positive numbers of shape "
+            f"[{num_posteriors}, {num_chains}] (posterior, chain) are accepted."
+        )
+    return array.tolist()
 
 
 def check_compile(wanted: Any) -> None:

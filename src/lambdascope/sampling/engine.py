@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from pathlib import Path
+from typing import Any
 
 import torch
 import xarray as xr
@@ -21,6 +22,7 @@ from lambdascope.sampling.checks import (
     check_labels,
     check_observables,
     check_posteriors,
+    check_step_factors,
     whole_number,
 )
 from lambdascope.sampling.memory import check_memory
@@ -45,6 +47,7 @@ def sample(
     seed: int = 0,
     checkpoints: Sequence[int] | None = None,
     thinning: int = 10,
+    step_factors: Any = None,
     observables: Mapping[str, Observable] | None = None,
     store: Path | str | None = None,
     overwrite: bool = False,
@@ -69,6 +72,8 @@ def sample(
         checkpoints: An integer label for each posterior, part of its chains' random streams;
             default 0, 1, 2, …
         thinning: Steps between two draws of the observables (the loss is kept at every step).
+        step_factors: Factors on the kernel's step size, [posterior, chain], so that chains of
+            several step sizes run as one batch; None: all 1.
         observables: By name, functions `f(parameters) -> tensor`, where `parameters` holds one
             chain's tensors by name; recorded at every draw, as [checkpoint, chain, draw, ...].
         store: A `.zarr` path that the trace is written to as it comes. If it holds the finished
@@ -104,6 +109,7 @@ def sample(
     num_steps = whole_number("num_steps", num_steps, _FEWEST_STEPS)
     thinning = whole_number("thinning", thinning, 1)
     seed = whole_number("seed", seed)
+    factors = check_step_factors(step_factors, kernel, len(many), num_chains)
     if chunk_size is not None:
         chunk_size = whole_number("chunk_size", chunk_size, 1)
     chosen = choose_device(device)
@@ -122,6 +128,7 @@ def sample(
         device=chosen.type,
         observables={name: digest(traits(f, name))[:16] for name, f in watched.items()},
         single=isinstance(posteriors, LocalPosterior),
+        step_factors=factors,
     )
     trace_store = None
     if store is not None:
@@ -135,7 +142,7 @@ def sample(
     stack = PosteriorStack(many, chosen)
     if kernel.batch_size is None:
         stack.full_batch()  # refuses different data sets before anything runs
-    job = _Job(stack, kernel, plan, labels, num_chains, num_steps, seed)
+    job = _Job(stack, kernel, plan, labels, num_chains, num_steps, seed, factors)
     runner = ChunkRunner(stack, kernel, num_steps, thinning, watched, compile)
     started = time.perf_counter()
     first = job.chains(0)
@@ -189,9 +196,11 @@ class _Job:
         num_chains: int,
         num_steps: int,
         seed: int,
+        step_factors: list[list[float]] | None,
     ) -> None:
         self.stack, self.kernel, self.plan, self.seed = stack, kernel, plan, seed
         self.labels, self.num_chains, self.num_steps = labels, num_chains, num_steps
+        self.step_factors = step_factors
         self.total = len(labels) * num_chains
 
     def chains(self, chunk: int) -> ChainTensors:
@@ -199,7 +208,10 @@ class _Job:
         positions = self.plan.chunk(chunk, self.total)
         pairs = [divmod(position, self.num_chains) for position in positions]
         keys = chain_keys(self.seed, [(self.labels[which], chain) for which, chain in pairs])
-        return self.stack.of_chains([which for which, _ in pairs], keys)
+        factors = None
+        if self.step_factors is not None:
+            factors = [self.step_factors[which][chain] for which, chain in pairs]
+        return self.stack.of_chains([which for which, _ in pairs], keys, factors)
 
 
 def _run(

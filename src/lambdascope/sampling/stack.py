@@ -27,6 +27,7 @@ class ChainTensors:
         mask: [chain, param] or None.
         normal: [chain, param] or None.
         num_free: [chain], how many directions mask and normal leave.
+        step_factor: [chain, 1], factors on the kernel's step size, or None where all are 1.
         held: By name, [chain, ...] or, where all posteriors agree, [...].
     """
 
@@ -40,6 +41,7 @@ class ChainTensors:
     mask: Tensor | None
     normal: Tensor | None
     num_free: Tensor
+    step_factor: Tensor | None = None
     held: dict[str, Tensor] = field(default_factory=dict)
 
 
@@ -87,8 +89,13 @@ class PosteriorStack:
         """False for a bare potential."""
         return bool(self.data)
 
-    def of_chains(self, which: Sequence[int], keys: Tensor) -> ChainTensors:
+    def of_chains(
+        self, which: Sequence[int], keys: Tensor, step_factors: Sequence[float] | None = None
+    ) -> ChainTensors:
         """The tensors of chains, chain c belonging to posterior `which[c]`."""
+        step_factor = None
+        if step_factors is not None:
+            step_factor = torch.tensor(step_factors, dtype=self.dtype, device=self.device)[:, None]
         index = torch.tensor(which, device=self.device)
         column = {name: values[index] for name, values in self._column.items()}
         return ChainTensors(
@@ -99,6 +106,7 @@ class PosteriorStack:
             mask=None if self.mask is None else self.mask[index],
             normal=None if self.normal is None else self.normal[index],
             num_free=self._num_free[index],
+            step_factor=step_factor,
             held={
                 name: tensor if name in self.shared_held else tensor[index]
                 for name, tensor in self._held.items()

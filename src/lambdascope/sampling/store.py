@@ -155,14 +155,14 @@ class TraceStore:
             for position, values in enumerate(by_checkpoint(recorder, name, description)):
                 array[position] = values
         columns = {
-            **{name: ("checkpoint", column) for name, column in description.columns().items()},
-            **{name: (name, values) for name, values in coordinates(description).items()},
+            **description.columns(),
+            **{name: ([name], values) for name, values in coordinates(description).items()},
         }
-        for name, (dimension, values) in columns.items():
+        for name, (dims, values) in columns.items():
             group.create_array(
                 name,
                 data=values,
-                dimension_names=[dimension],
+                dimension_names=dims,
                 attributes=units(name),
                 config=_ALL_CHUNKS,
             )

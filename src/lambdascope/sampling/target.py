@@ -56,6 +56,11 @@ class ChunkTarget:
         """[chain]."""
         return self.chains.num_free
 
+    @property
+    def step_factor(self) -> Tensor | None:
+        """[chain, 1], or None."""
+        return self.chains.step_factor
+
     def evaluate(self, w: Tensor) -> Evaluation:
         """Mean loss of the minibatch and its gradients, at `w` [chain, param]."""
         loss, loss_gradient = self._of_part(w, self.batches[0])

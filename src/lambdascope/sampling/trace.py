@@ -27,6 +27,8 @@ _UNITS = {
     "nbeta": "nβ, in 1/loss",
     "localization": "γ, in 1/parameter²",
     "num_samples": "n, in samples",
+    "num_free": "directions that chains may move in, a count",
+    "step_factor": "factor on the sampler's step size",
 }
 
 
@@ -46,6 +48,7 @@ class TraceDescription:
         device: Kind of device.
         observables: Names of the user's observables, and a hash of what each computes.
         single: Whether one posterior was given by itself, not in a list.
+        step_factors: [posterior, chain], factors on the kernel's step size; None: all 1.
     """
 
     kernel: Kernel
@@ -59,6 +62,7 @@ class TraceDescription:
     device: str
     observables: Mapping[str, str]
     single: bool
+    step_factors: Sequence[Sequence[float]] | None = None
 
     def settings(self) -> dict[str, Any]:
         """JSON-able; two traces with equal settings hold the same numbers, to rounding."""
@@ -82,19 +86,26 @@ class TraceDescription:
             "dtype": str(self.posteriors[0].w_star.dtype).removeprefix("torch."),
             "observables": dict(self.observables),
             "checkpoints": list(self.checkpoints),
+            **({} if self.step_factors is None else {"step_factors": list(self.step_factors)}),
             **shared,
             **{name: [other[name] for other in described] for name in differing},
         }
 
-    def columns(self) -> dict[str, np.ndarray]:
-        """What is known of each posterior before sampling, each [checkpoint]."""
+    def columns(self) -> dict[str, tuple[list[str], np.ndarray]]:
+        """What is known before sampling: dimensions and values of each variable."""
         many = self.posteriors
-        return {
+        found = {
             "initial_loss": np.array([p.initial_loss for p in many], dtype=np.float64),
             "nbeta": np.array([p.nbeta for p in many], dtype=np.float64),
             "localization": np.array([p.localization for p in many], dtype=np.float64),
             "num_samples": np.array([p.samples.num_samples for p in many], dtype=np.int64),
+            "num_free": np.array([p.num_free for p in many], dtype=np.int64),
         }
+        columns = {name: (["checkpoint"], values) for name, values in found.items()}
+        if self.step_factors is not None:
+            factors = np.array(self.step_factors, dtype=np.float64)
+            columns["step_factor"] = (["checkpoint", "chain"], factors)
+        return columns
 
     def attributes(self, facts: Mapping[str, Any]) -> dict[str, Any]:
         """The Dataset's attributes: settings as JSON, versions, and `facts` of the run."""
@@ -155,8 +166,8 @@ def build_trace(
         dims = dimensions(name, series, info_names)
         values = np.stack(list(by_checkpoint(recorder, name, description)))
         variables[name] = (dims, values, units(name))
-    for name, column in description.columns().items():
-        variables[name] = (["checkpoint"], column, units(name))
+    for name, (dims, column) in description.columns().items():
+        variables[name] = (dims, column, units(name))
     return xr.Dataset(variables, coordinates(description), description.attributes(facts))
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from lambdascope import cli
-from lambdascope.commands import llc as llc_command
+from lambdascope.commands import llc_sampling
 from lambdascope.commands.llc import llc, print_result
 from lambdascope.commands.llc_config import LLCConfig
 from lambdascope.commands.train import train
@@ -24,7 +24,7 @@ SMALL = LLCConfig(num_chains=2, num_steps=60, step_size=1e-4, batch_size=16, loc
 @pytest.fixture(autouse=True)
 def eager(monkeypatch: pytest.MonkeyPatch) -> None:
     """Compiling takes longer than these chains; the compiled step has tests of its own."""
-    monkeypatch.setattr(llc_command, "sample", functools.partial(sample, compile=False))
+    monkeypatch.setattr(llc_sampling, "sample", functools.partial(sample, compile=False))
 
 
 @pytest.fixture(scope="module")
@@ -146,7 +146,7 @@ def test_an_interruption_in_an_overwrite_loses_nothing(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(llc_command, "sample", interrupted)
+        patch.setattr(llc_sampling, "sample", interrupted)
         with pytest.raises(KeyboardInterrupt):
             estimate(run, overwrite=True, num_steps=80)
     assert (run / "llc.csv").read_bytes() == kept

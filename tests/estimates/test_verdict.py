@@ -37,6 +37,11 @@ NAN = math.nan
         ({"rhat": LARGEST_RHAT + 0.001}, Status.NOT_CONVERGED, "run more steps, or a longer burn"),
         ({"drift": LARGEST_DRIFT + 0.1}, Status.NOT_CONVERGED, "still rising .* standard errors"),
         ({"drift": -5.0}, Status.NOT_CONVERGED, r"still falling \(5\.0 standard errors"),
+        ({"growth": 0.3, "growth_stderr": 0.1}, Status.NOT_CONVERGED, "grew by 30%"),
+        ({"growth": 0.3, "growth_stderr": 0.2}, Status.CONVERGED, "the chains agree"),
+        ({"growth": 0.1, "growth_stderr": 0.01}, Status.CONVERGED, "the chains agree"),
+        ({"reach": 4.0}, Status.ESCAPED, "2.0 times as far as localization alone"),
+        ({"reach": 1.2}, Status.CONVERGED, "the chains agree"),
         ({"llc": -1.6}, Status.NOT_AT_A_MINIMUM, "λ̂ is negative.*try OrthogonalToGradient"),
     ],
 )  # fmt: skip
@@ -49,5 +54,5 @@ def test_every_verdict(changes, status, words):
 def test_every_status_has_a_case_and_reads_as_words():
     assert {str(one) for one in Status} == {
         "converged", "all chains diverged", "diverged chains", "too few samples",
-        "not converged", "not at a minimum",
+        "not converged", "not at a minimum", "escaped", "target not reached",
     }  # fmt: skip

@@ -8,24 +8,21 @@ from typing import Any
 
 import pandas as pd
 import torch
-import xarray as xr
 
 from lambdascope.commands.llc_config import LLCConfig
+from lambdascope.commands.llc_sampling import sampler_of
 from lambdascope.commands.llc_target import llc_posterior
 from lambdascope.commands.systems import LoadedRun, check_finished, chosen_checkpoints, load_run
 from lambdascope.errors import LambdascopeError
-from lambdascope.estimates import LLCCurve, estimate_llc
 from lambdascope.posterior import LocalPosterior
-from lambdascope.reporting.finding import llc_finding, llc_headline, number
+from lambdascope.reporting.finding import llc_finding, llc_headline
 from lambdascope.reporting.llc_figure import llc_figure
 from lambdascope.reporting.llc_text import llc_advice, llc_table_text
 from lambdascope.reporting.style import png_bytes
 from lambdascope.runs.files import atomic_write_bytes
 from lambdascope.runs.tables import read_table, write_table
-from lambdascope.samplers import SGLD
-from lambdascope.sampling import sample
 
-_TABLE, _TRACE, _FIGURE = "llc.csv", "llc_trace.zarr", "llc_vs_checkpoint.png"
+_TABLE, _FIGURE = "llc.csv", "llc_vs_checkpoint.png"
 
 
 @dataclass(frozen=True)
@@ -35,6 +32,7 @@ class LLCResult:
     Attributes:
         table: One row a checkpoint, as in llc.csv.
         finding: The curve in a sentence.
+        choices: What was chosen and why, a sentence each; none where the user chose.
         table_path: llc.csv.
         figure_path: The figure.
         seconds: Wall time of each part: prepare, compile, sample, figure.
@@ -42,6 +40,7 @@ class LLCResult:
 
     table: pd.DataFrame
     finding: str
+    choices: tuple[str, ...]
     table_path: Path
     figure_path: Path
     seconds: dict[str, float]
@@ -72,9 +71,9 @@ def llc(
     loaded = load_run(run)
     chosen = _chosen(loaded, config)
     posteriors, losses = _posteriors(loaded, chosen, config)
-    settings = _settings(config, posteriors[0])
+    sampler = sampler_of(config, posteriors[0])
     table_path = loaded.directory.path / _TABLE
-    changed = _changed(table_path, chosen, settings)
+    changed = _changed(table_path, chosen, sampler.settings)
     if changed and not overwrite:
         raise LambdascopeError(
             f"{table_path} holds an estimate with other settings ({'; '.join(changed.values())}): "
@@ -82,34 +81,30 @@ def llc(
         )
     figure_path = loaded.directory.figures / _FIGURE
     started = time.perf_counter()
-    trace = sample(
-        posteriors,
-        SGLD(step_size=config.step_size, batch_size=config.batch_size),
-        num_chains=config.num_chains,
-        num_steps=config.num_steps,
-        seed=config.seed,
-        checkpoints=chosen,
-        store=loaded.directory.path / _TRACE,
-        overwrite=overwrite,
-        device=config.device,
-        progress=progress,
+    sampled = sampler.run(
+        posteriors, chosen, loaded.directory.path, overwrite=overwrite, progress=progress
     )
-    sampled = time.perf_counter()
-    curve = estimate_llc(trace, burnin=config.burnin)
-    assert isinstance(curve, LLCCurve)  # the trace was made from a list
-    table = _table(curve.to_dataframe(), [loaded.steps[index] for index in chosen], losses)
-    table = table.assign(**settings)
+    finished = time.perf_counter()
+    table = _table(
+        sampled.curve.to_dataframe(), [loaded.steps[index] for index in chosen], losses
+    ).assign(**sampler.settings)
     finding = llc_finding(table)
-    figure = llc_figure(table, title=llc_headline(table), caption=_caption(config, settings))
+    figure = llc_figure(table, title=llc_headline(table), caption=sampled.caption)
     atomic_write_bytes(figure_path, png_bytes(figure))
     write_table(table_path, table)
-    seconds = _seconds(trace, started - begun, sampled - started, time.perf_counter() - sampled)
-    return LLCResult(table, finding, table_path, figure_path, seconds)
+    seconds = {
+        "prepare": started - begun,
+        **sampled.seconds,
+        "figure": time.perf_counter() - finished,
+    }
+    return LLCResult(table, finding, sampled.choices, table_path, figure_path, seconds)
 
 
 def print_result(result: LLCResult) -> None:
     """The table, the advice, the finding and where everything is, on standard output."""
     print(llc_table_text(result.table))
+    for line in result.choices:
+        print(f"  chosen: {line}")
     for line in llc_advice(result.table):
         print(f"  {line}")
     print(f"\n{result.finding}\n\n{result.table_path}\n{result.figure_path}")
@@ -142,28 +137,6 @@ def _mean_loss(network: torch.nn.Module, inputs: torch.Tensor, targets: torch.Te
         return torch.nn.functional.cross_entropy(network(inputs).double(), targets).item()
 
 
-def _settings(config: LLCConfig, posterior: LocalPosterior) -> dict[str, Any]:
-    """The settings that decide the numbers, as columns of the table."""
-    moving = ",".join(config.parameters) if config.parameters is not None else "all"
-    return {
-        "sampler": "SGLD",
-        "num_chains": config.num_chains,
-        "num_steps": config.num_steps,
-        "step_size": config.step_size,
-        "batch_size": config.batch_size,
-        "localization": config.localization,
-        "nbeta": posterior.nbeta,
-        "n_multiplier": config.n_multiplier,
-        "temp_multiplier": config.temp_multiplier,
-        "logit_scaling": config.logit_scaling,
-        "weight_decay": config.weight_decay,
-        "parameters": moving,
-        "orthogonal_to_gradient": config.orthogonal_to_gradient,
-        "burnin": config.burnin,
-        "seed": config.seed,
-    }
-
-
 def _changed(table_path: Path, chosen: Sequence[int], settings: dict[str, Any]) -> dict[str, str]:
     """Settings of the table that stands there which differ from those asked for, in words."""
     if not table_path.exists():
@@ -193,27 +166,3 @@ def _table(
     )
     first = ["checkpoint", "step", "llc", "llc_stderr", "rhat", "ess", "train_loss", "test_loss"]
     return table[first + [name for name in table.columns if name not in first]]
-
-
-def _caption(config: LLCConfig, settings: dict[str, Any]) -> str:
-    parts = [
-        f"{config.num_chains} chains × {config.num_steps:,} SGLD steps a checkpoint",
-        f"step size {config.step_size:g}",
-        f"minibatch {config.batch_size}",
-        f"localisation γ = {config.localization:g}",
-        f"nβ = {number(settings['nbeta'])}",
-        "band: sampling error only, bias from step size and minibatches not removed",
-    ]
-    return " · ".join(parts)
-
-
-def _seconds(
-    trace: xr.Dataset, preparing: float, sampling: float, figure: float
-) -> dict[str, float]:
-    """Wall time by part; compilation by itself where this call compiled."""
-    compiling = float(trace.attrs.get("compile_seconds", 0.0))
-    if 0 < compiling < sampling:  # else the trace was read, and says what an earlier call took
-        parts = {"compile": compiling, "sample": sampling - compiling}
-    else:
-        parts = {"sample": sampling}
-    return {"prepare": preparing, **parts, "figure": figure}

@@ -1,6 +1,6 @@
 """The settings of `lambdascope llc`."""
 
-from typing import Any, Literal, Self
+from typing import Any, Literal, NamedTuple, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -21,17 +21,26 @@ class LLCConfig(Config):
     checkpoints: tuple[int, ...] | None = None
     """Which checkpoints, counted from 0 (default: all of them)."""
 
-    num_chains: int = Field(default=4, ge=1)
-    """Independent chains for each checkpoint (count)."""
+    num_chains: int | None = Field(default=None, ge=1)
+    """Independent chains for each checkpoint (count). Giving this or another setting of the plain
+    estimator (steps, step size, batch size, burn-in) switches the automatic choice off; those not
+    given are then 4 chains, 3000 steps, 1e-3, 64 and 0.25."""
 
-    num_steps: int = Field(default=3000, ge=4)
-    """Steps of each chain, burn-in included (count)."""
+    num_steps: int | None = Field(default=None, ge=4)
+    """Steps of each chain, burn-in included (count) (default: chosen)."""
 
-    step_size: float = Field(default=1e-3, gt=0, allow_inf_nan=False)
-    """SGLD step ε in w ← w − (ε/2)∇U + √ε·ξ (parameter units squared)."""
+    step_size: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    """SGLD step ε in w ← w − (ε/2)∇U + √ε·ξ (parameter units squared) (default: chosen)."""
 
-    batch_size: int = Field(default=64, ge=1)
-    """Samples in each minibatch, drawn with replacement (samples)."""
+    batch_size: int | None = Field(default=None, ge=1)
+    """Samples in each minibatch, drawn with replacement (samples) (default: chosen)."""
+
+    target_error: float = Field(default=0.02, gt=0, allow_inf_nan=False)
+    """Standard error wanted of the automatic estimate, relative to λ̂ (fraction); 0.05 absolute is
+    always good enough."""
+
+    max_steps: int = Field(default=6000, ge=400)
+    """Most steps of a chain of the automatic estimate (count)."""
 
     localization: float = Field(default=5.0, ge=0, allow_inf_nan=False)
     """Strength γ of the pull towards w* (1/parameter units squared)."""
@@ -61,8 +70,8 @@ class LLCConfig(Config):
     """Coefficient wd of (nβ·wd/2)‖w‖² in the potential; recorded losses are free of it
     (loss/parameter units squared)."""
 
-    burnin: float = Field(default=0.25, ge=0, lt=1, allow_inf_nan=False)
-    """Part of each chain left out of the mean (fraction)."""
+    burnin: float | None = Field(default=None, ge=0, lt=1, allow_inf_nan=False)
+    """Part of each chain left out of the mean (fraction) (default: chosen on the trace)."""
 
     seed: int = Field(default=0, ge=0)
     """Seed of all random streams; a chain's own stream follows from it, the checkpoint and the
@@ -88,10 +97,36 @@ class LLCConfig(Config):
 
     @model_validator(mode="after")
     def _leaves_steps_to_average(self) -> Self:
-        kept = self.num_steps - int(self.burnin * self.num_steps)
+        plain = self.plain()
+        kept = plain.num_steps - int(plain.burnin * plain.num_steps)
         if kept < 4:
             raise ValueError(
-                f"burnin={self.burnin!r} leaves {kept} of {self.num_steps} steps; "
+                f"burnin={plain.burnin!r} leaves {kept} of {plain.num_steps} steps; "
                 "a burn-in that leaves at least 4 is accepted"
             )
         return self
+
+    @property
+    def is_automatic(self) -> bool:
+        """Whether no setting of the plain estimator was given."""
+        return all(getattr(self, name) is None for name in _PLAIN)
+
+    def plain(self) -> "PlainSettings":
+        """The plain estimator's settings, those given and the defaults of the others."""
+        given = {name: getattr(self, name) for name in _PLAIN if getattr(self, name) is not None}
+        return PlainSettings(**{**_PLAIN, **given})
+
+
+class PlainSettings(NamedTuple):
+    """Of SGLD with fixed settings; units as in `LLCConfig`."""
+
+    num_chains: int
+    num_steps: int
+    step_size: float
+    batch_size: int
+    burnin: float
+
+
+_PLAIN: dict[str, Any] = {
+    "num_chains": 4, "num_steps": 3000, "step_size": 1e-3, "batch_size": 64, "burnin": 0.25,
+}  # fmt: skip

@@ -8,6 +8,7 @@ import pandas as pd
 import torch
 from tqdm.auto import tqdm
 
+from lambdascope.commands.llc_config import LLCConfig
 from lambdascope.commands.sweep_cells import batches_of, check_cells, work_on
 from lambdascope.commands.sweep_config import SECTIONS
 from lambdascope.commands.sweep_estimate import Estimate, estimate_of
@@ -226,9 +227,10 @@ def _figure(table: pd.DataFrame, wish: FigureWish, plan: SweepPlan) -> bytes:
 
 def _caption(cells: Sequence[Cell], runs: pd.DataFrame) -> str:
     most = int(runs.groupby(["family", "x"]).size().max()) if len(runs) else 0
-    llc = cells[0].configs["llc"].model_dump()
+    llc = LLCConfig(**cells[0].configs["llc"].model_dump())
+    plain = llc.plain()
     return (
         f"line and band: mean ± standard deviation over up to {most} runs · faint: each run · "
-        f"{llc['num_chains']} chains × {llc['num_steps']:,} steps, step size {llc['step_size']:g}, "
-        f"minibatch {llc['batch_size']}, γ = {llc['localization']:g} where these are no axes"
+        f"{plain.num_chains} chains × {plain.num_steps:,} steps, step size {plain.step_size:g}, "
+        f"minibatch {plain.batch_size}, γ = {llc.localization:g} where these are no axes"
     )

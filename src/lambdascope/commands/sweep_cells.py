@@ -132,17 +132,18 @@ def _add_estimates(
             posteriors.append(llc_posterior(network, run.data.train, own_llc))
             labels.append(_label(cell, index))
             wanted.append(own[index])
+    plain = llc.plain()
     trace = sample(
         posteriors,
-        SGLD(step_size=llc.step_size, batch_size=llc.batch_size),
-        num_chains=llc.num_chains,
-        num_steps=llc.num_steps,
+        SGLD(step_size=plain.step_size, batch_size=plain.batch_size),
+        num_chains=plain.num_chains,
+        num_steps=plain.num_steps,
         seed=llc.seed,
         checkpoints=labels,
         device=llc.device,
         progress=False,
     )
-    curve = estimate_llc(trace, burnin=llc.burnin)
+    curve = estimate_llc(trace, burnin=plain.burnin)
     assert isinstance(curve, LLCCurve)  # the trace was made from a list
     for row, one in zip(wanted, curve, strict=True):
         row |= {

@@ -42,8 +42,9 @@ def estimate_of(batches: Sequence[Sequence[Cell]]) -> Estimate:
         seconds += 2 * weights * evaluated / _RATE
         if measure.llc != "none":
             points = 1 if measure.llc == "final" else config.num_checkpoints
-            steps = points * llc.num_chains * llc.num_steps * len(batch)
-            seconds += _COMPILING + 6 * weights * llc.batch_size * steps / _RATE
+            plain = llc.plain()
+            steps = points * plain.num_chains * plain.num_steps * len(batch)
+            seconds += _COMPILING + 6 * weights * plain.batch_size * steps / _RATE
         num_bytes += len(batch) * (_BYTES_A_CELL + _BYTES_A_ROW * config.num_checkpoints)
     return Estimate(seconds, num_bytes)
 

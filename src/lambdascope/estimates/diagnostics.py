@@ -94,3 +94,22 @@ def drift(draws: NDArray[np.floating]) -> float:
     if scale == 0:
         return 0.0 if difference == 0 else math.copysign(math.inf, difference)
     return difference / scale
+
+
+def settled_after(losses: NDArray[np.floating]) -> int:
+    """Steps to drop from the beginning of `losses` [chain, step], at most half of them.
+
+    The marginal standard error rule on the chains' mean: what is dropped is what makes
+    var(rest)/len(rest) smallest (White 1997, "An effective truncation heuristic for bias reduction
+    in simulation output"), on means of blocks of a hundredth of the trace. Chains with NaN are
+    left out.
+    """
+    healthy = losses[np.isfinite(losses).all(axis=1)]
+    num_steps = losses.shape[1]
+    size = max(1, num_steps // 100)
+    num_blocks = num_steps // size
+    if not len(healthy) or num_blocks < 2:
+        return 0
+    blocks = healthy[:, : num_blocks * size].mean(axis=0).reshape(num_blocks, size).mean(axis=1)
+    scores = [blocks[d:].var() / (num_blocks - d) for d in range(num_blocks // 2 + 1)]
+    return int(np.argmin(scores)) * size

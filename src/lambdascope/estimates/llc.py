@@ -7,8 +7,9 @@ Source: Lau et al. 2023 (arXiv 2308.12108), with L_n(w*) on all data instead of 
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,8 +19,8 @@ from numpy.typing import NDArray
 from lambdascope.errors import LambdascopeError
 from lambdascope.estimates import diagnostics
 from lambdascope.estimates.verdict import Status, judge
+from lambdascope.posterior.local_posterior import LocalPosterior
 
-_DIMENSIONS = ("checkpoint", "chain", "step")
 _COLUMNS = ("initial_loss", "nbeta", "checkpoint")
 _NORMAL_95 = 1.959963984540054
 
@@ -31,8 +32,9 @@ class LLCEstimate:
     Attributes:
         checkpoint: Its label.
         llc: λ̂, dimensionless, over the chains that did not diverge; NaN if all did.
-        stderr: Monte Carlo standard error of `llc`, from within- and between-chain
-            autocorrelation. It holds no bias of the sampler (docs/conventions.md).
+        stderr: Standard error of `llc`. Of the plain estimator the Monte Carlo error alone, from
+            within- and between-chain autocorrelation, which holds no bias of the sampler
+            (docs/conventions.md); of a corrected one the total error.
         per_chain: [chain], λ̂ of each chain; NaN where it diverged.
         rhat: Rank-normalised split R-hat of the loss.
         ess: Bulk effective sample size of the loss, all chains together.
@@ -45,6 +47,14 @@ class LLCEstimate:
         num_burnin_steps: Steps dropped at the beginning of each chain.
         status: The verdict.
         advice: What the verdict means and what to try.
+        llc_uncorrected: λ̂ as the chains gave it, before any bias was subtracted.
+        mc_stderr: The Monte Carlo part of `stderr`.
+        bias: Estimated bias of `llc_uncorrected` from step and minibatch; NaN where not estimated.
+        bias_stderr: Standard error of `bias`.
+        step_size: The step that was chosen, in the sampler's unit; NaN where the user chose it.
+        llc_half_localization: λ̂ at γ/2, from one chain; NaN where not asked for.
+        llc_double_localization: λ̂ at 2γ.
+        method: How λ̂ was made, in words; empty for the plain estimator.
     """
 
     checkpoint: int
@@ -62,10 +72,28 @@ class LLCEstimate:
     num_burnin_steps: int
     status: Status
     advice: str
+    llc_uncorrected: float = math.nan
+    mc_stderr: float = math.nan
+    bias: float = math.nan
+    bias_stderr: float = math.nan
+    step_size: float = math.nan
+    llc_half_localization: float = math.nan
+    llc_double_localization: float = math.nan
+    method: str = ""
+
+    @property
+    def localization_slope(self) -> float:
+        """−d log λ̂ / d log γ between γ/2 and 2γ: 0 where λ̂ is the network's, 1 where it is γ's.
+
+        In a quadratic potential a direction of curvature c adds ½·nβc/(nβc + γ): flat directions go
+        as 1/γ, stiff ones do not change. NaN where it was not asked for.
+        """
+        ratio = self.llc_half_localization / self.llc_double_localization
+        return math.log(ratio) / math.log(4) if ratio > 0 else math.nan
 
     @property
     def interval(self) -> tuple[float, float]:
-        """Nominal 95 % interval of the Monte Carlo error: λ̂ ± 1.96 · stderr."""
+        """Nominal 95 % interval: λ̂ ± 1.96 · stderr."""
         reach = _NORMAL_95 * self.stderr
         return self.llc - reach, self.llc + reach
 
@@ -117,6 +145,13 @@ class LLCCurve(Sequence[LLCEstimate]):
                 "num_burnin_steps": one.num_burnin_steps,
                 "status": str(one.status),
                 "advice": one.advice,
+                "llc_uncorrected": one.llc_uncorrected,
+                "mc_stderr": one.mc_stderr,
+                "bias": one.bias,
+                "bias_stderr": one.bias_stderr,
+                "llc_half_localization": one.llc_half_localization,
+                "llc_double_localization": one.llc_double_localization,
+                "localization_slope": one.localization_slope,
             }
             for one in self
         )
@@ -125,43 +160,74 @@ class LLCCurve(Sequence[LLCEstimate]):
         return f"LLCCurve({', '.join(str(one) for one in self)})"
 
 
-def estimate_llc(trace: xr.Dataset, burnin: float | int = 0.25) -> LLCEstimate | LLCCurve:
-    """λ̂ of every checkpoint of a trace.
+def estimate_llc(
+    source: xr.Dataset | LocalPosterior | Sequence[LocalPosterior],
+    burnin: float | int | None = None,
+    **automatic: Any,
+) -> LLCEstimate | LLCCurve:
+    """λ̂ of every checkpoint of a trace, or of posteriors with everything chosen.
 
     Args:
-        trace: From `lambdascope.sample`.
-        burnin: What to drop from the beginning of each chain: a fraction of it (a float in [0, 1)),
-            or a number of steps (an int).
+        source: A trace from `lambdascope.sample`; or one posterior, or several of equal shape, for
+            which step size, burn-in and length are then chosen and the bias is measured
+            (`lambdascope.estimates.automatic`).
+        burnin: Of a trace, what to drop from the beginning of each chain: a fraction of it (a float
+            in [0, 1)), or a number of steps (an int); a quarter by default.
+        **automatic: With posteriors: `target_error` (0.02, relative standard error wanted),
+            `target_absolute` (0.05), `max_steps` (6000), `localizations` (True: also at γ/2 and
+            2γ), `seed`, and `checkpoints`, `store`, `overwrite`, `device`, `compile`, `progress`
+            as for `sample`.
 
     Returns:
-        An `LLCEstimate` if the trace was made from one posterior, an `LLCCurve` if from a list.
+        An `LLCEstimate` if there is one posterior, or the trace was made from one, an `LLCCurve` if
+        there is a list.
 
     Raises:
-        LambdascopeError: if the trace is none, or burn-in leaves nothing.
+        LambdascopeError: if the trace is none, or burn-in leaves nothing; or as `sample`.
     """
-    loss = _checked(trace)["loss"]
+    if isinstance(source, xr.Dataset):
+        if automatic:
+            raise LambdascopeError(
+                f"{', '.join(automatic)} with a trace: these choose how posteriors are sampled; "
+                "burnin alone is accepted here."
+            )
+        return _of_trace(source, 0.25 if burnin is None else burnin)
+    if isinstance(source, LocalPosterior) or _are_posteriors(source):
+        if burnin is not None:
+            raise LambdascopeError(
+                f"burnin={burnin!r} with posteriors: it is chosen there; it belongs to a trace."
+            )
+        from lambdascope.estimates.automatic import AutomaticSettings, automatic_llc
+
+        names = {one.name for one in fields(AutomaticSettings)}
+        chosen = {name: automatic.pop(name) for name in names & set(automatic)}
+        curve = automatic_llc(source, AutomaticSettings(**chosen), **automatic).curve
+        return curve[0] if isinstance(source, LocalPosterior) else curve
+    raise LambdascopeError(
+        f"trace is a {type(source).__name__}; the Dataset that lambdascope.sample returns or "
+        "open_trace reads, or LocalPosterior objects, are accepted."
+    )
+
+
+def _are_posteriors(source: Any) -> bool:
+    return isinstance(source, list | tuple) and any(isinstance(p, LocalPosterior) for p in source)
+
+
+def _of_trace(trace: xr.Dataset, burnin: float | int) -> LLCEstimate | LLCCurve:
+    loss = checked(trace)["loss"]
     alone = bool(trace.attrs.get("single")) or "checkpoint" not in loss.dims
-    # One checkpoint, chain or step may have been picked out of the trace.
-    lost = [name for name in _DIMENSIONS if name not in loss.dims]
-    loss = loss.expand_dims(lost).transpose(*_DIMENSIONS)
-    num_burnin = _burnin_steps(burnin, loss.sizes["step"])
-    columns = [np.atleast_1d(trace[name].values) for name in _COLUMNS]
+    if "checkpoint" not in loss.dims:
+        trace = trace.expand_dims("checkpoint")
+    num_burnin = _burnin_steps(burnin, int(loss.sizes.get("step", 1)))
     estimates = [
-        _one(
-            np.asarray(one.values, dtype=np.float64), num_burnin, float(start), float(nbeta), label
-        )
-        for one, start, nbeta, label in zip(loss, *columns, strict=True)
+        estimate_one(trace.isel(checkpoint=position), num_burnin)
+        for position in range(trace.sizes["checkpoint"])
     ]
     return estimates[0] if alone else LLCCurve(estimates)
 
 
-def _checked(trace: xr.Dataset) -> xr.Dataset:
-    """`trace`, if it is one."""
-    if not isinstance(trace, xr.Dataset):
-        raise LambdascopeError(
-            f"trace is a {type(trace).__name__}; the Dataset that lambdascope.sample returns, or "
-            "open_trace reads, is needed."
-        )
+def checked(trace: xr.Dataset) -> xr.Dataset:
+    """`trace`, if it is one that λ̂ can be read from."""
     missing = {"loss", *_COLUMNS} - set(trace.variables)
     if missing:
         raise LambdascopeError(
@@ -190,10 +256,13 @@ def _burnin_steps(burnin: float | int, num_steps: int) -> int:
     return int(burnin) if whole else int(burnin * num_steps)
 
 
-def _one(
-    loss: NDArray[np.float64], num_burnin: int, initial_loss: float, nbeta: float, checkpoint: int
-) -> LLCEstimate:
-    """The estimate from one checkpoint's `loss` [chain, step]."""
+def estimate_one(trace: xr.Dataset, num_burnin: int) -> LLCEstimate:
+    """The estimate from one checkpoint of a trace, `loss` [chain, step]."""
+    losses = trace["loss"]
+    # One chain or step may have been picked out of the trace.
+    losses = losses.expand_dims([name for name in ("chain", "step") if name not in losses.dims])
+    loss = losses.transpose("chain", "step").values.astype(np.float64)
+    initial_loss, nbeta = float(trace["initial_loss"]), float(trace["nbeta"])
     healthy = np.isfinite(loss).all(axis=1)
     kept = loss[:, num_burnin:]
     with np.errstate(all="ignore"):
@@ -209,7 +278,11 @@ def _one(
     else:
         mean_loss = llc = stderr = rhat = ess = drift = math.nan
     num_diverged = int((~healthy).sum())
+    moved = _movement(trace, np.flatnonzero(healthy), num_burnin)
     status, advice = judge(
+        growth=moved.growth,
+        growth_stderr=moved.growth_stderr,
+        reach=moved.reach,
         num_chains=len(loss),
         num_diverged=num_diverged,
         llc=llc,
@@ -219,7 +292,7 @@ def _one(
         drift=drift,
     )
     return LLCEstimate(
-        checkpoint=int(checkpoint),
+        checkpoint=int(trace["checkpoint"]),
         llc=llc,
         stderr=stderr,
         per_chain=per_chain,
@@ -234,4 +307,41 @@ def _one(
         num_burnin_steps=num_burnin,
         status=status,
         advice=advice,
+        llc_uncorrected=llc,
+        mc_stderr=stderr,
     )
+
+
+@dataclass(frozen=True)
+class _Movement:
+    """Where chains went, from ‖w − w*‖² after burn-in; NaN where the trace does not tell.
+
+    Attributes:
+        growth: Its relative growth from the first half to the second.
+        growth_stderr: Standard error of `growth`.
+        reach: γ·E‖w − w*‖² over the number of free directions.
+    """
+
+    growth: float = math.nan
+    growth_stderr: float = math.nan
+    reach: float = math.nan
+
+
+def _movement(trace: xr.Dataset, chains: NDArray[np.intp], num_burnin: int) -> _Movement:
+    if not {"distance", "num_free", "localization"} <= set(trace.variables):
+        return _Movement()
+    if "draw" not in trace["distance"].dims or "chain" not in trace["distance"].dims:
+        return _Movement()
+    kept = trace["distance"].isel(chain=chains).transpose("chain", "draw")
+    squares = kept.values[:, trace["draw"].values >= num_burnin].astype(np.float64) ** 2
+    if not len(squares) or squares.shape[1] < 2 or not np.isfinite(squares).all():
+        return _Movement()
+    mean = float(squares.mean())
+    reach = float(trace["localization"]) * mean / float(trace["num_free"])
+    half = squares.shape[1] // 2
+    first, second = squares[:, :half], squares[:, -half:]
+    if first.mean() <= 0:
+        return _Movement(reach=reach)
+    errors = [diagnostics.standard_error(part) for part in (first, second)]
+    growth = float(second.mean() / first.mean() - 1)
+    return _Movement(growth, math.hypot(*errors) / float(first.mean()), reach)

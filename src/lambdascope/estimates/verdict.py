@@ -9,6 +9,12 @@ LARGEST_RHAT = 1.1
 # Enough to know the error itself to a tenth: its relative error is about 1/√(2·ESS).
 FEWEST_EFFECTIVE_DRAWS = 50
 LARGEST_DRIFT = 4.0
+# Of ‖w − w*‖² from the first half of the trace to the second. Soft directions, which take 2/(ε·γ)
+# steps to settle, show in it long before they show in the noisy loss.
+LARGEST_GROWTH = 0.15
+# In equilibrium γ·E‖w − w*‖² = (free directions) − nβ·E[(w − w*)·∇L] (integrate by parts): above 1
+# the loss pushes chains away from w*.
+LARGEST_REACH = 1.5
 
 
 class Status(StrEnum):
@@ -20,6 +26,8 @@ class Status(StrEnum):
     TOO_FEW_SAMPLES = "too few samples"
     NOT_CONVERGED = "not converged"
     NOT_AT_A_MINIMUM = "not at a minimum"
+    ESCAPED = "escaped"
+    TARGET_NOT_REACHED = "target not reached"
 
 
 def judge(
@@ -31,6 +39,9 @@ def judge(
     rhat: float,
     ess: float,
     drift: float,
+    growth: float = math.nan,
+    growth_stderr: float = math.nan,
+    reach: float = math.nan,
 ) -> tuple[Status, str]:
     """The most serious finding, and a sentence that says what to try.
 
@@ -42,6 +53,9 @@ def judge(
         rhat: Rank-normalised split R-hat.
         ess: Bulk effective sample size.
         drift: Second half of the trace against the first, in standard errors.
+        growth: Relative growth of ‖w − w*‖² between the halves; NaN if unknown.
+        growth_stderr: Its standard error.
+        reach: γ·E‖w − w*‖² over the free directions; NaN if unknown.
     """
     if num_diverged == num_chains:
         return (
@@ -73,6 +87,19 @@ def judge(
             Status.NOT_CONVERGED,
             f"the loss is still {direction} ({abs(drift):.1f} standard errors between the halves); "
             "run more steps, or a longer burn-in.",
+        )
+    if growth > LARGEST_GROWTH and growth > 2 * growth_stderr:
+        return (
+            Status.NOT_CONVERGED,
+            f"the chains are still moving away from w* (‖w − w*‖² grew by {growth:.0%} between the "
+            "halves); run more steps, a larger step_size, or a larger localization.",
+        )
+    if reach > LARGEST_REACH:
+        return (
+            Status.ESCAPED,
+            f"the chains went {math.sqrt(reach):.1f} times as far as localization alone lets them, "
+            "so λ̂ speaks of other places than w*; use a larger localization, or "
+            "OrthogonalToGradient where w* is not at a minimum.",
         )
     if not math.isfinite(stderr) or not ess >= FEWEST_EFFECTIVE_DRAWS:
         return (

@@ -1,5 +1,6 @@
 """What is sampled: the tempered posterior localised at given weights."""
 
+import copy
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -153,6 +154,12 @@ class LocalPosterior:
         finally:
             torch.set_num_threads(threads)
         return total / max(self.samples.num_samples, 1)
+
+    def with_localization(self, localization: float) -> "LocalPosterior":
+        """The same posterior with another γ, in 1/parameter²; everything else is shared."""
+        other = copy.copy(self)
+        other.localization = non_negative("localization", localization)
+        return other
 
     def describe(self) -> dict[str, Any]:
         """Everything that tells this posterior apart, JSON-able; tensors enter by their hash."""

@@ -56,6 +56,7 @@ class PosteriorStack:
         objective: The loss they share.
         w_star: [posterior, param].
         data: The samples of all posteriors, each distinct data set once, one after the other.
+        num_data_sets: How many different ones there are.
         shared_held: Names of the tensors that stay put and are the same in all posteriors.
 
     Raises:
@@ -120,9 +121,9 @@ class PosteriorStack:
         Raises:
             LambdascopeError: if the posteriors have different data.
         """
-        if self._num_data_sets > 1:
+        if self.num_data_sets > 1:
             raise LambdascopeError(
-                f"batch_size=None (full batch) with {self._num_data_sets} different data sets in "
+                f"batch_size=None (full batch) with {self.num_data_sets} different data sets in "
                 "one call; give a batch_size, or sample the posteriors in separate calls."
             )
         return self.data
@@ -141,7 +142,7 @@ class PosteriorStack:
                 distinct.append((samples, position))
                 offsets.append(position)
                 position += samples.num_samples
-        self._num_data_sets = len(distinct)
+        self.num_data_sets = len(distinct)
         self.data = tuple(
             torch.cat(pieces).to(self.device) if len(pieces) > 1 else pieces[0].to(self.device)
             for pieces in zip(*(samples.tensors for samples, _ in distinct), strict=True)

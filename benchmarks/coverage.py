@@ -1,0 +1,154 @@
+"""How often nominal 95 % intervals hold the exact finite-n value, system by system.
+
+    python -m benchmarks.coverage                 400 replications of every system
+    python -m benchmarks.coverage --replications 40
+
+Each replication is an automatic estimate with random streams of its own. The exact value is a
+closed form or a quadrature; where there is neither it is a long run of HMC, whose error is given
+and is small beside that of one replication.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from benchmarks.environment import describe_environment, write_json
+from lambdascope import HMC, LocalPosterior, estimate_llc, gaussian_nll, sample
+from lambdascope.estimates.automatic import AutomaticSettings, automatic_llc
+from lambdascope.toys import (
+    crossing_potential,
+    power_potential,
+    product_potential,
+    quadratic_potential,
+    reduced_rank,
+)
+
+RESULTS = Path(__file__).resolve().parent / "results" / "coverage.json"
+NOMINAL = 0.95
+# A chain of small dimension costs next to nothing, so the error can be smaller than the default.
+SETTINGS = AutomaticSettings(target_error=0.05, target_absolute=0.05)
+
+
+class Curved(nn.Module):
+    """Three tanh units: a small nonlinear network of 10 parameters."""
+
+    def __init__(self, seed: int = 0) -> None:
+        super().__init__()
+        generator = torch.Generator().manual_seed(seed)
+        self.inner = nn.Parameter(torch.randn(3, 2, generator=generator))
+        self.outer = nn.Parameter(torch.randn(3, generator=generator))
+        self.shift = nn.Parameter(torch.zeros(1))
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        """Map `inputs` [batch, 2] to [batch, 1]."""
+        return (torch.tanh(inputs @ self.inner.T) @ self.outer)[:, None] + self.shift
+
+
+def curved_posterior() -> LocalPosterior:
+    """Around the teacher itself, on 200 samples without noise."""
+    network = Curved()
+    inputs = torch.randn(200, 2, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        targets = network(inputs)
+    return LocalPosterior(network, (inputs, targets), loss=gaussian_nll, localization=1.0)
+
+
+@dataclass(frozen=True)
+class System:
+    """A posterior and its exact λ̂, or None where HMC gives it."""
+
+    name: str
+    posterior: LocalPosterior
+    exact: float | None
+
+
+def systems() -> list[System]:
+    """Two quadratics, singular potentials, a reduced-rank regression, a small network."""
+    toys: list[tuple[str, Any, dict[str, Any]]] = [
+        ("quadratic, 10 equal", quadratic_potential([1.0] * 10), {}),
+        ("quadratic, 40, spread", quadratic_potential(np.geomspace(1e-3, 3, 40).tolist()), {}),
+        ("normal crossing x²y²", crossing_potential([2, 2]), {}),
+        ("powers w⁴ + w⁶", power_potential([4, 6]), {}),
+        ("(x² + .05)(y² + .05)", product_potential(0.05), {}),
+        ("reduced rank 4,3,3 of 1", reduced_rank(4, 3, 3, 1, num_samples=200), {"nbeta": None}),
+    ]
+    found = []
+    for name, toy, settings in toys:
+        posterior = toy.posterior(**{"nbeta": 100.0, "localization": 1.0, **settings})
+        found.append(System(name, posterior, toy.localized_llc(posterior)))
+    return [*found, System("tanh network, 10 parameters", curved_posterior(), None)]
+
+
+def reference(posterior: LocalPosterior) -> tuple[float, float]:
+    """λ̂ by long HMC, with its standard error."""
+    kernel = HMC(step_size=0.05, num_leapfrog_steps=12, num_warmup_trajectories=100)
+    trace = sample(posterior, kernel, num_chains=200, num_steps=12_000, seed=7, progress=False)
+    estimate = estimate_llc(trace, burnin=2 * kernel.num_warmup_steps)
+    return estimate.llc, estimate.stderr
+
+
+def replicate(system: System, count: int, report: Callable[[str], None]) -> dict[str, Any]:
+    """The coverage of one system."""
+    begun = time.perf_counter()
+    exact, exact_error = (system.exact, 0.0) if system.exact else reference(system.posterior)
+    assert exact is not None
+    reference_seconds = time.perf_counter() - begun
+    begun = time.perf_counter()
+    result = automatic_llc(
+        [system.posterior] * count, SETTINGS, checkpoints=range(count), progress=False
+    )
+    llc, stderr = result.curve.llc, result.curve.stderr
+    inside = np.abs(llc - exact) <= 1.959964 * stderr
+    row = {
+        "system": system.name,
+        "exact": exact,
+        "exact_stderr": exact_error,
+        "mean": float(np.mean(llc)),
+        "mean_stderr": float(np.std(llc) / math.sqrt(count)),
+        "stderr_median": float(np.median(stderr)),
+        "spread": float(np.std(llc)),
+        "coverage": float(inside.mean()),
+        "converged": float(np.mean([one.status == "converged" for one in result.curve])),
+        "steps": [int(trace.sizes["step"]) for trace in result.traces],
+        "seconds": round(time.perf_counter() - begun, 1),
+        "reference_seconds": round(reference_seconds, 1),
+    }
+    report(
+        f"{system.name:28s} exact {exact:8.4f} ± {exact_error:.4f}  mean {row['mean']:8.4f} ± "
+        f"{row['mean_stderr']:.4f}  spread {row['spread']:.4f}  stated {row['stderr_median']:.4f}  "
+        f"coverage {row['coverage']:.1%}  converged {row['converged']:.0%}  steps {row['steps']}  "
+        f"{row['seconds']} s"
+    )
+    return row
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--replications", type=int, default=400)
+    parser.add_argument("--only", help="part of a system's name")
+    options = parser.parse_args()
+    rows = [
+        replicate(system, options.replications, lambda line: print(line, flush=True))
+        for system in systems()
+        if not options.only or options.only in system.name
+    ]
+    if options.replications >= 400 and not options.only:
+        write_json(
+            RESULTS,
+            {"benchmark": "coverage", "environment": describe_environment(),
+             "replications": options.replications, "nominal": NOMINAL, "rows": rows},
+        )  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,180 @@
+"""The two ways of `lambdascope llc` to λ̂: by settings that are given, or by chosen ones."""
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lambdascope.commands.llc_config import LLCConfig
+from lambdascope.estimates import LLCCurve, estimate_llc
+from lambdascope.estimates.automatic import AutomaticSettings, automatic_llc
+from lambdascope.posterior import LocalPosterior
+from lambdascope.reporting.finding import number
+from lambdascope.samplers import SGLD
+from lambdascope.sampling import sample
+
+_TRACE = "llc_trace.zarr"
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """Estimates, and what to say of how they were made.
+
+    Attributes:
+        curve: One estimate a checkpoint.
+        caption: For the figure.
+        choices: What was chosen and why, a sentence each.
+        seconds: Wall time by part.
+    """
+
+    curve: LLCCurve
+    caption: str
+    choices: tuple[str, ...]
+    seconds: dict[str, float]
+
+
+class Sampler(ABC):
+    """A way to λ̂.
+
+    Attributes:
+        settings: The settings that decide the numbers, as columns of the table.
+    """
+
+    def __init__(self, config: LLCConfig, posterior: LocalPosterior) -> None:
+        self.config = config
+        self.settings = {**self._own_settings(), **_shared_settings(config, posterior)}
+
+    @abstractmethod
+    def run(
+        self,
+        posteriors: Sequence[LocalPosterior],
+        checkpoints: Sequence[int],
+        folder: Path,
+        *,
+        overwrite: bool,
+        progress: bool,
+    ) -> Sampled:
+        """Sample around every posterior; traces go into `folder`, and are resumed from there."""
+
+    @abstractmethod
+    def _own_settings(self) -> dict[str, Any]: ...
+
+    def _caption(self, *parts: str) -> str:
+        place = (
+            f"localisation γ = {self.config.localization:g}",
+            f"nβ = {number(self.settings['nbeta'])}",
+        )
+        return " · ".join((*parts[:-1], *place, parts[-1]))
+
+
+class PlainSampler(Sampler):
+    """SGLD as the settings say, and the mean of its losses."""
+
+    def run(
+        self,
+        posteriors: Sequence[LocalPosterior],
+        checkpoints: Sequence[int],
+        folder: Path,
+        *,
+        overwrite: bool,
+        progress: bool,
+    ) -> Sampled:
+        """One trace."""
+        plain, begun = self.config.plain(), time.perf_counter()
+        trace = sample(
+            posteriors,
+            SGLD(step_size=plain.step_size, batch_size=plain.batch_size),
+            num_chains=plain.num_chains,
+            num_steps=plain.num_steps,
+            seed=self.config.seed,
+            checkpoints=checkpoints,
+            store=folder / _TRACE,
+            overwrite=overwrite,
+            device=self.config.device,
+            progress=progress,
+        )
+        seconds = time.perf_counter() - begun
+        curve = estimate_llc(trace, burnin=plain.burnin)
+        assert isinstance(curve, LLCCurve)  # the trace was made from a list
+        parts = {"sample": seconds}
+        compiling = float(trace.attrs.get("compile_seconds", 0.0))
+        if 0 < compiling < seconds:  # else the trace was read, and says what an earlier call took
+            parts = {"compile": compiling, "sample": seconds - compiling}
+        caption = self._caption(
+            f"{plain.num_chains} chains × {plain.num_steps:,} SGLD steps a checkpoint",
+            f"step size {plain.step_size:g}",
+            f"minibatch {plain.batch_size}",
+            "band: sampling error only, bias from step size and minibatches not removed",
+        )
+        return Sampled(curve, caption, (), parts)
+
+    def _own_settings(self) -> dict[str, Any]:
+        return {"sampler": "SGLD", **self.config.plain()._asdict()}
+
+
+class AutomaticSampler(Sampler):
+    """Step, burn-in and length chosen; bias measured; total error."""
+
+    def run(
+        self,
+        posteriors: Sequence[LocalPosterior],
+        checkpoints: Sequence[int],
+        folder: Path,
+        *,
+        overwrite: bool,
+        progress: bool,
+    ) -> Sampled:
+        """Several traces."""
+        begun = time.perf_counter()
+        settings = AutomaticSettings(
+            target_error=self.config.target_error,
+            max_steps=self.config.max_steps,
+            seed=self.config.seed,
+        )
+        result = automatic_llc(
+            posteriors,
+            settings,
+            checkpoints=checkpoints,
+            store=folder,
+            overwrite=overwrite,
+            device=self.config.device,
+            progress=progress,
+        )
+        caption = self._caption(
+            result.curve[0].method,
+            "step, burn-in and length chosen by curvature and trace",
+            "band: total error",
+        )
+        return Sampled(
+            result.curve, caption, result.choices, {"sample": time.perf_counter() - begun}
+        )
+
+    def _own_settings(self) -> dict[str, Any]:
+        return {
+            "sampler": "automatic",
+            "target_error": self.config.target_error,
+            "max_steps": self.config.max_steps,
+        }
+
+
+def sampler_of(config: LLCConfig, posterior: LocalPosterior) -> Sampler:
+    """The way that the settings ask for."""
+    kind = AutomaticSampler if config.is_automatic else PlainSampler
+    return kind(config, posterior)
+
+
+def _shared_settings(config: LLCConfig, posterior: LocalPosterior) -> dict[str, Any]:
+    moving = ",".join(config.parameters) if config.parameters is not None else "all"
+    return {
+        "localization": config.localization,
+        "nbeta": posterior.nbeta,
+        "n_multiplier": config.n_multiplier,
+        "temp_multiplier": config.temp_multiplier,
+        "logit_scaling": config.logit_scaling,
+        "weight_decay": config.weight_decay,
+        "parameters": moving,
+        "orthogonal_to_gradient": config.orthogonal_to_gradient,
+        "seed": config.seed,
+    }

@@ -1,0 +1,238 @@
+"""λ̂ without a knob to turn: step, burn-in and length are chosen, and the choice is told.
+
+1. The largest curvature ω² of U at w*, and where a short pilot chain got to, gives the step.
+2. Where all data can be read at every step the sampler is full-batch BAOAB: no minibatch bias,
+   and a step bias of second order. Elsewhere it is SGLD, whose biases are of first order in ε.
+3. Some chains take twice the step; `extrapolation` measures the bias by them.
+4. Burn-in is chosen on the trace, and checkpoints whose error is still too large run longer.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from lambdascope.errors import LambdascopeError
+from lambdascope.estimates.extrapolation import COARSE, extrapolated_llc
+from lambdascope.estimates.llc import LLCCurve, LLCEstimate, estimate_llc
+from lambdascope.estimates.step_choice import BAOAB_STEP, SGLD_STEP, StepChoice, choose_step
+from lambdascope.estimates.verdict import Status
+from lambdascope.posterior.local_posterior import LocalPosterior
+from lambdascope.posterior.scalars import positive
+from lambdascope.samplers import BAOAB
+from lambdascope.samplers.base import Kernel
+from lambdascope.sampling import sample
+from lambdascope.sampling.checks import check_posteriors, whole_number
+
+# The first length, in times that the softest direction needs to forget, and its bounds in steps.
+_FIRST_LENGTH, _FEWEST_STEPS = 25.0, 400
+# Burn-in, at least, in the same times: e^−5 of the start is left.
+_BURNIN = 5.0
+_MARGIN, _MOST_ROUNDS = 1.3, 3
+
+
+# What more steps, or shorter ones, may mend.
+_LONGER_HELPS = (
+    Status.NOT_CONVERGED,
+    Status.TOO_FEW_SAMPLES,
+    Status.DIVERGED_CHAINS,
+    Status.ALL_DIVERGED,
+)
+
+
+@dataclass(frozen=True)
+class AutomaticSettings:
+    """What the user may ask of an automatic estimate.
+
+    Attributes:
+        target_error: Standard error wanted, relative to λ̂.
+        target_absolute: Standard error that is always good enough.
+        max_steps: Most steps of a chain.
+        localizations: Also estimate λ̂ at γ/2 and 2γ, one chain each.
+        seed: Of the random streams.
+    """
+
+    target_error: float = 0.02
+    target_absolute: float = 0.05
+    max_steps: int = 6000
+    localizations: bool = True
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        positive("target_error", self.target_error)
+        positive("target_absolute", self.target_absolute)
+        whole_number("max_steps", self.max_steps, _FEWEST_STEPS)
+        whole_number("seed", self.seed)
+
+    def reached(self, one: LLCEstimate) -> bool:
+        """Whether the error is small enough, and may be believed."""
+        return self.excess(one) <= 1 and one.status not in _LONGER_HELPS
+
+    def excess(self, one: LLCEstimate) -> float:
+        """Error over what is wanted; infinite where it is not known."""
+        if not math.isfinite(one.stderr):
+            return math.inf
+        return one.stderr / max(self.target_error * abs(one.llc), self.target_absolute)
+
+
+@dataclass(frozen=True)
+class AutomaticResult:
+    """An automatic estimate.
+
+    Attributes:
+        curve: One estimate a checkpoint, with its total error.
+        traces: The traces that they come from: of all checkpoints, then of those that ran longer.
+        choices: What was chosen and why, a sentence each.
+    """
+
+    curve: LLCCurve
+    traces: tuple[xr.Dataset, ...]
+    choices: tuple[str, ...]
+
+
+def automatic_llc(
+    posteriors: LocalPosterior | Sequence[LocalPosterior],
+    settings: AutomaticSettings | None = None,
+    *,
+    checkpoints: Sequence[int] | None = None,
+    store: Path | None = None,
+    overwrite: bool = False,
+    device: str = "auto",
+    compile: bool | str = "auto",  # noqa: A002 (the name that PyTorch gave it)
+    progress: bool = True,
+) -> AutomaticResult:
+    """λ̂ of one or many checkpoints, with everything chosen from curvature and trace.
+
+    Args:
+        posteriors: One, or several of equal shape.
+        settings: Error wanted and budget.
+        checkpoints: Labels, as for `sample`.
+        store: Folder for the traces, written as they come and resumed; None: memory.
+        overwrite: Replace traces of other settings.
+        device: As for `sample`.
+        compile: As for `sample`.
+        progress: Show progress bars.
+
+    Raises:
+        LambdascopeError: for impossible settings, or where no step size keeps a chain finite.
+    """
+    settings = settings or AutomaticSettings()
+    many = check_posteriors(posteriors)
+    labels = list(range(len(many))) if checkpoints is None else list(checkpoints)
+    common: dict[str, Any] = {"seed": settings.seed, "device": device, "compile": compile}
+    choice = choose_step(many, labels, common)
+    if not np.isfinite(choice.steps).all():
+        raise LambdascopeError(
+            f"checkpoint {labels[int(np.flatnonzero(~np.isfinite(choice.steps))[0])]}: no step "
+            "size keeps a chain finite; a larger localization, or OrthogonalToGradient, is needed."
+        )
+    common |= {"progress": progress, "overwrite": overwrite, "chunk_size": choice.chunk_size}
+    length = int(_FIRST_LENGTH * np.median(choice.forgetting))
+    length = min(max(length, _FEWEST_STEPS), settings.max_steps)
+    traces: list[xr.Dataset] = []
+
+    def run(which: Sequence[int], num_steps: int) -> list[LLCEstimate]:
+        coarse = choice.num_chains // 4
+        factors = [COARSE] * coarse + [1.0] * (choice.num_chains - coarse)
+        name = f"llc_automatic_{len(traces)}.zarr"
+        trace = sample(
+            [many[index] for index in which],
+            choice.kernel,
+            num_chains=choice.num_chains,
+            num_steps=num_steps,
+            checkpoints=[labels[index] for index in which],
+            step_factors=np.outer(choice.steps[list(which)], factors),
+            store=None if store is None else store / name,
+            **common,
+        )
+        traces.append(trace)
+        settled = np.ceil(_BURNIN * choice.forgetting[list(which)]).astype(int)
+        return list(extrapolated_llc(trace, np.minimum(settled, num_steps // 2)))
+
+    estimates = run(range(len(many)), length)
+    longer: list[int] = []
+    for _ in range(_MOST_ROUNDS):
+        longer = [index for index, one in enumerate(estimates) if not settings.reached(one)]
+        diverged = [index for index in longer if estimates[index].num_diverged_chains]
+        choice.halve(diverged)
+        if not longer or (length >= settings.max_steps and not diverged):
+            break
+        needed = max(settings.excess(estimates[index]) for index in longer) ** 2 * _MARGIN
+        length = int(min(max(2.0, min(needed, 64.0)) * length, settings.max_steps))
+        for index, one in zip(longer, run(longer, length), strict=True):
+            estimates[index] = one
+    if settings.localizations and all(posterior.localization > 0 for posterior in many):
+        sides: dict[str, LLCCurve] = {}
+        for name, factor in (("half", 0.5), ("double", 2.0)):
+            other = [p.with_localization(factor * p.localization) for p in many]
+            trace = sample(
+                other,
+                choice.kernel,
+                num_chains=1,
+                num_steps=traces[0].sizes["step"],
+                checkpoints=labels,
+                step_factors=choice.steps[:, None],
+                store=None if store is None else store / f"llc_automatic_{name}_gamma.zarr",
+                **common,
+            )
+            burnin = int(min(_BURNIN * np.median(choice.forgetting), trace.sizes["step"] // 2))
+            side = estimate_llc(trace, burnin=burnin)
+            assert isinstance(side, LLCCurve)  # the trace was made from a list
+            sides[name] = side
+        estimates = [
+            replace(one, llc_half_localization=half.llc, llc_double_localization=double.llc)
+            for one, half, double in zip(estimates, sides["half"], sides["double"], strict=True)
+        ]
+    method = _method(choice.kernel)
+    judged = [replace(_judged(one, settings), method=method) for one in estimates]
+    return AutomaticResult(LLCCurve(judged), tuple(traces), _choices(choice, many, traces))
+
+
+def _judged(one: LLCEstimate, settings: AutomaticSettings) -> LLCEstimate:
+    """The estimate, called short of its target where nothing worse is wrong with it."""
+    if settings.excess(one) <= 1 or one.status not in (Status.CONVERGED, Status.TOO_FEW_SAMPLES):
+        return one
+    return replace(
+        one,
+        status=Status.TARGET_NOT_REACHED,
+        advice=f"the standard error is {one.stderr:.2g}, above the target, after the "
+        f"{settings.max_steps} steps allowed; raise max_steps or the target error.",
+    )
+
+
+def _method(kernel: Kernel) -> str:
+    if isinstance(kernel, BAOAB):
+        return "full-batch BAOAB, steps h and 2h"
+    return f"SGLD, minibatch {kernel.batch_size}, extrapolated from steps ε and 2ε"
+
+
+def _choices(
+    choice: StepChoice, many: Sequence[LocalPosterior], traces: Sequence[xr.Dataset]
+) -> tuple[str, ...]:
+    n = max(posterior.samples.num_samples for posterior in many)
+    if isinstance(choice.kernel, BAOAB):
+        why = "the potential has no data" if n == 0 else f"{n:,} samples can be read at every step"
+        first = f"full-batch BAOAB, friction {choice.kernel.friction:.2g}, since {why}"
+        rule = f"h = {BAOAB_STEP}/ω with ω² the largest curvature of the potential"
+    else:
+        first = f"SGLD with minibatches of {choice.kernel.batch_size}, since {n:,} samples are many"
+        rule = f"ε = {SGLD_STEP}/ω² with ω² the largest curvature of the potential"
+    low, high = f"{choice.steps.min():.3g}", f"{choice.steps.max():.3g}"
+    num_chains, length = traces[0].sizes["chain"], traces[0].sizes["step"]
+    sentences = [
+        first,
+        f"step sizes {low if low == high else f'{low} … {high}'}: {rule}",
+        f"{num_chains - num_chains // 4} chains at that step and {num_chains // 4} at twice that, "
+        "which measures its bias",
+        f"{length:,} steps a chain, burn-in where the trace settles",
+    ]
+    sentences += [
+        f"{again.sizes['checkpoint']} of {len(many)} checkpoints ran again with "
+        f"{again.sizes['step']:,} steps, to reach the target error or settle"
+        for again in traces[1:]
+    ]
+    return tuple(sentences)

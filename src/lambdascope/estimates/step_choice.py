@@ -1,0 +1,154 @@
+"""Sampler and step size, from the curvature of the potential where chains go."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lambdascope.posterior.local_posterior import LocalPosterior
+from lambdascope.samplers import BAOAB, SGLD
+from lambdascope.samplers.base import Kernel
+from lambdascope.sampling import sample
+from lambdascope.sampling.curvature import largest_curvature
+from lambdascope.sampling.engine import batch_elements
+from lambdascope.sampling.plan import choose_device, make_plan
+from lambdascope.sampling.stack import PosteriorStack
+
+# BAOAB is stable for h·ω < 2. At 0.5 the coarse chains are at 1, and curvature may be four times
+# larger elsewhere than where it was measured.
+BAOAB_STEP = 0.5
+# SGLD multiplies a direction's variance by 1/(1 − εω²/4); the coarse chains are at twice this ε.
+SGLD_STEP = 0.4
+_SGLD_BATCH = 256
+# Samples up to which a full-batch step is taken; docs/estimator.md has the comparison.
+LARGEST_FULL_BATCH = 10_000
+_PILOT_STEPS = 240
+_PLACES, _MOST_PLACES = 1000, 6
+# Chains a posterior, a quarter of them at the coarse step; more where a step reads few numbers and
+# costs next to nothing.
+_CHAINS, _CHEAP_CHAINS, _CHEAP_STEP = 4, 16, 4096
+# A pilot is repeated with the shorter step where it met a curvature so many times larger.
+_GROWN, _MOST_GROWTH = 1.5, 16.0
+_MOST_PILOTS = 10
+
+
+@dataclass
+class StepChoice:
+    """How a list of posteriors is sampled.
+
+    Attributes:
+        kernel: With a step size of 1: the steps come as factors.
+        steps: [posterior], of the fine chains; NaN where no step keeps a chain finite.
+        forgetting: [posterior], steps in which the variance of the softest direction is forgotten
+            e-fold: 1/(c·h) for BAOAB, underdamped there, 1/(ε·γ) for SGLD.
+        num_chains: Chains a posterior.
+        chunk_size: Chains at once, the same in all calls, so that one compiled step serves all.
+    """
+
+    kernel: Kernel
+    steps: NDArray[np.float64]
+    forgetting: NDArray[np.float64]
+    num_chains: int
+    chunk_size: int
+
+    def halve(self, which: Sequence[int]) -> None:
+        """Shorter steps for some of the posteriors."""
+        self.steps[list(which)] /= 2
+        self.forgetting[list(which)] *= 2
+
+
+def choose_step(
+    many: Sequence[LocalPosterior], labels: Sequence[int], common: dict[str, Any]
+) -> StepChoice:
+    """Sampler and steps for posteriors of equal shape.
+
+    Args:
+        many: The posteriors.
+        labels: Of their checkpoints.
+        common: Further arguments of `sample`: seed, device, compile.
+    """
+    kernel = _kernel(many, common["device"])
+    elements = batch_elements(many[0], kernel)
+    device = choose_device(common["device"])
+    cheap = max(many[0].num_parameters, elements) <= _CHEAP_STEP
+    num_chains = _CHEAP_CHAINS if cheap else _CHAINS
+    num_pilots = num_chains if cheap else 1
+    plan = make_plan(len(many) * num_pilots, many[0].num_parameters, elements, device, None)
+    common = {**common, "chunk_size": plan.chunk_size, "num_chains": num_pilots}
+    steps = _rounded(_steps(kernel, _curvature(many, kernel, labels, common)))
+    return StepChoice(kernel, steps, _forgetting(many, kernel, steps), num_chains, plan.chunk_size)
+
+
+def _kernel(many: Sequence[LocalPosterior], device: str) -> Kernel:
+    """The sampler, with a step size of 1: the steps come as factors, one a posterior."""
+    largest = max(posterior.samples.num_samples for posterior in many)
+    data_sets = PosteriorStack(many, choose_device(device)).num_data_sets
+    if largest <= LARGEST_FULL_BATCH and data_sets <= 1:
+        # The softest direction has ω² = γ, and a friction of 2ω forgets it fastest; half of that
+        # hardly costs it time and leaves the others freer.
+        softest = math.sqrt(min(posterior.localization for posterior in many))
+        return BAOAB(step_size=1.0, friction=max(softest, 0.1))
+    return SGLD(step_size=1.0, batch_size=_SGLD_BATCH)
+
+
+def _steps(kernel: Kernel, curvature: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Step size of the fine chains, [posterior]."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        if isinstance(kernel, BAOAB):
+            return BAOAB_STEP / np.sqrt(curvature)
+        return SGLD_STEP / curvature
+
+
+def _curvature(
+    many: Sequence[LocalPosterior], kernel: Kernel, labels: Sequence[int], common: dict[str, Any]
+) -> NDArray[np.float64]:
+    """The largest curvature at w* and along pilots, [posterior]; NaN where all ran away."""
+    at_start = largest_curvature(many, device=common["device"])
+    found, settled = at_start, np.zeros(len(many), dtype=bool)
+    # In few dimensions curvature differs from place to place; in many one place is like another.
+    places = int(np.clip(_PLACES // many[0].num_parameters, 1, _MOST_PLACES))
+    w_star = np.stack([posterior.w_star.cpu().numpy() for posterior in many])
+    for _ in range(_MOST_PILOTS):
+        pilot = sample(
+            many,
+            kernel,
+            num_steps=_PILOT_STEPS,
+            checkpoints=labels,
+            thinning=max(1, (_PILOT_STEPS - 1) // places),
+            step_factors=np.repeat(_steps(kernel, found)[:, None], common["num_chains"], axis=1),
+            observables={"w": many[0].layout.ravel},
+            progress=False,
+            **common,
+        )
+        visited = np.asarray(pilot["w"].values)[:, :, 1:].reshape(len(many), -1, w_star.shape[1])
+        finite = np.isfinite(visited).all(axis=2)
+        met = np.where(finite.all(axis=1), at_start, np.inf)
+        for place in range(visited.shape[1]):
+            points = np.where(finite[:, place, None], visited[:, place], w_star)
+            met = np.fmax(met, largest_curvature(many, list(points), device=common["device"]))
+        # A pilot whose step was too long went where no chain goes: what it met there says only
+        # that the step must be shorter.
+        longer = (met > _GROWN * found) & ~settled
+        found = np.where(settled, found, np.where(longer, np.fmin(met, _MOST_GROWTH * found), met))
+        settled |= ~longer
+        if settled.all():
+            break
+    return np.where(settled, found, np.nan)
+
+
+def _forgetting(
+    many: Sequence[LocalPosterior], kernel: Kernel, steps: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """`StepChoice.forgetting`."""
+    if isinstance(kernel, BAOAB):
+        return 1 / (kernel.friction * steps)
+    softest = np.array([max(posterior.localization, 1e-2) for posterior in many])
+    return 1 / (softest * steps)
+
+
+def _rounded(steps: NDArray[np.float64]) -> NDArray[np.float64]:
+    """To three digits, which is what people read and a second run surely meets again."""
+    return np.array([float(f"{step:.3g}") for step in steps])

@@ -1,0 +1,95 @@
+"""λ̂ from chains of two step sizes, against exact values and on made traces."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+import xarray as xr
+
+import lambdascope as ls
+from lambdascope.errors import LambdascopeError
+from lambdascope.estimates.extrapolation import combined, extrapolated_llc
+from tests.problems import draw, quadratic_posterior
+
+
+def curvatures(size):
+    return np.geomspace(0.05, 20.0, size)
+
+
+def exact(size):
+    """Σ ½ nβc/(nβc + γ), with the nβ = 10 and γ = 1 of the problems."""
+    stiff = 10.0 * curvatures(size)
+    return float((0.5 * stiff / (stiff + 1.0)).sum())
+
+
+@pytest.mark.slow
+def test_the_step_error_of_sgld_is_removed():
+    """ε = 0.004 makes the stiffest direction's factor 1/(1 − h/2) 1.25; its first order goes."""
+    size, chains = 200, 24
+    posterior = quadratic_posterior(curvatures(size).tolist(), dtype=torch.float64)
+    factors = [[2.0] * (chains // 2) + [1.0] * (chains // 2)]
+    kernel = ls.SGLD(step_size=2e-3)
+    trace = draw(posterior, kernel, num_chains=chains, num_steps=12_000, step_factors=factors)
+    one = extrapolated_llc(trace, [4000])[0]
+    truth = exact(size)
+    assert one.llc_uncorrected - truth > 5 * one.mc_stderr  # there was something to remove
+    assert abs(one.llc - truth) < 3 * one.stderr
+    assert one.stderr < 0.02 * truth
+
+
+def test_the_variance_is_that_of_the_combination():
+    rng = np.random.default_rng(0)
+    loss = 1.0 + 0.1 * rng.standard_normal((1, 8, 4000))
+    loss[:, :4] += 0.3
+    trace = made_trace(loss, [[2.0] * 4 + [1.0] * 4], "SGLD")
+    one = extrapolated_llc(trace)[0]
+    assert one.bias == pytest.approx(0.3 * 10, abs=0.05)
+    assert one.llc == pytest.approx((1.0 - 0.3) * 10, abs=0.1)
+    assert one.llc_uncorrected == pytest.approx(10.0, abs=0.05)
+    # 2f − c of two independent means with equal errors s: √5·s
+    assert one.stderr == pytest.approx(math.sqrt(5) * one.mc_stderr, rel=0.15)
+
+
+def made_trace(loss, factors, kernel):
+    dims = ("checkpoint", "chain", "step")
+    return xr.Dataset(
+        {
+            "loss": (dims, loss),
+            "step_factor": (("checkpoint", "chain"), factors),
+            "initial_loss": ("checkpoint", [0.0]),
+            "nbeta": ("checkpoint", [10.0]),
+        },
+        {"checkpoint": [3]},
+        {"settings": f'{{"kernel": "{kernel}"}}'},
+    )
+
+
+def test_a_small_bias_of_second_order_enters_the_error():
+    rng = np.random.default_rng(1)
+    loss = 1.0 + 0.1 * rng.standard_normal((1, 8, 4000))
+    one = extrapolated_llc(made_trace(loss, [[2.0] * 4 + [1.0] * 4], "BAOAB"))[0]
+    assert one.llc == one.llc_uncorrected
+    assert one.mc_stderr <= one.stderr < 1.5 * one.mc_stderr
+    loss[:, :4] += 0.3
+    seen = extrapolated_llc(made_trace(loss, [[2.0] * 4 + [1.0] * 4], "BAOAB"))[0]
+    assert seen.llc == pytest.approx(seen.llc_uncorrected - 1.0, abs=0.02)  # 0.3·10/(2² − 1)
+
+
+def test_an_unknown_bias_leaves_the_estimate():
+    loss = np.ones((1, 4, 100))
+    plain = extrapolated_llc(made_trace(loss, [[2.0, 2.0, 1.0, 1.0]], "SGLD"))[0]
+    assert combined(plain, math.nan, 1.0, 1) == plain
+
+
+@pytest.mark.parametrize(
+    ("factors", "kernel", "sentence"),
+    [
+        ([[1.0, 1.0]], "SGLD", "checkpoint 3: factors h and 2h, both present"),
+        ([[1.0, 3.0]], "SGLD", r"step_factor=\[1\.0, 3\.0\]"),
+        ([[1.0, 2.0]], "MALA", "one of SGLD or BAOAB with factors"),
+    ],
+)
+def test_other_traces_are_refused(factors, kernel, sentence):
+    with pytest.raises(LambdascopeError, match=sentence):
+        extrapolated_llc(made_trace(np.ones((1, 2, 100)), factors, kernel))

@@ -1,0 +1,52 @@
+"""The largest curvature, against Hessians that are known."""
+
+import numpy as np
+import pytest
+import torch
+
+import lambdascope as ls
+from lambdascope.sampling.curvature import largest_curvature
+from tests.problems import classifier_posterior, quadratic_posterior
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_of_quadratics(dtype):
+    many = [quadratic_posterior([1.0, 4.0, top], dtype=dtype) for top in (0.5, 9.0)]
+    # nβ·c + γ with nβ = 10, γ = 1
+    np.testing.assert_allclose(largest_curvature(many), [41.0, 91.0], rtol=0.02)
+
+
+def test_of_a_classifier_against_its_dense_hessian():
+    posterior = classifier_posterior(dtype=torch.float64)
+
+    def potential(w):
+        batch = posterior.samples.batch(posterior.samples.tensors)
+        loss = posterior.objective(w, posterior.held, batch).mean()
+        return (
+            posterior.nbeta * loss
+            + posterior.localization / 2 * (w - posterior.w_star).pow(2).sum()
+        )
+
+    dense = torch.autograd.functional.hessian(potential, posterior.w_star)
+    exact = torch.linalg.eigvalsh(dense).abs().max().item()
+    assert largest_curvature([posterior])[0] == pytest.approx(exact, rel=0.1)
+
+
+def test_only_directions_that_may_move_count():
+    mask = {"w": torch.tensor([True, True, False])}
+    free = quadratic_posterior([1.0, 4.0, 50.0], restriction=ls.ElementMask(mask))
+    assert largest_curvature([free])[0] == pytest.approx(41.0, rel=0.02)
+
+
+def test_at_other_points():
+    class Quartic(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.w = torch.nn.Parameter(torch.zeros(1, dtype=torch.float64))
+
+        def forward(self):
+            return self.w.pow(4).sum()
+
+    posterior = ls.LocalPosterior(Quartic(), None, nbeta=10.0, localization=1.0)
+    found = [largest_curvature([posterior], [np.array([w])])[0] for w in (0.0, 2.0)]
+    np.testing.assert_allclose(found, [1.0, 12 * 10 * 4 + 1], rtol=1e-3)

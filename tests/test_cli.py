@@ -52,7 +52,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
         (["llc"], "Missing from lambdascope llc: RUN"),
         (["hessian"], "Missing from lambdascope hessian: RUN"),
         (["train"], "Missing from lambdascope train: --out"),
-        (["llc", "x", "--step", "1"], "Perhaps you meant: --num-steps"),
+        (["llc", "x", "--num-step", "1"], "Perhaps you meant: --num-steps"),
         (["llc", "x", "--steps"], "Missing value for argument '--num-steps/--steps'"),
         (["llc", "x", "--device", "tpu"], "'tpu' for argument '--device'"),
         (["llc", "x", "--steps", "3"], "num_steps='3': input should be greater than or equal to 4"),

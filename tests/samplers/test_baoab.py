@@ -41,6 +41,7 @@ class Line:
     variance: float = 0.0
     generator: torch.Generator = field(default_factory=lambda: torch.Generator().manual_seed(3))
     num_free: float = 1.0
+    step_factor: object = None
 
     @property
     def w_star(self):

@@ -113,6 +113,7 @@ class Gaussian:
     mean: torch.Tensor
     normal: torch.Tensor | None = None
     mask: torch.Tensor | None = None
+    step_factor: torch.Tensor | None = None
     calls: int = 0
 
     @property

@@ -52,6 +52,7 @@ class Noisy:
     def __init__(self):
         self.generator = torch.Generator().manual_seed(5)
         self.num_free = torch.tensor(float(self.dimension), dtype=torch.float64)
+        self.step_factor = None
         self.w_star = torch.zeros(self.chains, self.dimension, dtype=torch.float64)
 
     def evaluate(self, w):

@@ -73,7 +73,7 @@ class LLCConfig(Config):
     burnin: float | None = Field(default=None, ge=0, lt=1, allow_inf_nan=False)
     """Part of each chain left out of the mean (fraction) (default: chosen on the trace)."""
 
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, lt=2**63)
     """Seed of all random streams; a chain's own stream follows from it, the checkpoint and the
     chain's number."""
 

@@ -137,6 +137,9 @@ def _reason(toy: Toy, finite_n: float | None, estimate: LLCEstimate, verdict: st
         return ""
     if exact.multiplicity > 1 and verdict == "low":
         return f"multiplicity {exact.multiplicity}: finite n reads low as (m − 1)/log nβ"
-    if toy.model is not None and "smooth" not in exact.source:
-        return "w* is singular: its quartic directions fill slowly, and γ holds them"
+    if verdict == "low" and toy.model is not None:
+        if "smooth" not in exact.source:
+            return "w* is singular: its quartic directions fill slowly, and γ holds them"
+        if toy.model.llc < exact.llc:
+            return f"the chain may have left w* for weights of lower λ, down to {toy.model.llc:g}"
     return f"sampler: {estimate.status}"

@@ -57,8 +57,8 @@ _REDUCED_RANK = ((10, 6, 10, 3), (4, 4, 12, 2), (12, 4, 4, 2), (4, 12, 5, 3))
 def _potential(name: str) -> Case:
     toy = _POTENTIALS[name]()
     group = "normal crossing" if name.startswith("x") else "potential"
-    kernel = SGLD(step_size=1e-4)
-    return Case(group, [toy], kernel, 200, 3000, localization=20.0, nbeta=1000.0, compile=False)
+    kernel = SGLD(step_size=1.5e-4)
+    return Case(group, [toy], kernel, 600, 2000, localization=20.0, nbeta=1000.0, compile=False)
 
 
 def _reduced_rank() -> Case:

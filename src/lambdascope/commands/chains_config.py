@@ -1,10 +1,10 @@
 """The settings of `lambdascope chains`."""
 
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from lambdascope.commands.indices import parse_indices
+from lambdascope.commands.indices import read_indices, read_patterns
 from lambdascope.config import Config
 
 
@@ -74,17 +74,5 @@ class ChainsConfig(Config):
             )
         return self
 
-    @field_validator("checkpoints", mode="before")
-    @classmethod
-    def _read_checkpoints(cls, value: Any) -> Any:
-        return parse_indices(value) if isinstance(value, str) else value
-
-    @field_validator("point_parameters", mode="before")
-    @classmethod
-    def _read_patterns(cls, value: Any) -> Any:
-        if not isinstance(value, str):
-            return value
-        patterns = tuple(pattern.strip() for pattern in value.split(","))
-        if not all(patterns):
-            raise ValueError("name patterns separated by commas are accepted")
-        return patterns
+    _read_checkpoints = field_validator("checkpoints", mode="before")(read_indices)
+    _read_point_parameters = field_validator("point_parameters", mode="before")(read_patterns)

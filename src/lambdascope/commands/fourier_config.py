@@ -1,10 +1,10 @@
 """The settings of `lambdascope fourier`."""
 
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import field_validator
 
-from lambdascope.commands.indices import parse_indices
+from lambdascope.commands.indices import read_indices
 from lambdascope.config import Config
 
 
@@ -22,7 +22,4 @@ class FourierConfig(Config):
     film: Literal["mp4", "gif"] | None = None
     """Make a film of the mode picture over training; mp4 needs the extra lambdascope[film]."""
 
-    @field_validator("key_modes", mode="before")
-    @classmethod
-    def _read_modes(cls, value: Any) -> Any:
-        return parse_indices(value) if isinstance(value, str) else value
+    _read_key_modes = field_validator("key_modes", mode="before")(read_indices)

@@ -1,10 +1,10 @@
 """The settings of `lambdascope hessian`."""
 
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field, field_validator
 
-from lambdascope.commands.indices import parse_indices
+from lambdascope.commands.indices import read_indices, read_patterns
 from lambdascope.config import Config
 
 
@@ -52,17 +52,5 @@ class HessianConfig(Config):
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where to compute; auto takes a CUDA device if there is one."""
 
-    @field_validator("checkpoints", mode="before")
-    @classmethod
-    def _read_checkpoints(cls, value: Any) -> Any:
-        return parse_indices(value) if isinstance(value, str) else value
-
-    @field_validator("parameters", mode="before")
-    @classmethod
-    def _read_patterns(cls, value: Any) -> Any:
-        if not isinstance(value, str):
-            return value
-        patterns = tuple(pattern.strip() for pattern in value.split(","))
-        if not all(patterns):
-            raise ValueError("name patterns separated by commas are accepted")
-        return patterns
+    _read_checkpoints = field_validator("checkpoints", mode="before")(read_indices)
+    _read_parameters = field_validator("parameters", mode="before")(read_patterns)

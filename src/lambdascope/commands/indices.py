@@ -1,6 +1,7 @@
-"""Lists of whole numbers as people write them: ``0,5,24`` and ``0..24``."""
+"""Lists as people write them: ``0,5,24`` and ``0..24``, and ``embedding*, linear_left``."""
 
 import re
+from typing import Any
 
 _PART = re.compile(r"\s*(\d+)\s*(?:\.\.\s*(\d+)\s*)?")
 _MOST = 100_000
@@ -28,3 +29,23 @@ def parse_indices(text: str) -> tuple[int, ...]:
     if len(set(numbers)) < len(numbers):
         raise ValueError("each number is accepted once only")
     return tuple(numbers)
+
+
+def read_indices(value: Any) -> Any:
+    """A setting's whole numbers, from the text of a flag; what is no text is left as it is."""
+    return parse_indices(value) if isinstance(value, str) else value
+
+
+def read_patterns(value: Any) -> Any:
+    """A setting's name patterns, from the text of a flag; what is no text is left as it is.
+
+    Raises:
+        ValueError: A pattern is empty. The message says what is accepted; the caller names the
+            field.
+    """
+    if not isinstance(value, str):
+        return value
+    patterns = tuple(pattern.strip() for pattern in value.split(","))
+    if not all(patterns):
+        raise ValueError("name patterns separated by commas are accepted")
+    return patterns

@@ -4,7 +4,7 @@ from typing import Any, Literal, NamedTuple, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from lambdascope.commands.indices import parse_indices
+from lambdascope.commands.indices import read_indices, read_patterns
 from lambdascope.config import Config
 
 
@@ -80,20 +80,8 @@ class LLCConfig(Config):
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where to sample; auto takes a CUDA device if there is one."""
 
-    @field_validator("checkpoints", mode="before")
-    @classmethod
-    def _read_checkpoints(cls, value: Any) -> Any:
-        return parse_indices(value) if isinstance(value, str) else value
-
-    @field_validator("parameters", mode="before")
-    @classmethod
-    def _read_patterns(cls, value: Any) -> Any:
-        if not isinstance(value, str):
-            return value
-        patterns = tuple(pattern.strip() for pattern in value.split(","))
-        if not all(patterns):
-            raise ValueError("name patterns separated by commas are accepted")
-        return patterns
+    _read_checkpoints = field_validator("checkpoints", mode="before")(read_indices)
+    _read_parameters = field_validator("parameters", mode="before")(read_patterns)
 
     @model_validator(mode="after")
     def _leaves_steps_to_average(self) -> Self:

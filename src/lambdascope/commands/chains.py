@@ -126,8 +126,7 @@ def print_result(result: ChainsResult) -> None:
 
 
 def _posterior(loaded: LoadedRun, index: int, config: ChainsConfig) -> LocalPosterior:
-    network = loaded.network()
-    network.load_state_dict(loaded.state(index))
+    network = loaded.network_at(index)
     return LocalPosterior(
         network,
         loaded.data.train,

@@ -11,7 +11,6 @@ from tqdm.auto import tqdm
 
 from lambdascope.commands.circuits_config import CircuitsConfig
 from lambdascope.commands.systems import LoadedRun, check_finished, load_run
-from lambdascope.modular_addition.architectures import Network
 from lambdascope.modular_addition.circuit_measures import measure_modes
 from lambdascope.modular_addition.circuits import CircuitSearch, find_circuits
 from lambdascope.modular_addition.formation import formation_index
@@ -79,11 +78,11 @@ def circuits(run: Path, config: CircuitsConfig, *, progress: bool = True) -> Cir
         unit="checkpoint",
         disable=None if progress else True,
     )
-    searches = [find_circuits(_network(loaded, i), error_rate=config.error_rate) for i in steps]
+    searches = [find_circuits(loaded.network_at(i), error_rate=config.error_rate) for i in steps]
     last = searches[-1].frequencies
     passing = sorted({k for search in searches for k in search.frequencies} - set(last))
     over_training = _over_training(loaded, searches, [*last, *passing])
-    final = _network(loaded, len(loaded.steps) - 1)
+    final = loaded.network_at(len(loaded.steps) - 1)
     classification = classify(final, last)
     table = _circuits_table(searches, classification, over_training, loaded.steps)
     measures = _measures_table(classification, searches[-1])
@@ -107,12 +106,6 @@ def print_result(result: CircuitsResult) -> None:
         print(path)
 
 
-def _network(loaded: LoadedRun, index: int) -> Network:
-    network = loaded.network()
-    network.load_state_dict(loaded.state(index))
-    return network
-
-
 def _over_training(
     loaded: LoadedRun, searches: Sequence[CircuitSearch], modes: Sequence[int]
 ) -> pd.DataFrame:
@@ -121,7 +114,7 @@ def _over_training(
     assert metrics is not None  # the run is finished
     rows = []
     for index, (step, search) in enumerate(zip(loaded.steps, searches, strict=True)):
-        for each in measure_modes(_network(loaded, index), modes):
+        for each in measure_modes(loaded.network_at(index), modes):
             rows.append(
                 {
                     "checkpoint": index,

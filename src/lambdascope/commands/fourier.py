@@ -145,8 +145,7 @@ def _key_modes(loaded: LoadedRun, config: FourierConfig) -> list[int]:
         return list(config.key_modes)
     if loaded.config.p < SMALLEST_P:
         return []
-    network = loaded.network()
-    network.load_state_dict(loaded.state(len(loaded.steps) - 1))
+    network = loaded.network_at(len(loaded.steps) - 1)
     return list(find_circuits(network).frequencies)
 
 

@@ -177,8 +177,7 @@ def _standing(
 def _spectrum(
     loaded: LoadedRun, index: int, config: HessianConfig, settings: dict[str, Any], bar: tqdm
 ) -> HessianSpectrum:
-    network = loaded.network()
-    network.load_state_dict(loaded.state(index))
+    network = loaded.network_at(index)
     device = choose_device(config.device)
     inputs, targets = loaded.data.train
     posterior = LocalPosterior(

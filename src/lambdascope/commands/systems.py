@@ -69,6 +69,19 @@ class LoadedRun:
         """
         return self.directory.load_checkpoint(index, self._shapes)
 
+    def network_at(self, index: int) -> Network:
+        """A new network with the weights of a checkpoint.
+
+        Args:
+            index: place of the checkpoint in `steps`.
+
+        Raises:
+            LambdascopeError: as `state`.
+        """
+        network = self.network()
+        network.load_state_dict(self.state(index))
+        return network
+
     def stacked_weights(self) -> dict[str, Tensor]:
         """The weights of all checkpoints: parameter name → [checkpoint, …].
 

@@ -116,8 +116,9 @@ class _ImportLegacy(_Shared):
 class _LLC(_Shared):
     """Estimate the local learning coefficient of a run's checkpoints.
 
-    All chains of all checkpoints are sampled as one batch. Writes llc.csv, llc_trace.zarr and
-    figures/llc_vs_checkpoint.png into the run directory:
+    All chains of all checkpoints are sampled as one batch. Writes llc.csv, the traces and
+    figures/llc_vs_checkpoint.png into the run directory. Step size, burn-in and length are chosen,
+    unless one of the plain estimator's settings is given:
 
       lambdascope llc runs/p53 --orthogonal-to-gradient
       lambdascope llc runs/p53 --checkpoints 0,5,24 --chains 8

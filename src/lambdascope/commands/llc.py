@@ -60,8 +60,9 @@ def llc(
         progress: Show a progress bar.
 
     Returns:
-        The table with its finding and paths. Written are llc.csv, llc_trace.zarr and
-        figures/llc_vs_checkpoint.png.
+        The table with its finding and paths. Written are llc.csv,
+        figures/llc_vs_checkpoint.png, and llc_trace.zarr or, of an automatic estimate, the traces
+        in llc_automatic.
 
     Raises:
         LambdascopeError: The run cannot be read, a checkpoint does not exist, the directory holds
@@ -124,8 +125,7 @@ def _posteriors(
     train, test = loaded.data.train, loaded.data.test
     posteriors, losses = [], []
     for index in chosen:
-        network = loaded.network()
-        network.load_state_dict(loaded.state(index))
+        network = loaded.network_at(index)
         posteriors.append(llc_posterior(network, train, config))
         losses.append((_mean_loss(network, *train), _mean_loss(network, *test)))
     return posteriors, losses

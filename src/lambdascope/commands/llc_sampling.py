@@ -15,7 +15,7 @@ from lambdascope.reporting.finding import number
 from lambdascope.samplers import SGLD
 from lambdascope.sampling import sample
 
-_TRACE = "llc_trace.zarr"
+_TRACE, _AUTOMATIC_TRACES = "llc_trace.zarr", "llc_automatic"
 
 
 @dataclass(frozen=True)
@@ -137,7 +137,7 @@ class AutomaticSampler(Sampler):
             posteriors,
             settings,
             checkpoints=checkpoints,
-            store=folder,
+            store=folder / _AUTOMATIC_TRACES,
             overwrite=overwrite,
             device=self.config.device,
             progress=progress,

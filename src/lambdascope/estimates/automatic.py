@@ -33,8 +33,6 @@ _FIRST_LENGTH, _FEWEST_STEPS = 25.0, 400
 # Burn-in, at least, in the same times: e^−5 of the start is left.
 _BURNIN = 5.0
 _MARGIN, _MOST_ROUNDS = 1.3, 3
-
-
 # What more steps, or shorter ones, may mend.
 _LONGER_HELPS = (
     Status.NOT_CONVERGED,
@@ -138,7 +136,6 @@ def automatic_llc(
     def run(which: Sequence[int], num_steps: int) -> list[LLCEstimate]:
         coarse = choice.num_chains // 4
         factors = [COARSE] * coarse + [1.0] * (choice.num_chains - coarse)
-        name = f"llc_automatic_{len(traces)}.zarr"
         trace = sample(
             [many[index] for index in which],
             choice.kernel,
@@ -146,7 +143,7 @@ def automatic_llc(
             num_steps=num_steps,
             checkpoints=[labels[index] for index in which],
             step_factors=np.outer(choice.steps[list(which)], factors),
-            store=None if store is None else store / name,
+            store=None if store is None else store / f"round_{len(traces)}.zarr",
             **common,
         )
         traces.append(trace)
@@ -154,7 +151,6 @@ def automatic_llc(
         return list(extrapolated_llc(trace, np.minimum(settled, num_steps // 2)))
 
     estimates = run(range(len(many)), length)
-    longer: list[int] = []
     for _ in range(_MOST_ROUNDS):
         longer = [index for index, one in enumerate(estimates) if not settings.reached(one)]
         diverged = [index for index in longer if estimates[index].num_diverged_chains]
@@ -166,30 +162,43 @@ def automatic_llc(
         for index, one in zip(longer, run(longer, length), strict=True):
             estimates[index] = one
     if settings.localizations and all(posterior.localization > 0 for posterior in many):
-        sides: dict[str, LLCCurve] = {}
-        for name, factor in (("half", 0.5), ("double", 2.0)):
-            other = [p.with_localization(factor * p.localization) for p in many]
-            trace = sample(
-                other,
-                choice.kernel,
-                num_chains=1,
-                num_steps=traces[0].sizes["step"],
-                checkpoints=labels,
-                step_factors=choice.steps[:, None],
-                store=None if store is None else store / f"llc_automatic_{name}_gamma.zarr",
-                **common,
-            )
-            burnin = int(min(_BURNIN * np.median(choice.forgetting), trace.sizes["step"] // 2))
-            side = estimate_llc(trace, burnin=burnin)
-            assert isinstance(side, LLCCurve)  # the trace was made from a list
-            sides[name] = side
-        estimates = [
-            replace(one, llc_half_localization=half.llc, llc_double_localization=double.llc)
-            for one, half, double in zip(estimates, sides["half"], sides["double"], strict=True)
-        ]
+        steps = traces[0].sizes["step"]
+        estimates = _with_other_localizations(estimates, many, labels, choice, steps, store, common)
     method = _method(choice.kernel)
     judged = [replace(_judged(one, settings), method=method) for one in estimates]
     return AutomaticResult(LLCCurve(judged), tuple(traces), _choices(choice, many, traces))
+
+
+def _with_other_localizations(
+    estimates: Sequence[LLCEstimate],
+    many: Sequence[LocalPosterior],
+    labels: Sequence[int],
+    choice: StepChoice,
+    num_steps: int,
+    store: Path | None,
+    common: dict[str, Any],
+) -> list[LLCEstimate]:
+    """The estimates with λ̂ at γ/2 and 2γ beside them, from one chain each."""
+    burnin = int(min(_BURNIN * np.median(choice.forgetting), num_steps // 2))
+    sides = []
+    for name, factor in (("half", 0.5), ("double", 2.0)):
+        trace = sample(
+            [one.with_localization(factor * one.localization) for one in many],
+            choice.kernel,
+            num_chains=1,
+            num_steps=num_steps,
+            checkpoints=labels,
+            step_factors=choice.steps[:, None],
+            store=None if store is None else store / f"{name}_localization.zarr",
+            **common,
+        )
+        side = estimate_llc(trace, burnin=burnin)
+        assert isinstance(side, LLCCurve)  # the trace was made from a list
+        sides.append(side)
+    return [
+        replace(one, llc_half_localization=half.llc, llc_double_localization=double.llc)
+        for one, half, double in zip(estimates, *sides, strict=True)
+    ]
 
 
 def _judged(one: LLCEstimate, settings: AutomaticSettings) -> LLCEstimate:

@@ -6,7 +6,7 @@ Layout::
     data.safetensors                        the data it was trained on, with the split
     checkpoints/step_000060.safetensors     weights, one file a training step
     training.csv  llc.csv                   tables
-    llc_trace.zarr  figures/  report.html
+    llc_trace.zarr  llc_automatic/  figures/  report.html
     imported.json                           the settings file of an imported run, as it was
 """
 
@@ -51,6 +51,7 @@ _RESULTS = (
     "llc_trace.zarr.partial",
     "llc_trace.zarr.new",
     "llc_trace.zarr.old",
+    "llc_automatic",
     "hessian_summary.csv",
     "hessian.csv",
     "hessian_density.csv",

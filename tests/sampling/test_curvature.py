@@ -48,5 +48,6 @@ def test_at_other_points():
             return self.w.pow(4).sum()
 
     posterior = ls.LocalPosterior(Quartic(), None, nbeta=10.0, localization=1.0)
-    found = [largest_curvature([posterior], [np.array([w])])[0] for w in (0.0, 2.0)]
+    found = [largest_curvature([posterior], np.array([[[w]]]))[0] for w in (0.0, 2.0)]
     np.testing.assert_allclose(found, [1.0, 12 * 10 * 4 + 1], rtol=1e-3)
+    assert largest_curvature([posterior], np.array([[[0.0], [2.0]]]))[0] == found[1]

@@ -12,11 +12,10 @@ and goes with it, and q = 2 for BAOAB. Chains at h and at 2h give
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
 from lambdascope.errors import LambdascopeError
 from lambdascope.estimates import diagnostics
@@ -31,14 +30,6 @@ COARSE = 2.0
 # A bias of second order is small at a sensible step and drowned in its own error; it is subtracted
 # only where it stands out by so many standard errors, and enters the error otherwise.
 _STANDS_OUT = 3.0
-
-
-@dataclass(frozen=True)
-class _Part:
-    """Mean of the chains of one step size, as λ̂ [chain, block] with its error."""
-
-    llc: float
-    stderr: float
 
 
 def extrapolated_llc(trace: xr.Dataset, burnin: Sequence[int] | None = None) -> LLCCurve:
@@ -82,7 +73,7 @@ def _at_checkpoint(trace: xr.Dataset, fewest: int, order: int) -> LLCEstimate:
         )
     burnin = max(fewest, diagnostics.settled_after(loss[fine]))
     plain = estimate_one(trace.isel(chain=np.flatnonzero(fine)), burnin)
-    other = _part(loss[coarse][:, burnin:], float(trace["initial_loss"]), float(trace["nbeta"]))
+    other = estimate_one(trace.isel(chain=np.flatnonzero(coarse)), burnin)
     divisor = 2.0**order - 1
     bias = (other.llc - plain.llc) / divisor
     bias_stderr = math.hypot(other.stderr, plain.stderr) / divisor
@@ -112,12 +103,3 @@ def combined(plain: LLCEstimate, bias: float, bias_stderr: float, order: int) ->
     else:
         llc, variance = plain.llc, plain.stderr**2 + max(0.0, bias**2 - bias_stderr**2)
     return replace(plain, llc=llc, stderr=math.sqrt(variance), bias=bias, bias_stderr=bias_stderr)
-
-
-def _part(loss: NDArray[np.float64], initial_loss: float, nbeta: float) -> _Part:
-    """λ̂ of the finite ones among chains' losses [chain, step]."""
-    healthy = loss[np.isfinite(loss).all(axis=1)]
-    if not len(healthy):
-        return _Part(math.nan, math.nan)
-    stderr = nbeta * diagnostics.standard_error(diagnostics.block_means(healthy))
-    return _Part(nbeta * (float(healthy.mean()) - initial_loss), stderr)

@@ -24,26 +24,28 @@ _REACH = 3e-3
 
 def largest_curvature(
     posteriors: Sequence[LocalPosterior],
-    points: Sequence[NDArray[np.floating]] | None = None,
+    points: NDArray[np.floating] | None = None,
     device: str = "auto",
 ) -> NDArray[np.float64]:
-    """The largest absolute eigenvalue of ∇²U at a point of each posterior, in 1/parameter².
+    """The largest absolute eigenvalue of ∇²U over places of each posterior, in 1/parameter².
 
     By power iteration on central differences of the gradient, within the directions that may move,
     on at most 4,096 samples. It is a lower bound, usually short by less than a tenth.
 
     Args:
         posteriors: Of equal shape.
-        points: For each posterior sampled weights [param]; None: w*.
+        points: Sampled weights [posterior, place, param]; None: w* alone.
         device: As for `sample`.
 
     Returns:
         [posterior]; NaN where the gradient is not finite.
     """
     stack = PosteriorStack(posteriors, choose_device(device))
-    w = stack.w_star
+    w, num_places = stack.w_star, 1
     if points is not None:
-        w = torch.as_tensor(np.stack(points), dtype=stack.dtype, device=stack.device)
+        num_places = points.shape[1]
+        w = torch.as_tensor(points, dtype=stack.dtype, device=stack.device).flatten(0, 1)
+    which = [place // num_places for place in range(len(w))]
     samples = min(_MOST_SAMPLES, max(p.samples.num_samples for p in posteriors))
     size = max(1, _AT_ONCE // max(samples, w.shape[1]))
     threads = torch.get_num_threads()
@@ -52,27 +54,27 @@ def largest_curvature(
     torch.set_num_threads(1)
     try:
         found = [
-            _of_chunk(stack, list(range(start, min(start + size, len(w)))), w, samples)
+            _of_chunk(stack, which[start : start + size], w[start : start + size], samples)
             for start in range(0, len(w), size)
         ]
     finally:
         torch.set_num_threads(threads)
-    return torch.cat(found).double().cpu().numpy()
+    by_place = torch.cat(found).reshape(-1, num_places)
+    return by_place.amax(dim=1).double().cpu().numpy()
 
 
-def _of_chunk(stack: PosteriorStack, which: list[int], w: Tensor, samples: int) -> Tensor:
-    """[len(which)], of some of the posteriors."""
+def _of_chunk(stack: PosteriorStack, which: list[int], here: Tensor, samples: int) -> Tensor:
+    """[place], at weights `here` [place, param] of the posteriors `which`."""
     chains = stack.of_chains(which, torch.zeros(len(which), 4, dtype=torch.int32))
     place = torch.arange(max(samples, 1), device=stack.device)[None] % chains.num_samples.clamp(1)
     index = place + chains.offset
     batch = tuple(tensor[index] for tensor in stack.data)
     target = ChunkTarget(stack, chains, [batch], shared_batch=not stack.has_data)
-    here = w[which]
     generator = torch.Generator().manual_seed(0)
-    direction = torch.randn(w.shape[1], generator=generator, dtype=torch.float64).to(w)
+    direction = torch.randn(here.shape[1], generator=generator, dtype=torch.float64).to(here)
     v = _unit(target.restrict(direction.expand_as(here).clone()))
     reach = _REACH * here.norm(dim=1, keepdim=True).clamp(min=1.0)
-    curvature = torch.zeros(len(which), dtype=w.dtype, device=w.device)
+    curvature = torch.zeros(len(which), dtype=here.dtype, device=here.device)
     for _ in range(_ITERATIONS):
         ahead = target.evaluate(here + reach * v).potential_gradient
         behind = target.evaluate(here - reach * v).potential_gradient

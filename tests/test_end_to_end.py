@@ -19,8 +19,7 @@ LLC = ("--chains", "3", "--steps", "40000", "--step-size", "1e-4", "--orthogonal
 
 def command(*arguments: object) -> list[str]:
     """The command line as a process of its own."""
-    code = "import sys; from lambdascope.cli import main; sys.exit(main())"
-    return [sys.executable, "-c", code, *map(str, arguments)]
+    return [sys.executable, "-m", "lambdascope", *map(str, arguments)]
 
 
 def lambdascope(*arguments: object) -> subprocess.CompletedProcess:

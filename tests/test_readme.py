@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from lambdascope import cli
+from lambdascope.cli.parsing import declaration, parse
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 
@@ -23,8 +23,7 @@ def blocks(language: str) -> list[str]:
 def test_every_command_shown_is_understood(line: str) -> None:
     words = shlex.split(line, comments=True)
     assert words[0] == "lambdascope"
-    command = cli._parse(words[1:])
-    assert type(command) is cli._COMMANDS[words[1]]
+    assert type(parse(words[1:])) is declaration(words[1])
 
 
 def test_every_file_linked_is_there() -> None:

@@ -151,7 +151,7 @@ def test_a_film_without_its_encoder_is_refused_before_anything_is_computed(run, 
 
 
 def test_from_the_command_line(run, tmp_path):
-    command = [sys.executable, "-m", "lambdascope.cli", "fourier", str(run), "--film", "gif"]
+    command = [sys.executable, "-m", "lambdascope", "fourier", str(run), "--film", "gif"]
     folder = tmp_path / "elsewhere"
     folder.mkdir()
     done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=folder)

@@ -5,8 +5,9 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
-from lambdascope.commands.import_legacy import import_legacy
+from lambdascope.commands.import_legacy import import_legacy, print_result
 from lambdascope.commands.systems import load_run
+from lambdascope.commands.train import print_result as print_train_result
 from lambdascope.commands.train import train
 from lambdascope.errors import LambdascopeError
 from lambdascope.runs.checkpoints import load_metadata
@@ -16,7 +17,7 @@ PARAMS = EXAMPLE / "53_0.json"
 
 
 def test_an_imported_run_is_a_run_like_any_other(tmp_path, capsys):
-    import_legacy(PARAMS, EXAMPLE, tmp_path / "old")
+    print_result(import_legacy(PARAMS, EXAMPLE, tmp_path / "old"))
     said = capsys.readouterr().out
     assert "4 checkpoints (steps 0, 1000, 1950, 2000), 2668 training and 141 test pairs" in said
     run = load_run(tmp_path / "old")
@@ -36,28 +37,28 @@ def test_an_imported_run_is_a_run_like_any_other(tmp_path, capsys):
 
 
 def test_where_it_came_from_is_kept(tmp_path):
-    directory = import_legacy(PARAMS, EXAMPLE, tmp_path / "old", progress=False)
+    directory = import_legacy(PARAMS, EXAMPLE, tmp_path / "old").directory
     assert (directory.path / "imported.json").read_bytes() == PARAMS.read_bytes()
     metadata = load_metadata(directory.checkpoint_path(1950))
     assert metadata["imported_from"].startswith("CHECKPOINT_39_P53_frac0.95")
 
 
 def test_training_does_not_touch_an_imported_run(tmp_path, capsys):
-    import_legacy(PARAMS, EXAMPLE, tmp_path / "old", progress=False)
+    import_legacy(PARAMS, EXAMPLE, tmp_path / "old")
     run = load_run(tmp_path / "old")
-    train(run.config, tmp_path / "old")
+    print_train_result(train(run.config, tmp_path / "old"))
     assert "already trained, nothing to do" in capsys.readouterr().out
     assert load_run(tmp_path / "old").steps == run.steps
 
 
 def test_a_run_that_stands_is_only_replaced_when_told(tmp_path):
-    import_legacy(PARAMS, EXAMPLE, tmp_path / "old", progress=False)
+    import_legacy(PARAMS, EXAMPLE, tmp_path / "old")
     with pytest.raises(LambdascopeError, match=r"already holds a run: .*--overwrite"):
         import_legacy(PARAMS, EXAMPLE, tmp_path / "old")
     folder = tmp_path / "fewer"
     shutil.copytree(EXAMPLE, folder)
     next(folder.glob("CHECKPOINT_20_*")).unlink()
-    import_legacy(PARAMS, folder, tmp_path / "old", overwrite=True, progress=False)
+    import_legacy(PARAMS, folder, tmp_path / "old", overwrite=True)
     assert load_run(tmp_path / "old").steps == [0, 1950, 2000]
 
 
@@ -71,10 +72,8 @@ def test_nothing_is_written_when_a_file_is_refused(tmp_path):
 
 
 def test_the_labels_of_a_commutative_run_are_told_by_the_user(tmp_path):
-    directory = import_legacy(
-        PARAMS, EXAMPLE, tmp_path / "old", task="commutative_random", progress=False
-    )
-    assert directory.config["task"] == "commutative_random"
+    result = import_legacy(PARAMS, EXAMPLE, tmp_path / "old", task="commutative_random")
+    assert result.directory.config["task"] == "commutative_random"
     labels = load_run(tmp_path / "old").data.targets.view(53, 53)
     assert torch.equal(labels, labels.T)
     assert labels[0, :3].tolist() == [38, 14, 12]

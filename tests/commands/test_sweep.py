@@ -14,8 +14,9 @@ from lambdascope.commands import sweep as sweep_command
 from lambdascope.commands import sweep_cells
 from lambdascope.commands.llc import llc
 from lambdascope.commands.llc_config import LLCConfig
-from lambdascope.commands.sweep import Sweep, print_plan, print_result
+from lambdascope.commands.sweep import Sweep
 from lambdascope.commands.sweep_cells import batches_of, work_on
+from lambdascope.commands.sweep_standing import preview_of, print_preview, print_result, result_of
 from lambdascope.commands.sweep_table import slope
 from lambdascope.commands.train import train
 from lambdascope.errors import LambdascopeError
@@ -88,7 +89,7 @@ def test_a_table_figures_and_a_summary(tmp_path: Path, capsys: pytest.CaptureFix
     assert table.groupby("cell")["step"].apply(list).tolist() == [[0, 20, 40]] * 4
     for name in ("llc_vs_train_p", "test_loss_vs_step_by_train_p"):
         assert (tmp_path / "results" / "figures" / f"{name}.png").read_bytes()[:4] == b"\x89PNG"
-    print_result(small, table)
+    print_result(result_of(small, table))
     printed = capsys.readouterr().out
     assert "4 of 4 cells finished, 0 failed, 0 missing" in printed
     last = table[table["step"] == 40].groupby("train.p")["test_loss"]
@@ -101,7 +102,7 @@ def test_a_cell_measures_what_the_commands_by_themselves_measure(tmp_path: Path)
     config = TrainConfig(
         p=7, seed=1, embed_dim=3, hidden_size=6, num_steps=40, num_checkpoints=3, train_fraction=0.8
     )
-    (run,) = train(config, tmp_path / "run", None, progress=False)
+    (run,) = train(config, tmp_path / "run", None, progress=False).directories
     own = table[(table["train.p"] == 7) & (table["train.seed"] == 1)]
     alone = read_table(run.path / "training.csv")
     for name in ("train_loss", "test_loss", "weight_norm"):
@@ -210,7 +211,7 @@ def test_a_dry_run_lists_and_runs_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     numbers = counted(monkeypatch)
-    print_plan(sweep(tmp_path))
+    print_preview(preview_of(sweep(tmp_path)))
     printed = capsys.readouterr().out
     assert "cell 3 (train.p=7, train.seed=1)\n" in printed
     assert "4 of 4 cells to work out: about " in printed

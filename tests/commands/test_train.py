@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from lambdascope.commands.systems import load_run
-from lambdascope.commands.train import train
+from lambdascope.commands.train import print_result, train
 from lambdascope.errors import LambdascopeError
 from lambdascope.modular_addition.config import TrainConfig
 from lambdascope.modular_addition.data import make_data
@@ -28,7 +28,7 @@ def files(folder):
 
 
 def test_a_run_directory_explains_itself(tmp_path):
-    (directory,) = train(CONFIG, tmp_path / "run", progress=False)
+    (directory,) = train(CONFIG, tmp_path / "run", progress=False).directories
     assert sorted(files(tmp_path / "run")) == [
         "checkpoints/step_000000.safetensors",
         "checkpoints/step_000003.safetensors",
@@ -57,8 +57,9 @@ def test_a_run_directory_explains_itself(tmp_path):
 
 
 def test_several_seeds_make_a_directory_each(tmp_path, capsys):
-    directories = train(CONFIG, tmp_path, [0, 3])
-    assert [d.path.name for d in directories] == ["seed_0", "seed_3"]
+    result = train(CONFIG, tmp_path, [0, 3])
+    assert [d.path.name for d in result.directories] == ["seed_0", "seed_3"]
+    print_result(result)
     assert "trained 2 runs in" in capsys.readouterr().out
     # The split follows the seed, unless a data seed is given.
     assert torch.equal(
@@ -73,7 +74,7 @@ def test_several_seeds_make_a_directory_each(tmp_path, capsys):
 
 
 def test_one_seed_is_the_directory_itself(tmp_path):
-    (directory,) = train(CONFIG, tmp_path / "run", [4], progress=False)
+    (directory,) = train(CONFIG, tmp_path / "run", [4], progress=False).directories
     assert directory.path == tmp_path / "run"
     assert load_run(tmp_path / "run").config.seed == 4
 
@@ -81,7 +82,7 @@ def test_one_seed_is_the_directory_itself(tmp_path):
 def test_a_finished_run_is_left_as_it_stands(tmp_path, capsys):
     train(CONFIG, tmp_path, progress=False)
     before = files(tmp_path)
-    train(CONFIG, tmp_path)
+    print_result(train(CONFIG, tmp_path))
     assert files(tmp_path) == before
     assert "already trained, nothing to do" in capsys.readouterr().out
 
@@ -139,7 +140,7 @@ train(TrainConfig(**{CONFIG.model_dump()!r}), Path({str(tmp_path / "killed")!r})
     assert done.returncode == -signal.SIGKILL, done.stderr.decode()
     assert load_run(tmp_path / "killed").steps == [0, 3]
     train(CONFIG, tmp_path / "killed")
-    assert "resuming from step 3" in capsys.readouterr().out
+    assert "resuming from step 3" in capsys.readouterr().err
     train(CONFIG, tmp_path / "whole", progress=False)
     assert files(tmp_path / "killed") == files(tmp_path / "whole")
 
@@ -147,8 +148,8 @@ train(TrainConfig(**{CONFIG.model_dump()!r}), Path({str(tmp_path / "killed")!r})
 def test_more_seeds_join_those_that_are_finished(tmp_path):
     train(CONFIG, tmp_path, [0, 1], progress=False)
     before = files(tmp_path)
-    directories = train(CONFIG, tmp_path, [0, 1, 2], progress=False)
-    assert len(directories) == 3
+    result = train(CONFIG, tmp_path, [0, 1, 2], progress=False)
+    assert (len(result.directories), result.num_trained) == (3, 1)
     after = files(tmp_path)
     assert {name: after[name] for name in before} == before
     assert load_run(tmp_path / "seed_2").steps == [0, 3, 6]
@@ -222,7 +223,7 @@ def test_a_run_of_before_the_transformer_is_taken_up(tmp_path, capsys):
         del document["config"][name]
     path.write_text(json.dumps({**document, "schema_version": 1}))
     assert load_run(tmp_path / "run").config == CONFIG
-    train(CONFIG, tmp_path / "run")
+    print_result(train(CONFIG, tmp_path / "run"))
     assert "already trained, nothing to do" in capsys.readouterr().out
 
 

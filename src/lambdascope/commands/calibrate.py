@@ -1,7 +1,7 @@
 """`lambdascope calibrate`: the estimator beside exact answers, as a table and a figure."""
 
 import time
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -19,14 +19,33 @@ from lambdascope.runs.tables import write_table
 _TABLE, _FIGURE = "calibration.csv", "calibration.png"
 
 
-def calibrate(suite: str, out: Path, *, overwrite: bool = False, quiet: bool = False) -> None:
-    """Run a suite, write calibration.csv and calibration.png, print the table.
+@dataclass(frozen=True)
+class CalibrationResult:
+    """How the estimator did and where it is kept.
+
+    Attributes:
+        table: One row a system, as in calibration.csv.
+        ranking: One row a family of systems: how well their order came out.
+        paths: Files written.
+        seconds: Wall time.
+    """
+
+    table: pd.DataFrame
+    ranking: pd.DataFrame
+    paths: list[Path]
+    seconds: float
+
+
+def calibrate(
+    suite: str, out: Path, *, overwrite: bool = False, progress: bool = True
+) -> CalibrationResult:
+    """Run a suite, write calibration.csv and calibration.png.
 
     Args:
         suite: quick or full.
         out: The folder to write into; it is made.
         overwrite: Replace a table that stands there.
-        quiet: Print nothing, show no progress.
+        progress: Show a progress bar.
 
     Raises:
         LambdascopeError: An unknown suite, or a table stands there already.
@@ -37,7 +56,7 @@ def calibrate(suite: str, out: Path, *, overwrite: bool = False, quiet: bool = F
         raise LambdascopeError(
             f"{table_path} holds a calibration: give another --out, or --overwrite to replace it"
         )
-    with tqdm(desc="calibrating", unit="case", disable=True if quiet else None) as bar:
+    with tqdm(desc="calibrating", unit="case", disable=None if progress else True) as bar:
 
         def report(done: int, total: int) -> None:
             bar.total = total
@@ -46,11 +65,17 @@ def calibrate(suite: str, out: Path, *, overwrite: bool = False, quiet: bool = F
         table = run_suite(suite, report=report)
     out.mkdir(parents=True, exist_ok=True)
     write_table(table_path, table)
-    summaries = pd.DataFrame([asdict(one) for one in ranking_summary(table)])
+    ranking = pd.DataFrame([asdict(one) for one in ranking_summary(table)])
     title = "λ\u0302 beside exact answers"
     atomic_write_bytes(figure_path, png_bytes(calibration_figure(table, title=title)))
-    if quiet:
-        return
-    print(calibration_table_text(table))
-    print(f"\n{ranking_text(summaries)}\n\n{table_path}\n{figure_path}")
-    print(f"{time.perf_counter() - begun:.0f} s in all")
+    seconds = time.perf_counter() - begun
+    return CalibrationResult(table, ranking, [table_path, figure_path], seconds)
+
+
+def print_result(result: CalibrationResult) -> None:
+    """The table, the ranking and where everything is, on standard output."""
+    print(calibration_table_text(result.table))
+    print(f"\n{ranking_text(result.ranking)}\n")
+    for path in result.paths:
+        print(path)
+    print(f"{result.seconds:.0f} s in all")

@@ -1,5 +1,6 @@
 """`lambdascope import-legacy`: the older code's files as a run directory."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -13,6 +14,23 @@ from lambdascope.runs.directory import RunDirectory
 from lambdascope.runs.files import atomic_write_bytes
 
 
+@dataclass(frozen=True)
+class ImportResult:
+    """What was imported and where it is.
+
+    Attributes:
+        directory: The run directory.
+        steps: Optimiser steps before each checkpoint.
+        num_train: Pairs trained on.
+        num_test: The other pairs.
+    """
+
+    directory: RunDirectory
+    steps: list[int]
+    num_train: int
+    num_test: int
+
+
 def import_legacy(
     params: Path,
     checkpoints: Path,
@@ -20,8 +38,7 @@ def import_legacy(
     *,
     task: Task | None = None,
     overwrite: bool = False,
-    progress: bool = True,
-) -> RunDirectory:
+) -> ImportResult:
     """Read the older code's files, without executing what is pickled in them, into a run directory.
 
     The split and the labels are those the old run had; training.csv is computed anew from the
@@ -35,7 +52,6 @@ def import_legacy(
         task: "commutative_random" for a run on such labels: the parameter file says "random" of
             both kinds. None takes what the file says.
         overwrite: replace a run that stands at `out`.
-        progress: say what was read.
 
     Raises:
         LambdascopeError: a file is missing, truncated, not of this run, or holds NaN or anything
@@ -58,10 +74,14 @@ def import_legacy(
     for each in read:
         directory.save_checkpoint(each.step, each.weights, {"imported_from": each.file})
     save_metrics(directory, [each.step for each in read], metrics)
-    if progress:
-        steps = ", ".join(str(each.step) for each in read)
-        print(
-            f"{out}: imported {len(read)} checkpoints (steps {steps}), "
-            f"{len(data.train_index)} training and {len(data.test_index)} test pairs"
-        )
-    return directory
+    steps = [each.step for each in read]
+    return ImportResult(directory, steps, len(data.train_index), len(data.test_index))
+
+
+def print_result(result: ImportResult) -> None:
+    """What was imported and where it is, on standard output."""
+    print(
+        f"{result.directory.path}: imported {len(result.steps)} checkpoints (steps "
+        f"{', '.join(map(str, result.steps))}), {result.num_train} training and {result.num_test} "
+        "test pairs"
+    )

@@ -1,4 +1,4 @@
-"""`lambdascope sweep`: run a sweep's file, and say, list and draw what stands of it."""
+"""`lambdascope sweep`: run a sweep's file, and tabulate and draw what stands of it."""
 
 import os
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from lambdascope.commands.llc_config import LLCConfig
 from lambdascope.commands.sweep_cells import batches_of, check_cells, work_on
 from lambdascope.commands.sweep_config import SECTIONS
 from lambdascope.commands.sweep_estimate import Estimate, estimate_of
-from lambdascope.commands.sweep_table import figure_tables, measurements, summary_text
+from lambdascope.commands.sweep_table import figure_tables, measurements
 from lambdascope.errors import LambdascopeError
 from lambdascope.reporting.style import png_bytes
 from lambdascope.reporting.sweep_figure import sweep_figure
@@ -137,37 +137,6 @@ class Sweep:
         """The files that `draw` writes."""
         names = [_TABLE, *(f"figures/{wish.file_name}" for wish in self.plan.figures)]
         return [self.records.path / name for name in names if (self.records.path / name).exists()]
-
-
-def print_plan(sweep: Sweep) -> None:
-    """Every cell, whether it stands, and what the rest will take, on standard output."""
-    missing = {cell.number for cell in sweep.missing()}
-    for cell in sweep.plan.cells:
-        print(f"{cell}{'' if cell.number in missing else ': stands'}")
-    print(f"\n{len(missing)} of {len(sweep.plan.cells)} cells to work out: {sweep.estimate()}")
-
-
-def print_status(sweep: Sweep) -> None:
-    """How many cells stand, failed and are missing, and the failures' errors."""
-    failed, total = sweep.failed(), len(sweep.plan.cells)
-    open_ = len(sweep.missing())
-    print(
-        f"{sweep.records.path}: {total - open_ - len(failed)} of {total} cells finished, "
-        f"{len(failed)} failed, {open_} missing"
-    )
-    for cell, error in failed:
-        print(f"  {cell} failed: {error}")
-    if failed:
-        print("  `lambdascope sweep run --retry-failed` tries them again")
-
-
-def print_result(sweep: Sweep, table: pd.DataFrame) -> None:
-    """The summary over seeds, the failures, and where everything is."""
-    if len(table):
-        print(summary_text(sweep.plan, table), end="\n\n")
-    print_status(sweep)
-    for path in sweep.paths():
-        print(path)
 
 
 def share_cores(num_workers: int) -> None:

@@ -1,6 +1,7 @@
 """`lambdascope train`: one run, or several seeds as one batch, each into its own directory."""
 
 import json
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -40,6 +41,23 @@ class _Batch:
     state: TrainingState | None = None
 
 
+@dataclass(frozen=True)
+class TrainResult:
+    """What was trained and where it is.
+
+    Attributes:
+        out: The run directory, or the folder of the run directories.
+        directories: One a run, in the order of the seeds.
+        num_trained: Runs that were trained now; the others stood already.
+        seconds: Wall time.
+    """
+
+    out: Path
+    directories: list[RunDirectory]
+    num_trained: int
+    seconds: float
+
+
 def train(
     config: TrainConfig,
     out: Path,
@@ -47,7 +65,7 @@ def train(
     *,
     overwrite: bool = False,
     progress: bool = True,
-) -> list[RunDirectory]:
+) -> TrainResult:
     """Train and keep data, checkpoints and a table of losses.
 
     Interrupted at any point, the same call goes on from the last checkpoint and ends with the bits
@@ -58,10 +76,10 @@ def train(
         out: the run directory; with several seeds, the folder of the run directories seed_0, ….
         seeds: one run for each, trained as one batch; None trains the one run of `config`.
         overwrite: begin afresh, whatever run stands there.
-        progress: show a bar on stderr if that is a terminal, and say what was done.
+        progress: show a bar on stderr if that is a terminal, and say where training goes on.
 
     Returns:
-        one directory a run, in the order of `seeds`.
+        the directories, one a run.
 
     Raises:
         LambdascopeError: a directory holds other settings or other files or cannot be written, a
@@ -81,14 +99,18 @@ def train(
             unfinished, [[] for _ in unfinished]
         )
         if progress and batch.state is not None:
-            print(f"{out}: resuming from step {batch.state.step}")
+            print(f"{out}: resuming from step {batch.state.step}", file=sys.stderr)
         _train(batch, runs, state_path, progress=progress)
     state_path.unlink(missing_ok=True)
-    if progress:
-        count = f"{len(unfinished)} run{'' if len(unfinished) == 1 else 's'}"
-        done = f"trained {count} in {time.perf_counter() - started:.1f} s"
-        print(f"{out}: {done if unfinished else 'already trained, nothing to do'}")
-    return list(runs.values())
+    seconds = time.perf_counter() - started
+    return TrainResult(out, list(runs.values()), len(unfinished), seconds)
+
+
+def print_result(result: TrainResult) -> None:
+    """What was done and where, on standard output."""
+    count = f"{result.num_trained} run{'' if result.num_trained == 1 else 's'}"
+    done = f"trained {count} in {result.seconds:.1f} s"
+    print(f"{result.out}: {done if result.num_trained else 'already trained, nothing to do'}")
 
 
 def _places(config: TrainConfig, out: Path, seeds: Sequence[int] | None) -> dict[TrainConfig, Path]:

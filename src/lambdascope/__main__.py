@@ -1,0 +1,7 @@
+"""`python -m lambdascope` is `lambdascope`."""
+
+import sys
+
+from lambdascope.cli import main
+
+sys.exit(main())

@@ -1,0 +1,37 @@
+"""`lambdascope demo`."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+
+from lambdascope.cli.shared import BaseCommand, Outcome, Switch
+from lambdascope.commands.demo_config import DEFAULT_OUT, QUICK_OUT
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command(BaseCommand):
+    """Reads nothing. Writes a run directory with llc.csv, the trace and the figure.
+
+    The full example takes about a minute on two cores, the quick form a few seconds.
+
+    Example:
+      lambdascope demo
+      lambdascope demo --quick --out runs/try
+    """
+
+    out: Annotated[Path | None, tyro.conf.arg(metavar="PATH", help_behavior_hint="")] = None
+    """The run directory to write (default: runs/demo, or runs/demo_quick)."""
+    quick: Switch = False
+    """Fewer checkpoints, chains and steps: to see that everything works, not for its numbers."""
+    overwrite: Switch = False
+    """Begin afresh where a run stands already."""
+
+    def run(self) -> Outcome[Any]:
+        """Train, estimate, draw."""
+        from lambdascope.commands.demo import demo, print_result
+
+        out = self.out or (QUICK_OUT if self.quick else DEFAULT_OUT)
+        shown = demo(out, quick=self.quick, overwrite=self.overwrite, progress=self.progress)
+        return Outcome(shown, print_result)

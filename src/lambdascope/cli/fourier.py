@@ -1,0 +1,34 @@
+"""`lambdascope fourier`."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from lambdascope.cli.shared import Outcome, RunCommand
+from lambdascope.commands.flags import flags_of, values_given
+from lambdascope.commands.fourier_config import FourierConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command(RunCommand):
+    """p may be even or composite. Modes are numbered 1 to p//2, since k and p − k are one mode.
+
+    At even p the mode p/2 has a cosine only; a mode that shares a factor g with p has p/g points.
+
+    Reads a run's checkpoints and data. Writes modes.csv and progress.csv, and into figures/ the
+    modes' magnitudes, test loss with one mode kept or removed, the picture of the tokens in each
+    mode, and restricted and excluded loss. Takes about ten seconds for the default network, and a
+    film as much again.
+
+    Example:
+      lambdascope fourier runs/p53
+      lambdascope fourier runs/p53 --film gif
+    """
+
+    settings: flags_of(FourierConfig)  # type: ignore[valid-type]
+
+    def run(self) -> Outcome[Any]:
+        """Measure and draw."""
+        config = FourierConfig(**values_given(self.settings))
+        from lambdascope.commands.fourier import fourier, print_result
+
+        return Outcome(fourier(self.directory, config, progress=self.progress), print_result)

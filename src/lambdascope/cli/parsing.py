@@ -1,0 +1,110 @@
+"""From the words that were typed to a command, or to help."""
+
+import contextlib
+import difflib
+import importlib
+import io
+import re
+import shutil
+import textwrap
+from typing import Any, cast
+
+import tyro
+
+from lambdascope.cli.listing import SUMMARIES, module_of
+from lambdascope.cli.shared import BaseCommand
+from lambdascope.errors import LambdascopeError
+
+CONFIG = (tyro.conf.FlagCreatePairsOff,)
+"""How flags are read, for all commands."""
+
+
+def parse(arguments: list[str]) -> BaseCommand:
+    """The command that was asked for.
+
+    Args:
+        arguments: Its name and flags.
+
+    Raises:
+        LambdascopeError: An unknown command or flag, or one that lacks its value.
+        SystemExit: After printing help.
+    """
+    name = arguments[0] if arguments else None
+    if name is None or name not in SUMMARIES:
+        raise LambdascopeError(_no_such_command(name))
+    command, said, complaint = declaration(name), io.StringIO(), io.StringIO()
+    try:
+        with contextlib.redirect_stdout(said), contextlib.redirect_stderr(complaint):
+            parsed = tyro.cli(
+                command,
+                prog=f"lambdascope {name}",
+                description="",  # tyro would run its lines together
+                args=arguments[1:],
+                config=CONFIG,
+            )
+    except SystemExit as stop:
+        if stop.code in (None, 0):
+            usage, _, flags = said.getvalue().partition("\n")
+            print(f"{usage}\n\n{_description(name, command)}\n{_tidy(flags)}")
+            raise
+        raise LambdascopeError(_unboxed(complaint.getvalue(), name)) from None
+    return parsed
+
+
+def declaration(name: str) -> type[BaseCommand]:
+    """The class that declares a command."""
+    return cast(Any, importlib.import_module(module_of(name))).Command
+
+
+def _description(name: str, command: type[BaseCommand]) -> str:
+    """The summary and the docstring, paragraphs wrapped, lines that are indented left alone."""
+    width = min(100, shutil.get_terminal_size().columns)
+    text = textwrap.dedent("    " + (command.__doc__ or ""))
+    paragraphs = re.split(r"\n\s*\n", text.strip())
+    return "\n\n".join([SUMMARIES[name], *(_wrapped(part, width) for part in paragraphs)])
+
+
+def _wrapped(paragraph: str, width: int) -> str:
+    lines: list[str] = []
+    for line in paragraph.splitlines():
+        # A line goes on the one before, unless it is indented or follows a heading.
+        if lines and not line.startswith(" ") and not lines[-1].startswith(" "):
+            lines[-1] += f" {line}"
+        else:
+            lines.append(line)
+    return "\n".join(
+        line if line.startswith("  lambdascope ") else textwrap.fill(line, width) for line in lines
+    )
+
+
+def _tidy(flags: str) -> str:
+    """Tyro's lists of flags without the blanks that fill its lines and columns."""
+    lines: list[str] = []
+    for line in filter(None, (line.rstrip() for line in flags.splitlines())):
+        is_heading = line[0] == " " != line[1] and not line.startswith(" -")
+        lines += ["", line] if is_heading else [line]
+    return "\n".join(lines)
+
+
+def _no_such_command(name: str | None) -> str:
+    if name is None:
+        said = "no command was given"
+    else:
+        close = difflib.get_close_matches(name, SUMMARIES, n=1)
+        said = f"{name!r} is no command" + (f", perhaps {close[0]!r} was meant" if close else "")
+    return f"{said}: give one of {', '.join(SUMMARIES)} (see `lambdascope --help`)"
+
+
+def _unboxed(box: str, name: str) -> str:
+    """The text of one of tyro's framed error messages, as a sentence."""
+    sections, lines = [], []
+    for line in box.splitlines()[1:]:
+        text = line.strip("│|╭╮╰╯ ").strip()
+        if text.strip("─-+"):
+            lines.append(text)
+        elif lines:
+            sections.append(" ".join(lines))
+            lines = []
+    hints = ("For full helptext", "Argument helptext")
+    said = "; ".join(section for section in sections if not section.startswith(hints))
+    return f"{said.rstrip('.')} (see `lambdascope {name} --help`)"

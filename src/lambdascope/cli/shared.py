@@ -1,0 +1,65 @@
+"""What all commands have in common: their flags, and what they hand back."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Generic, TypeVar
+
+import tyro
+
+Result = TypeVar("Result")
+
+Switch = Annotated[bool, tyro.conf.arg(help_behavior_hint="")]
+"""A flag without a value, off unless it is given."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class General:
+    """Every command takes these."""
+
+    quiet: Switch = False
+    """Print nothing but warnings and errors."""
+    json: Switch = False
+    """Print the result as one JSON object, and nothing else, on standard output."""
+    debug: Switch = False
+    """Show the traceback of an error."""
+
+
+@dataclass(frozen=True)
+class Outcome(Generic[Result]):
+    """What a command found.
+
+    Attributes:
+        result: A dataclass; `--json` prints it field by field.
+        show: Prints it for a reader.
+    """
+
+    result: Result
+    show: Callable[[Result], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class BaseCommand(ABC):
+    """A command as it was typed; the docstring of the class that declares one is its help."""
+
+    general: Annotated[General, tyro.conf.OmitArgPrefixes, tyro.conf.arg(name="general")] = (
+        General()
+    )
+
+    @property
+    def progress(self) -> bool:
+        """Whether to show how the work goes on."""
+        return not (self.general.quiet or self.general.json)
+
+    @abstractmethod
+    def run(self) -> Outcome[Any]:
+        """Do the work; prints nothing to standard output."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunCommand(BaseCommand):
+    """A command that studies a run."""
+
+    directory: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="RUN")]
+    """The run directory, as `lambdascope train` wrote it."""

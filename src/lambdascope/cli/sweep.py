@@ -1,0 +1,58 @@
+"""`lambdascope sweep`."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import tyro
+
+from lambdascope.cli.shared import BaseCommand, Outcome, Switch
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command(BaseCommand):
+    """Cells of one shape train and are sampled as one batch, and each is recorded as it comes.
+
+    A cell that stands is never worked out again.
+
+    Reads the sweep's file. Writes cells/, sweep.csv and the file's figures. How long it takes,
+    --dry-run says beforehand.
+
+    Example:
+      lambdascope sweep run examples/sweeps/llc_vs_p.toml --dry-run
+      lambdascope sweep run examples/sweeps/llc_vs_p.toml --engine processes --workers 2
+      lambdascope sweep status examples/sweeps/llc_vs_p.toml
+    """
+
+    action: tyro.conf.Positional[Literal["run", "status", "table", "plot"]]
+    """run works out what is missing; status counts; table writes sweep.csv; plot draws as well."""
+    file: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="FILE.toml")]
+    """What varies, what is measured, which figures are wanted."""
+    out: Annotated[Path | None, tyro.conf.arg(metavar="PATH", help_behavior_hint="")] = None
+    """The directory of the results (default: runs/ and the file's name)."""
+    engine: Literal["local", "processes"] = "local"
+    """Who works: this process, or several on this machine."""
+    workers: Annotated[int | None, tyro.conf.arg(metavar="INT", help_behavior_hint="")] = None
+    """Worker processes (default: one a core)."""
+    dry_run: Switch = False
+    """List the cells and what they will take, and run nothing."""
+    retry_failed: Switch = False
+    """Work on failed cells again."""
+
+    def run(self) -> Outcome[Any]:
+        """Do what the action says."""
+        from lambdascope.commands import sweep_standing as standing
+        from lambdascope.commands.sweep import Sweep
+
+        sweep = Sweep(self.file, self.out)
+        if self.action == "status":
+            return Outcome(standing.status_of(sweep), standing.print_status)
+        if self.action == "run" and self.dry_run:
+            return Outcome(standing.preview_of(sweep), standing.print_preview)
+        if self.action == "run":
+            table = sweep.run(
+                self.engine, self.workers, retry_failed=self.retry_failed, progress=self.progress
+            )
+        else:
+            table = sweep.table() if self.action == "table" else sweep.draw()
+        return Outcome(standing.result_of(sweep, table), standing.print_result)

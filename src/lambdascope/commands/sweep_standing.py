@@ -1,0 +1,110 @@
+"""How a sweep stands: what `lambdascope sweep` says, as objects, and in print."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from lambdascope.commands.sweep import Sweep
+from lambdascope.commands.sweep_estimate import Estimate
+from lambdascope.commands.sweep_table import summary_text
+
+
+@dataclass(frozen=True)
+class SweepStatus:
+    """How many cells there are of each kind.
+
+    Attributes:
+        path: Directory of the results.
+        total: All cells.
+        finished: Those that stand.
+        missing: Those to be worked out.
+        failed: Cell → its error.
+    """
+
+    path: Path
+    total: int
+    finished: int
+    missing: int
+    failed: dict[str, str]
+
+
+@dataclass(frozen=True)
+class SweepPreview:
+    """What a run would do.
+
+    Attributes:
+        cells: Cell → whether it stands.
+        missing: How many do not.
+        estimate: What they will take.
+    """
+
+    cells: dict[str, bool]
+    missing: int
+    estimate: Estimate
+
+
+@dataclass(frozen=True)
+class SweepResult:
+    """What stands.
+
+    Attributes:
+        status: How many cells do.
+        table: As in sweep.csv: one row a finished cell and checkpoint.
+        summary: Means over seeds at the last checkpoint, as text.
+        paths: Files written.
+    """
+
+    status: SweepStatus
+    table: pd.DataFrame
+    summary: str
+    paths: list[Path]
+
+
+def status_of(sweep: Sweep) -> SweepStatus:
+    """Count the cells."""
+    failed, total = {str(cell): error for cell, error in sweep.failed()}, len(sweep.plan.cells)
+    missing = len(sweep.missing())
+    finished = total - missing - len(failed)
+    return SweepStatus(sweep.records.path, total, finished, missing, failed)
+
+
+def preview_of(sweep: Sweep) -> SweepPreview:
+    """List the cells, and estimate what the missing ones will take."""
+    missing = {cell.number for cell in sweep.missing()}
+    cells = {str(cell): cell.number not in missing for cell in sweep.plan.cells}
+    return SweepPreview(cells, len(missing), sweep.estimate())
+
+
+def result_of(sweep: Sweep, table: pd.DataFrame) -> SweepResult:
+    """The table that was written, with a summary and the paths."""
+    summary = summary_text(sweep.plan, table) if len(table) else ""
+    return SweepResult(status_of(sweep), table, summary, sweep.paths())
+
+
+def print_preview(preview: SweepPreview) -> None:
+    """Every cell, whether it stands, and what the rest will take, on standard output."""
+    for cell, stands in preview.cells.items():
+        print(f"{cell}{': stands' if stands else ''}")
+    print(f"\n{preview.missing} of {len(preview.cells)} cells to work out: {preview.estimate}")
+
+
+def print_status(status: SweepStatus) -> None:
+    """How many cells stand, failed and are missing, and the failures' errors."""
+    print(
+        f"{status.path}: {status.finished} of {status.total} cells finished, "
+        f"{len(status.failed)} failed, {status.missing} missing"
+    )
+    for cell, error in status.failed.items():
+        print(f"  {cell} failed: {error}")
+    if status.failed:
+        print("  `lambdascope sweep run --retry-failed` tries them again")
+
+
+def print_result(result: SweepResult) -> None:
+    """The summary over seeds, the failures, and where everything is."""
+    if result.summary:
+        print(result.summary, end="\n\n")
+    print_status(result.status)
+    for path in result.paths:
+        print(path)

@@ -25,6 +25,10 @@ def test_a_config_is_frozen():
         ({"steps": 3}, r"Settings: steps=3: input should be greater than 3\."),
         ({"steps": "many"}, r"Settings: steps='many': input should be a valid integer"),
         ({"steps": 4, "stpes": 5}, r"stpes is not a setting of Settings \(it has: steps, rate\)"),
+        ({"steps": 10**30}, r"steps=1000000.*0: whole numbers below 2\^63 are accepted"),
+        ({"steps": 10**400}, r"steps=10{59}…: whole numbers below 2\^63 are accepted"),
+        ({"steps": 10**5000}, r"steps=a number of thousands of digits: whole numbers below"),
+        ({"steps": "9" * 5000}, r"steps='9{60}…': unable to parse input string as an integer"),
         ({"steps": 3, "rate": None}, r"steps=3: .*; rate=None: input should be a valid number"),
     ],
 )

@@ -60,12 +60,26 @@ def test_the_examples_are_understood(name: str) -> None:
         (["llc"], "Missing from lambdascope llc: RUN"),
         (["hessian"], "Missing from lambdascope hessian: RUN"),
         (["train"], "Missing from lambdascope train: --out"),
-        (["llc", "x", "--num-step", "1"], "Perhaps you meant: --num-steps"),
+        (["llc", "x", "--num-step", "1"], "--num-step is no flag of this command, perhaps --num-"),
+        (["llc", "--frob", "3", "x"], "--frob is no flag of this command (see `lambdascope llc"),
         (["llc", "x", "--steps"], "Missing value for argument '--num-steps/--steps'"),
         (["llc", "x", "--device", "tpu"], "'tpu' for argument '--device'"),
-        (["llc", "x", "--steps", "3"], "num_steps='3': input should be greater than or equal to 4"),
-        (["train", "--out", "x", "--p", "1"], "p='1': input should be greater than or equal to 2"),
-        (["train", "--out", "x", "--seeds", "3..1"], "seeds='3..1': whole numbers such as"),
+        (
+            ["llc", "x", "--steps", "3"],
+            "lambdascope: --steps 3: input should be greater than or equa",
+        ),
+        (
+            ["train", "--out", "x", "--p", "1"],
+            ": --p 1: input should be greater than or equal to 2",
+        ),
+        (["train", "--out", "x", "--seeds", "3..1"], ": --seeds 3..1: whole numbers such as"),
+        (
+            ["train", "--out", "x", "--seed", "1", "--seeds", "0..3"],
+            "--seed 1 beside --seeds 0..3: one of them is accepted",
+        ),
+        (["train", "--out", "x", "--num-steps", "3"], "--num-checkpoints 25 is more than the 4 st"),
+        (["train", "--out", "x", "--num-steps", "9" * 5000], "--num-steps 9999999999999999999999"),
+        (["sweep", "run", "x.toml", "--workers", "1.5"], "x.toml can't be read"),
     ],
 )
 def test_what_cannot_be_understood_gets_one_sentence_and_exit_code_2(

@@ -6,7 +6,7 @@ from typing import Literal
 import pytest
 import tyro
 
-from lambdascope.commands.flags import flags_of, values_given
+from lambdascope.commands.flags import flags_of, in_flags, spellings_of, values_given
 from lambdascope.config import Config
 
 
@@ -71,3 +71,31 @@ def test_an_omitted_field_and_an_unknown_choice_are_refused() -> None:
         with pytest.raises(SystemExit) as stop:
             given(*arguments)
         assert stop.value.code == 2
+
+
+@pytest.mark.parametrize(
+    ("message", "said"),
+    [
+        ("Settings: num_chains='0': too few.", "--chains 0: too few."),
+        ("num_chains=3 and rate=2.0 differ", "--chains 3 and --rate 2.0 differ"),
+        ("tied=True needs kind='plain'", "--tied needs --kind plain"),
+        ("rate: it is not known", "--rate: it is not known"),
+        ("a/rate=3 and llc.rate=3 are other things", "a/rate=3 and llc.rate=3 are other things"),
+        ("the rate is high", "the rate is high"),
+    ],
+)
+def test_a_refusal_names_flags_as_they_are_typed(message: str, said: str) -> None:
+    flags = {"num_chains": "--chains", "rate": "--rate", "kind": "--kind", "tied": "--tied"}
+    assert in_flags(message, flags, "Settings") == said
+
+
+def test_flags_know_their_spellings() -> None:
+    annotation = flags_of(
+        Settings, spellings={"num_chains": "chains"}, omit=frozenset({"hidden", "rate"})
+    )
+    assert spellings_of(annotation) == {
+        "num_chains": "--chains",
+        "kind": "--kind",
+        "tied": "--tied",
+        "which": "--which",
+    }

@@ -175,10 +175,10 @@ def test_the_estimate_stands_beside_it_only_where_it_is_of_the_same_posterior(ru
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--checkpoints", "0,9"], "checkpoints=0,9: 9 does not exist; "),
-        (["--top", "0"], "top='0': input should be greater than or equal to 1"),
+        (["--checkpoints", "0,9"], "--checkpoints 0,9: 9 does not exist; "),
+        (["--top", "0"], "--top 0: input should be greater than or equal to 1"),
         (["--parameters", "embeding*"], "parameter pattern 'embeding*' matches nothing"),
-        (["--localization", "0"], "localization='0': input should be greater than 0"),
+        (["--localization", "0"], "--localization 0: input should be greater than 0"),
     ],
 )
 def test_what_cannot_be_is_refused(

@@ -12,6 +12,9 @@ from lambdascope.modular_addition.config import TrainConfig
     ("values", "message"),
     [
         ({"p": 1}, "p=1: .*greater than or equal to 2"),
+        ({"p": 10**400}, "p=10{59}…: input should be less than 2147483648"),
+        ({"num_steps": 10**400}, "num_steps=10{59}…: whole numbers below"),
+        ({"num_checkpoints": 10**6}, "num_checkpoints=1000000: .*less than or equal to 100000"),
         ({"train_fraction": 0.0}, "train_fraction=0.0: .*greater than 0"),
         ({"train_fraction": 1.01}, "train_fraction=1.01: .*less than or equal to 1"),
         ({"p": 2, "train_fraction": 0.2}, "leaves an empty training set: .*at least 0.25"),

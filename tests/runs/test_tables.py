@@ -39,6 +39,15 @@ def test_missing_values_stay_missing(tmp_path):
     assert read["advice"][1] == "lower the step"
 
 
+def test_whole_numbers_of_more_than_64_bits_are_read_exactly(tmp_path):
+    write_table(
+        tmp_path / "x.csv", pd.DataFrame({"seed": [2**70, 1], "step": [1, 2]}, dtype=object)
+    )
+    read = read_table(tmp_path / "x.csv")
+    assert read["seed"].tolist() == [2**70, 1]
+    assert read["step"].dtype == np.int64
+
+
 def test_a_missing_table_is_named(tmp_path):
     with pytest.raises(LambdascopeError, match=r"llc\.csv does not exist"):
         read_table(tmp_path / "llc.csv")

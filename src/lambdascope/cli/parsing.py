@@ -12,7 +12,7 @@ from typing import Any, cast
 import tyro
 
 from lambdascope.cli.listing import SUMMARIES, module_of
-from lambdascope.cli.shared import BaseCommand
+from lambdascope.cli.shared import BaseCommand, own_flags
 from lambdascope.errors import LambdascopeError
 
 CONFIG = (tyro.conf.FlagCreatePairsOff,)
@@ -47,7 +47,8 @@ def parse(arguments: list[str]) -> BaseCommand:
             usage, _, flags = said.getvalue().partition("\n")
             print(f"{usage}\n\n{_description(name, command)}\n{_tidy(flags)}")
             raise
-        raise LambdascopeError(_unboxed(complaint.getvalue(), name)) from None
+        said_no = _unknown_flag(arguments[1:], command) or _unboxed(complaint.getvalue())
+        raise LambdascopeError(f"{said_no} (see `lambdascope {name} --help`)") from None
     return parsed
 
 
@@ -95,7 +96,19 @@ def _no_such_command(name: str | None) -> str:
     return f"{said}: give one of {', '.join(SUMMARIES)} (see `lambdascope --help`)"
 
 
-def _unboxed(box: str, name: str) -> str:
+def _unknown_flag(words: list[str], command: type[BaseCommand]) -> str | None:
+    """Which flag is none of the command's, in a sentence: tyro takes it for a value at times."""
+    spelt = own_flags(command)
+    known = [*spelt.values(), *(f"--{name.replace('_', '-')}" for name in spelt), "--help"]
+    for word in (word.partition("=")[0] for word in words if word.startswith("--")):
+        if word.replace("_", "-") not in known:
+            close = difflib.get_close_matches(word, known, n=1)
+            hint = f", perhaps {close[0]} was meant" if close else ""
+            return f"{word} is no flag of this command{hint}"
+    return None
+
+
+def _unboxed(box: str) -> str:
     """The text of one of tyro's framed error messages, as a sentence."""
     sections, lines = [], []
     for line in box.splitlines()[1:]:
@@ -107,4 +120,4 @@ def _unboxed(box: str, name: str) -> str:
             lines = []
     hints = ("For full helptext", "Argument helptext")
     said = "; ".join(section for section in sections if not section.startswith(hints))
-    return f"{said.rstrip('.')} (see `lambdascope {name} --help`)"
+    return said.rstrip(".")

@@ -85,7 +85,7 @@ def _run(command: "BaseCommand") -> int:
         if general.debug:
             traceback.print_exc()
         if isinstance(error, LambdascopeError):
-            return _say(error, _REFUSED)
+            return _say(command.in_flags(str(error)), _REFUSED)
         place = f" ({error.filename})" if error.filename else ""
         return _say(f"{error.strerror or error}{place}: what was written stands", _REFUSED)
 

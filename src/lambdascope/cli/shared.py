@@ -2,11 +2,13 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated, Any, Generic, TypeVar
 
 import tyro
+
+from lambdascope.commands.flags import in_flags, spellings_of
 
 Result = TypeVar("Result")
 
@@ -52,6 +54,12 @@ class BaseCommand(ABC):
         """Whether to show how the work goes on."""
         return not (self.general.quiet or self.general.json)
 
+    def in_flags(self, message: str) -> str:
+        """A refusal that names flags as they are typed, instead of fields."""
+        settings = getattr(self, "settings", None)
+        config = "" if settings is None else type(settings).__name__
+        return in_flags(message, own_flags(type(self)), config)
+
     @abstractmethod
     def run(self) -> Outcome[Any]:
         """Do the work; prints nothing to standard output."""
@@ -63,3 +71,16 @@ class RunCommand(BaseCommand):
 
     directory: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="RUN")]
     """The run directory, as `lambdascope train` wrote it."""
+
+
+def own_flags(command: type[BaseCommand]) -> dict[str, str]:
+    """Every field of a command and of its settings, with the flag by which it is typed."""
+    flags: dict[str, str] = {}
+    for field in fields(command):
+        if field.name == "general":
+            flags |= {one.name: f"--{one.name}" for one in fields(General)}
+        elif field.name == "settings":
+            flags |= spellings_of(field.type)
+        elif tyro.conf.Positional not in getattr(field.type, "__metadata__", ()):
+            flags[field.name] = f"--{field.name.replace('_', '-')}"
+    return flags

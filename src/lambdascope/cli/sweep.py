@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 import tyro
 
 from lambdascope.cli.shared import BaseCommand, Outcome, Switch
+from lambdascope.errors import LambdascopeError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +33,7 @@ class Command(BaseCommand):
     """The directory of the results (default: runs/ and the file's name)."""
     engine: Literal["local", "processes"] = "local"
     """Who works: this process, or several on this machine."""
-    workers: Annotated[int | None, tyro.conf.arg(metavar="INT", help_behavior_hint="")] = None
+    workers: Annotated[str | None, tyro.conf.arg(metavar="INT", help_behavior_hint="")] = None
     """Worker processes (default: one a core)."""
     dry_run: Switch = False
     """List the cells and what they will take, and run nothing."""
@@ -51,8 +52,17 @@ class Command(BaseCommand):
             return Outcome(standing.preview_of(sweep), standing.print_preview)
         if self.action == "run":
             table = sweep.run(
-                self.engine, self.workers, retry_failed=self.retry_failed, progress=self.progress
+                self.engine,
+                self._num_workers,
+                retry_failed=self.retry_failed,
+                progress=self.progress,
             )
         else:
             table = sweep.table() if self.action == "table" else sweep.draw()
         return Outcome(standing.result_of(sweep, table), standing.print_result)
+
+    @property
+    def _num_workers(self) -> int | None:
+        if self.workers is None or self.workers.isdecimal():
+            return None if self.workers is None else int(self.workers)
+        raise LambdascopeError(f"workers={self.workers!r}: a whole number from 1 on is accepted")

@@ -36,7 +36,12 @@ class Command(BaseCommand):
 
     def run(self) -> Outcome[Any]:
         """Train."""
-        config = TrainConfig(**values_given(self.settings))
+        given = values_given(self.settings)
+        if self.seeds is not None and "seed" in given:
+            raise LambdascopeError(
+                f"seed={given['seed']!r} beside seeds={self.seeds!r}: one of them is accepted"
+            )
+        config = TrainConfig(**given)
         seeds = None if self.seeds is None else list(_indices("seeds", self.seeds))
         from lambdascope.commands.train import print_result, train
 

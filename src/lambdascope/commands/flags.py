@@ -6,6 +6,7 @@ Python, and a field left alone is known to be left alone.
 """
 
 import dataclasses
+import re
 import types
 import typing
 from collections.abc import Mapping
@@ -49,12 +50,54 @@ def flags_of(
         default = dataclasses.field(default=False if is_switch else None)
         fields.append((name, Annotated[kind, description], default))
     made = dataclasses.make_dataclass(config.__name__, fields, kw_only=True)
-    return Annotated[Any, tyro.conf.arg(constructor=made, name=""), tyro.conf.OmitArgPrefixes]
+    flags = {name: f"--{spellings.get(name, name).replace('_', '-')}" for name, *_ in fields}
+    constructor = tyro.conf.arg(constructor=made, name="")
+    return Annotated[Any, constructor, tyro.conf.OmitArgPrefixes, _Spellings(tuple(flags.items()))]
+
+
+@dataclasses.dataclass(frozen=True)
+class _Spellings:
+    """Carried by an annotation of `flags_of`: pairs of field and flag."""
+
+    pairs: tuple[tuple[str, str], ...]
+
+
+def spellings_of(annotation: Any) -> dict[str, str]:
+    """The flag of each field, such as {"num_steps": "--steps"}.
+
+    Args:
+        annotation: From `flags_of`.
+    """
+    (spellings,) = (one for one in annotation.__metadata__ if isinstance(one, _Spellings))
+    return dict(spellings.pairs)
 
 
 def values_given(flags: Any) -> dict[str, Any]:
     """What the user typed, by field; fields that were left alone are absent."""
     return {name: value for name, value in vars(flags).items() if value not in (None, False)}
+
+
+def in_flags(message: str, flags: Mapping[str, str], config: str = "") -> str:
+    """A refusal in the words of the command line: flags as they are typed, instead of fields.
+
+    Args:
+        message: Such as "LLCConfig: num_steps='3': …".
+        flags: Field → flag, such as {"num_steps": "--steps"}.
+        config: Name of the config's class, which means nothing to whoever types flags.
+
+    Returns:
+        Such as "--steps 3: …".
+    """
+    if config:
+        message = message.removeprefix(f"{config}: ")
+    for field, flag in flags.items():
+        # Not inside a path or behind a section's name, as in a sweep's llc.num_steps=3.
+        name = rf"(?<![\w./-]){field}"
+        message = re.sub(rf"{name}=True\b", flag, message)
+        message = re.sub(rf"{name}='([^']*)'", rf"{flag} \1", message)
+        message = re.sub(rf"{name}=", f"{flag} ", message)
+        message = re.sub(rf"^{field}(?=:? )", flag, message)
+    return message
 
 
 def _hint(default: object, required: bool) -> str:

@@ -1,6 +1,7 @@
 """Lists as people write them: ``0,5,24`` and ``0..24``, and ``embedding*, linear_left``."""
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 _PART = re.compile(r"\s*(\d+)\s*(?:\.\.\s*(\d+)\s*)?")
@@ -32,8 +33,20 @@ def parse_indices(text: str) -> tuple[int, ...]:
 
 
 def read_indices(value: Any) -> Any:
-    """A setting's whole numbers, from the text of a flag; what is no text is left as it is."""
-    return parse_indices(value) if isinstance(value, str) else value
+    """A setting's whole numbers, from the text of a flag; other values keep their form.
+
+    Raises:
+        ValueError: There is none, or one comes twice. The message says what is accepted; the caller
+            names the field.
+    """
+    if isinstance(value, str):
+        return parse_indices(value)
+    if isinstance(value, Sequence):
+        if not value:
+            raise ValueError("at least one number is accepted")
+        if len(set(map(str, value))) < len(value):
+            raise ValueError("each number is accepted once only")
+    return value
 
 
 def read_patterns(value: Any) -> Any:

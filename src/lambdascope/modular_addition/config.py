@@ -44,7 +44,7 @@ class TrainConfig(Config):
         LambdascopeError: a value is unknown or impossible.
     """
 
-    p: Annotated[int, Field(ge=2)] = 53
+    p: Annotated[int, Field(ge=2, lt=2**31)] = 53
     """The modulus: there are p² pairs (a, b). It need not be prime."""
     task: Task = "addition"
     """The labels: a + b mod p; random, fixed by a hash of (data seed, a, b); or random and the same
@@ -107,7 +107,7 @@ class TrainConfig(Config):
     num_final_steps_without_weight_decay: Annotated[int, Field(ge=0)] = 0
     """Steps at the end of training that have no weight decay."""
 
-    num_checkpoints: Annotated[int, Field(ge=2)] = 25
+    num_checkpoints: Annotated[int, Field(ge=2, le=100_000)] = 25
     """Checkpoints kept, the initial and the final weights among them."""
     checkpoint_spacing: Literal["even", "log"] = "even"
     """Even in the step, or (after the initial weights) as even as can be in its logarithm."""

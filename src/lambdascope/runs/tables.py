@@ -68,7 +68,10 @@ def _typed(column: Series) -> Series:
             values = [_PARSERS[kind](text) for text in texts]
         except ValueError:
             continue
-        return type(column)(values, dtype=kind)
+        try:
+            return type(column)(values, dtype=kind)
+        except OverflowError:  # whole numbers of more than 64 bits stay Python's own
+            return type(column)(values, dtype=object)
     return type(column)([text or None for text in texts], dtype=object)
 
 

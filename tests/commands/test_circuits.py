@@ -6,16 +6,33 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 from safetensors.torch import save_file
 
 from lambdascope import cli
+from lambdascope.commands import circuits as circuits_command
 from lambdascope.commands.circuits import circuits
 from lambdascope.commands.circuits_config import CircuitsConfig
 from lambdascope.commands.train import train
 from lambdascope.errors import LambdascopeError
 from lambdascope.modular_addition.config import TrainConfig
+from lambdascope.reporting.formation_figure import formation_figure
 from lambdascope.runs.tables import read_table, write_table
 from tests.networks import kept
+
+ESTIMATES = {
+    "llc_stderr": 0.1,
+    "status": "converged",
+    "sampler": "SGLD",
+    "localization": 5.0,
+    "nbeta": 80.0,
+    "n_multiplier": 1.0,
+    "temp_multiplier": 1.0,
+    "logit_scale": 1.0,
+    "weight_decay": 0.0,
+    "parameters": "all",
+    "orthogonal_to_gradient": False,
+}
 
 
 @pytest.fixture(scope="module")
@@ -69,14 +86,50 @@ def test_the_learning_coefficient_is_drawn_where_it_stands(run: Path) -> None:
     without = circuits(run, CircuitsConfig(), progress=False)
     plain = (run / "figures" / "circuits_formation.png").read_bytes()
     steps = [0, 300, 600, 900, 1200, 1500]
-    llc = pd.DataFrame(
-        {"step": steps, "llc": np.arange(6.0), "llc_stderr": 0.1, "status": "converged"}
-    )
+    llc = pd.DataFrame({"step": steps, "llc": np.arange(6.0), **ESTIMATES})
     write_table(run / "llc.csv", llc)
     circuits(run, CircuitsConfig(), progress=False)
     assert (run / "figures" / "circuits_formation.png").read_bytes() != plain
     held = read_table(run / "circuits.csv")
     pd.testing.assert_frame_equal(held, without.circuits, check_dtype=False)
+
+
+def test_how_the_learning_coefficient_was_made_is_said(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    captions = []
+
+    def draw(*tables: pd.DataFrame | None, caption: str) -> Figure:
+        captions.append(caption)
+        return formation_figure(*tables, caption=caption)
+
+    monkeypatch.setattr(circuits_command, "formation_figure", draw)
+    circuits(run, CircuitsConfig(), progress=False)
+    llc = pd.DataFrame({"step": [0, 1500], "llc": [5.0, 9.0], **ESTIMATES})
+    write_table(run / "llc.csv", llc.assign(parameters="embedding*"))
+    circuits(run, CircuitsConfig(), progress=False)
+    assert "λ̂" not in captions[0]
+    assert "λ̂: only embedding* may move, the rest stays at w*" in captions[1]
+    assert "band: sampling error only" in captions[1]
+    write_table(run / "llc.csv", llc.drop(columns="logit_scale"))
+    with pytest.raises(LambdascopeError, match=r"llc\.csv lacks logit_scale: one that"):
+        circuits(run, CircuitsConfig(), progress=False)
+
+
+def test_without_circuits_no_figure_of_them_is_left(run: Path) -> None:
+    circuits(run, CircuitsConfig(), progress=False)
+    untrained = run.parent / "untrained"
+    config = TrainConfig(p=23, num_steps=2, num_checkpoints=2)
+    train(config, untrained, None, progress=False)
+    shutil.copytree(run / "figures", untrained / "figures")
+    result = circuits(untrained, CircuitsConfig(), progress=False)
+    assert "No circuit was found at the last checkpoint. Of all 529 pairs" in result.text
+    assert (
+        "circuits_formation.png and circuits_contributions.png show circuits, and are not written."
+        in result.text
+    )
+    assert not list((untrained / "figures").iterdir())
+    assert {path.suffix for path in result.paths} == {".csv"}
 
 
 @pytest.mark.slow
@@ -91,7 +144,7 @@ def test_a_transformer_at_its_end(tmp_path: Path) -> None:
     assert {k for k, kind in kinds.items() if kind == "pizza"} == {14, 23, 10, 16}
     assert {k for k, kind in kinds.items() if kind == "accompanying"} == {28, 13, 20, 27}
     assert result.measures["verdict"].eq("pizza").all()
-    assert "forced, not weighed" in result.text
+    assert "forced by the architecture, not weighed" in result.text
     assert result.circuits["formation_step"].eq(1).any()
 
 
@@ -112,7 +165,7 @@ def test_what_changes_is_said(tmp_path: Path, p: int, task: str, notes: list[str
     if not notes:
         assert "composite" not in result.text
     assert result.circuits.empty
-    assert "holds no circuit" in result.text
+    assert "No circuit was found" in result.text
     assert read_table(tmp_path / "run" / "circuits.csv").empty
 
 

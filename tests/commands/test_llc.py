@@ -7,14 +7,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 
 from lambdascope import cli
+from lambdascope.commands import llc as llc_command
 from lambdascope.commands import llc_sampling
 from lambdascope.commands.llc import llc, print_result
 from lambdascope.commands.llc_config import LLCConfig
 from lambdascope.commands.train import train
 from lambdascope.errors import LambdascopeError
 from lambdascope.modular_addition.config import TrainConfig
+from lambdascope.reporting.llc_figure import llc_figure
 from lambdascope.runs.tables import read_table
 from lambdascope.sampling import open_trace, sample
 
@@ -64,7 +67,11 @@ def test_it_writes_a_table_a_trace_and_a_figure(
     printed = capsys.readouterr().out
     assert "checkpoint  step" in printed
     assert result.finding in printed
+    assert f"made by: {result.caption}" in printed
     assert str(run / "llc.csv") in printed
+    assert printed.splitlines()[-1].startswith(f"{sum(result.seconds.values()):.1f} s: prepare ")
+    print_result(result, timing=False)
+    assert capsys.readouterr().out == printed[: printed.rindex("\n\n") + 1]
 
 
 def test_losses_are_those_of_training(run: Path) -> None:
@@ -158,7 +165,7 @@ def test_restrictions_and_scalings_change_what_is_sampled(run: Path) -> None:
     for changes in (
         {"parameters": ("embedding*",)},
         {"orthogonal_to_gradient": True},
-        {"logit_scaling": 2.0},
+        {"logit_scale": 2.0},
         {"weight_decay": 0.5},
         {"n_multiplier": 2.0},
         {"temp_multiplier": 3.0},
@@ -168,6 +175,38 @@ def test_restrictions_and_scalings_change_what_is_sampled(run: Path) -> None:
         changed = estimate(run, overwrite=True, **changes)
         assert not np.allclose(changed["mean_loss"], plain["mean_loss"], rtol=1e-6), changes
         np.testing.assert_array_equal(changed["train_loss"], plain["train_loss"])
+
+
+def test_restrictions_and_scalings_are_said(
+    run: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: dict[str, str] = {}
+
+    def draw(table: pd.DataFrame, *, title: str, caption: str) -> Figure:
+        drawn.update(title=title, caption=caption)
+        return llc_figure(table, title=title, caption=caption)
+
+    monkeypatch.setattr(llc_command, "llc_figure", draw)
+    config = SMALL.model_copy(
+        update={
+            "parameters": ("embedding*",),
+            "orthogonal_to_gradient": True,
+            "logit_scale": 2.0,
+            "temp_multiplier": 3.0,
+        }
+    )
+    print_result(llc(run, config, progress=False))
+    printed = capsys.readouterr().out
+    for words in (
+        "only embedding* may move, the rest stays at w*",
+        "chains held to the hyperplane across the gradient at w*",
+        "logits × 2",
+        "at the temperature × 3",
+    ):
+        assert words in printed
+        assert words in drawn["caption"]
+    assert "coefficient of embedding* alone" in printed
+    assert "λ̂ of embedding*" in drawn["title"]
 
 
 @pytest.mark.parametrize(

@@ -43,6 +43,21 @@ def test_the_band_is_a_95_percent_interval() -> None:
     np.testing.assert_array_equal(doubtful.get_offsets(), [[1500, 592]])
 
 
+def test_points_that_have_not_converged_are_hollow_and_in_the_legend() -> None:
+    left, _ = llc_figure(table(), title="T", caption="C").axes
+    said = [text.get_text() for text in left.get_legend().get_texts()]
+    assert "not converged" in said
+    (hollow,) = left.collections[1:]
+    np.testing.assert_array_equal(hollow.get_facecolor(), [[1, 1, 1, 1]])
+    mixed = table().assign(status=["escaped", *table()["status"][1:]])
+    left, _ = llc_figure(mixed, title="T", caption="C").axes
+    said = [text.get_text() for text in left.get_legend().get_texts()]
+    assert "doubtful (see llc.csv)" in said
+    sure = table().assign(status="converged")
+    left, _ = llc_figure(sure, title="T", caption="C").axes
+    assert len(left.get_legend().get_texts()) == 3
+
+
 def test_axes_name_their_quantity_and_the_legend_stands_off_the_data() -> None:
     figure = llc_figure(table(), title="A title", caption="A caption")
     left, right = figure.axes

@@ -3,8 +3,9 @@
 import math
 
 import pandas as pd
+import pytest
 
-from lambdascope.reporting.llc_text import llc_advice, llc_table_text
+from lambdascope.reporting.llc_text import llc_advice, llc_table_text, llc_target, seconds_text
 
 TABLE = pd.DataFrame(
     {
@@ -43,3 +44,43 @@ def test_each_kind_of_trouble_gets_one_line() -> None:
     same = TABLE.assign(status=["converged", "not converged", "not converged"])
     assert llc_advice(same) == ["checkpoints 5, 24: not converged; at 5, run longer."]
     assert llc_advice(TABLE.head(1)) == []
+
+
+PLAIN = {
+    "localization": 5.0,
+    "nbeta": 338.2,
+    "n_multiplier": 1.0,
+    "temp_multiplier": 1.0,
+    "logit_scale": 1.0,
+    "weight_decay": 0.0,
+    "parameters": "all",
+    "orthogonal_to_gradient": False,
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({}, ["localisation γ = 5", "nβ = 338"]),
+        (
+            {"parameters": "embedding*,unembedding*"},
+            ["only embedding*, unembedding* may move, the rest stays at w*"],
+        ),
+        (
+            {"orthogonal_to_gradient": True},
+            ["chains held to the hyperplane across the gradient at w*"],
+        ),
+        ({"logit_scale": 2.0}, ["logits × 2"]),
+        ({"n_multiplier": 0.5, "temp_multiplier": 3.0}, ["with n × 0.5", "at the temperature × 3"]),
+        ({"weight_decay": 0.01}, ["weight decay 0.01 in the potential"]),
+    ],
+)
+def test_what_differs_from_the_plain_potential_is_named(changes, words) -> None:
+    said = llc_target({**PLAIN, **changes})
+    assert set(words) <= set(said)
+    assert len(said) == len({*words, "localisation γ = 5", "nβ = 338"})
+
+
+def test_seconds_are_those_of_the_parts() -> None:
+    parts = {"prepare": 1.25, "compile": 10.0, "sample": 20.5, "figure": 0.3}
+    assert seconds_text(parts) == "32.0 s: prepare 1.2, compile 10.0, sample 20.5, figure 0.3"

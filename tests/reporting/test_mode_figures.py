@@ -71,7 +71,8 @@ def test_names_of_lines_do_not_cover_each_other_or_the_data() -> None:
     figure.draw_without_rendering()
     axes = figure.axes[1]
     names = [text for text in axes.texts if text.get_text() != "k = 00"]
-    boxes = sorted((text.get_window_extent() for text in names), key=lambda box: box.y0)
+    # Of the words, without the lines that lead to them.
+    boxes = sorted((Text.get_window_extent(text) for text in names), key=lambda box: box.y0)
     assert len(boxes) == 5
     assert all(upper.y0 >= lower.y1 - 3 for lower, upper in itertools.pairwise(boxes))
     assert all(box.x0 >= axes.get_window_extent().x1 for box in boxes)
@@ -82,6 +83,17 @@ def test_names_of_lines_do_not_cover_each_other_or_the_data() -> None:
 def test_no_key_modes_or_many_still_make_a_picture(modes) -> None:
     assert style.png_bytes(magnitudes_figure(table(), modes, title="T", caption="C"), dpi=40)
     assert len(colours_of(modes)) == min(len(modes), 7)
+
+
+def test_a_name_with_room_stands_beside_its_line() -> None:
+    axes = style.new_figure().add_subplot()
+    axes.set_ylim(0, 10)
+    label_ends(axes, [(2.0, "low", "k"), (9.0, "high", "k"), (8.9, "near", "k")])
+    low, near, high = axes.texts
+    assert low.xyann[1] == pytest.approx(0)
+    # Those that are close share the way: one goes up, the other down by as much.
+    assert high.xyann[1] == pytest.approx(-near.xyann[1])
+    assert high.xyann[1] > 0
 
 
 def test_labels_on_no_lines() -> None:

@@ -11,6 +11,7 @@ from tqdm.auto import tqdm
 
 from lambdascope.commands.circuits_config import CircuitsConfig
 from lambdascope.commands.systems import LoadedRun, check_finished, load_run
+from lambdascope.errors import LambdascopeError
 from lambdascope.modular_addition.circuit_measures import measure_modes
 from lambdascope.modular_addition.circuits import CircuitSearch, find_circuits
 from lambdascope.modular_addition.formation import formation_index
@@ -22,6 +23,7 @@ from lambdascope.reporting.circuits_text import (
     circuits_table_text,
 )
 from lambdascope.reporting.formation_figure import formation_figure
+from lambdascope.reporting.llc_text import TARGET_SETTINGS, llc_target
 from lambdascope.reporting.style import png_bytes
 from lambdascope.runs.files import atomic_write_bytes
 from lambdascope.runs.tables import read_table, write_table
@@ -31,6 +33,7 @@ _CIRCUITS, _OVER_TRAINING, _MEASURES = (
     "circuits_over_training.csv",
     "clock_or_pizza.csv",
 )
+_FIGURES = ("circuits_formation.png", "circuits_contributions.png")
 
 
 @dataclass(frozen=True)
@@ -86,16 +89,23 @@ def circuits(run: Path, config: CircuitsConfig, *, progress: bool = True) -> Cir
     classification = classify(final, last)
     table = _circuits_table(searches, classification, over_training, loaded.steps)
     measures = _measures_table(classification, searches[-1])
+    finding = circuits_finding(table, measures, loaded.config.p)
     notes = circuits_notes(loaded.config.p, loaded.config.task, loaded.config.network)
-    finding = circuits_finding(table, measures)
-    drawn = _figures(loaded, table, over_training, finding)
+    drawn = _figures(loaded, table, over_training, finding[0])
+    if not drawn:
+        notes.append(f"{' and '.join(_FIGURES)} show circuits, and are not written.")
     paths = [loaded.directory.path / name for name in (_CIRCUITS, _OVER_TRAINING, _MEASURES)]
     for path, content in zip(paths, (table, over_training, measures), strict=True):
         write_table(path, content)
-    for name, figure in drawn.items():
-        paths.append(loaded.directory.figures / name)
-        atomic_write_bytes(paths[-1], png_bytes(figure))
-    text = "\n".join([circuits_table_text(table), "", finding, *notes])
+    for name in _FIGURES:
+        path = loaded.directory.figures / name
+        if name in drawn:
+            paths.append(path)
+            atomic_write_bytes(path, png_bytes(drawn[name]))
+        else:
+            # Of an earlier call with another error rate: it shows circuits that the tables lack.
+            path.unlink(missing_ok=True)
+    text = "\n".join([circuits_table_text(table), "", *finding, *notes]).lstrip()
     return CircuitsResult(table, over_training, measures, text, paths)
 
 
@@ -201,21 +211,36 @@ def _figures(
 ) -> dict[str, Figure]:
     if table.empty:
         return {}
-    path = loaded.directory.path / "llc.csv"
-    llc = read_table(path) if path.is_file() else None
+    llc = _estimates(loaded.directory.path / "llc.csv")
+    caption = [
+        "each ridge: a circuit's magnitude, pale until it has formed",
+        "the line: the first checkpoint after its magnitude jumps",
+        "right: its share of the logits",
+        *([] if llc is None else _about_llc(llc)),
+    ]
     return {
         "circuits_formation.png": formation_figure(
-            table,
-            over_training,
-            llc,
-            loaded.metrics,
-            caption="top: each circuit from its formation on, thicker the more its removal costs; "
-            "the ticks are the two checkpoints between which its magnitude jumps"
-            + (
-                " · band: 95 %, sampling error only; hollow: doubtful, see llc.csv"
-                if llc is not None
-                else ""
-            ),
+            table, over_training, llc, loaded.metrics, caption=" · ".join(caption)
         ),
         "circuits_contributions.png": contributions_figure(table, caption=finding),
     }
+
+
+def _estimates(path: Path) -> pd.DataFrame | None:
+    if not path.is_file():
+        return None
+    llc = read_table(path)
+    needed = {"step", "llc", "llc_stderr", "status", "sampler", *TARGET_SETTINGS}
+    if missing := sorted(needed - set(llc.columns)):
+        raise LambdascopeError(
+            f"{path} lacks {', '.join(missing)}: one that this version's `lambdascope llc` wrote "
+            "is accepted"
+        )
+    return llc
+
+
+def _about_llc(llc: pd.DataFrame) -> list[str]:
+    """How the λ̂ that is drawn was made."""
+    settings = llc.iloc[0].to_dict()
+    band = "total error" if settings["sampler"] == "automatic" else "sampling error only"
+    return [f"λ̂: {', '.join(llc_target(settings))}", f"band: {band}"]

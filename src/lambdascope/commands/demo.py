@@ -61,6 +61,6 @@ def print_result(result: DemoResult) -> None:
     """The curve and the time that each part took, on standard output."""
     from lambdascope.commands.llc import print_result as print_curve
 
-    print_curve(result.llc)
+    print_curve(result.llc, timing=False)
     parts = ", ".join(f"{part} {value:.1f}" for part, value in result.seconds.items())
     print(f"\n{result.total_seconds:.1f} s in all ({parts})")

@@ -27,8 +27,14 @@ from lambdascope.reporting.progress_figure import progress_figure
 from lambdascope.reporting.style import png_bytes
 from lambdascope.runs.files import atomic_write_bytes
 from lambdascope.runs.tables import write_table
+from lambdascope.wording import number
 
 _MODES, _PROGRESS = "modes.csv", "progress.csv"
+_PROGRESS_NOTE = (
+    "restricted: logits cut to the constant and cos, sin of w(a+b) of the key modes · excluded: "
+    "those removed, the constant kept"
+)
+_NO_PROGRESS_NOTE = "restricted and excluded loss need key modes, and are left out"
 
 
 @dataclass(frozen=True)
@@ -37,7 +43,8 @@ class FourierResult:
 
     Attributes:
         modes: A row for each checkpoint and mode, as in modes.csv.
-        progress: A row for each checkpoint, as in progress.csv.
+        progress: A row for each checkpoint, as in progress.csv; restricted and excluded losses are
+            NaN where there are no key modes.
         key_modes: Numbers of the key modes, the most important first.
         paths: Files written.
     """
@@ -76,11 +83,9 @@ def fourier(run: Path, config: FourierConfig, *, progress: bool = True) -> Fouri
     development = mode_development(network, weights, loaded.data, progress=progress)
     modes = _modes_table(development, loaded.steps)
     measures = progress_measures(network, weights, loaded.data, keys)
-    table = _progress_table(loaded, development, vars(measures)).assign(
-        key_modes=" ".join(map(str, keys))
-    )
+    table = _progress_table(loaded, development, vars(measures), keys)
     named = keys or _largest(modes, 3)
-    note = _note(config, keys)
+    note = _note(config, keys, p)
     positions = _positions(weights, loaded.steps)
     figures = loaded.directory.figures
     drawn = {
@@ -101,9 +106,10 @@ def fourier(run: Path, config: FourierConfig, *, progress: bool = True) -> Fouri
         ),
         "modes_progress.png": progress_figure(
             table,
-            title="Progress measures over training",
-            caption="restricted: logits cut to the constant and cos, sin of w(a+b) of the key "
-            f"modes; excluded: those removed, the constant kept · {note}",
+            title="Progress measures over training"
+            if keys
+            else "Losses and Gini coefficients over training",
+            caption=f"{_PROGRESS_NOTE if keys else _NO_PROGRESS_NOTE} · {note}",
         ),
     }
     paths = [loaded.directory.path / _MODES, loaded.directory.path / _PROGRESS]
@@ -126,14 +132,24 @@ def fourier(run: Path, config: FourierConfig, *, progress: bool = True) -> Fouri
 def print_result(result: FourierResult) -> None:
     """The key modes, the measures at the end, and where everything is, on standard output."""
     last = result.progress.iloc[-1]
-    keys = ", ".join(map(str, result.key_modes)) or "none"
-    print(f"Key modes: {keys}.")
-    print(
-        f"At step {last.step:,.0f}: test loss {last.test_loss:.3g}, restricted to the key modes "
-        f"{last.restricted_test_loss:.3g}; train loss {last.train_loss:.3g}, without them "
-        f"{last.excluded_train_loss:.3g}; Gini coefficient of the embedding "
-        f"{last.gini_embedding:.2f}.\n"
-    )
+    test = "" if math.isnan(last.test_loss) else f"test loss {number(last.test_loss)}, "
+    if result.key_modes:
+        restricted = f"restricted to the key modes {number(last.restricted_test_loss)}; "
+        print(f"Key modes: {', '.join(map(str, result.key_modes))}.")
+        print(
+            f"At step {last.step:,.0f}: {test}{restricted if test else ''}train loss "
+            f"{number(last.train_loss)}, without the key modes {number(last.excluded_train_loss)}; "
+            f"Gini coefficient of the embedding {last.gini_embedding:.2f}.\n"
+        )
+    else:
+        print(
+            f"Key modes: none. No circuit was found at step {last.step:,.0f}, so restricted and "
+            "excluded loss have no meaning and are left out."
+        )
+        print(
+            f"At step {last.step:,.0f}: {test}train loss {number(last.train_loss)}; Gini "
+            f"coefficient of the embedding {last.gini_embedding:.2f}.\n"
+        )
     for path in result.paths:
         print(path)
 
@@ -168,17 +184,26 @@ def _modes_table(development: ModeDevelopment, steps: list[int]) -> pd.DataFrame
 
 
 def _progress_table(
-    loaded: LoadedRun, development: ModeDevelopment, measures: Mapping[str, Tensor]
+    loaded: LoadedRun,
+    development: ModeDevelopment,
+    measures: Mapping[str, Tensor],
+    keys: list[int],
 ) -> pd.DataFrame:
-    return pd.DataFrame(
+    table = pd.DataFrame(
         {
             "checkpoint": range(len(loaded.steps)),
             "step": loaded.steps,
             "train_loss": development.whole.train_loss.numpy(),
             "test_loss": development.whole.test_loss.numpy(),
             **{name: values.numpy() for name, values in measures.items()},
+            "key_modes": " ".join(map(str, keys)),
         }
     )
+    if not keys:
+        # Restricted to no mode the logits are a constant, and without none they are as they were.
+        cut = [name for name in table if name.startswith(("restricted_", "excluded_"))]
+        table[cut] = math.nan
+    return table
 
 
 def _positions(weights: Mapping[str, Tensor], steps: list[int]) -> pd.DataFrame:
@@ -205,13 +230,14 @@ def _largest(modes: pd.DataFrame, count: int) -> list[int]:
 def _picture(modes: pd.DataFrame, positions: pd.DataFrame, keys: list[int], p: int) -> ModePicture:
     shown = sorted(_largest(modes, MOST_PANELS))
     which = f"the {len(shown)} largest of {p // 2} modes" if len(shown) < p // 2 else "all modes"
+    bold = " · bold: key modes" if keys else ""
     return ModePicture(
         shown,
         keys,
         p=p,
         limit=picture_limit(positions[positions["mode"].isin(shown)]),
         caption=f"{which} at the end · each point a token t, projected onto the plane of the "
-        "mode's cosine and sine vectors · bold: key modes · all panels have one scale",
+        f"mode's cosine and sine vectors{bold} · all panels have one scale",
     )
 
 
@@ -224,9 +250,11 @@ def _frame(picture: ModePicture, modes: pd.DataFrame, positions: pd.DataFrame, s
     )
 
 
-def _note(config: FourierConfig, keys: list[int]) -> str:
+def _note(config: FourierConfig, keys: list[int], p: int) -> str:
     if config.key_modes is not None:
         return "key modes as given"
-    if not keys:
-        return "no circuit was found at the end; the three largest modes are named"
-    return "key modes: the circuits found at the end"
+    if keys:
+        return "key modes: the circuits found at the end"
+    if p < SMALLEST_P:
+        return f"at p = {p} no circuit can be told from noise; the largest modes are named"
+    return "no circuit was found at the end; the three largest modes are named"

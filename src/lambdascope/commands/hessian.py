@@ -16,7 +16,6 @@ from lambdascope.commands.systems import LoadedRun, check_finished, chosen_check
 from lambdascope.errors import LambdascopeError
 from lambdascope.hessian import HessianOperator, HessianSpectrum, hessian_spectrum
 from lambdascope.posterior import CrossEntropy, LocalPosterior, Parameters
-from lambdascope.reporting.finding import number, with_error
 from lambdascope.reporting.hessian_figures import (
     density_figure,
     effective_dimension_figure,
@@ -26,6 +25,7 @@ from lambdascope.reporting.style import png_bytes
 from lambdascope.runs.files import atomic_write_bytes
 from lambdascope.runs.tables import read_table, write_table
 from lambdascope.sampling.plan import choose_device
+from lambdascope.wording import number, with_error
 
 _SUMMARY, _EIGENVALUES, _DENSITY = "hessian_summary.csv", "hessian.csv", "hessian_density.csv"
 # Finer bins, or bins nearer to zero, would show the nodes of the quadrature instead of a density.

@@ -17,7 +17,7 @@ from lambdascope.errors import LambdascopeError
 from lambdascope.posterior import LocalPosterior
 from lambdascope.reporting.finding import llc_finding, llc_headline
 from lambdascope.reporting.llc_figure import llc_figure
-from lambdascope.reporting.llc_text import llc_advice, llc_table_text
+from lambdascope.reporting.llc_text import llc_advice, llc_table_text, seconds_text
 from lambdascope.reporting.style import png_bytes
 from lambdascope.runs.files import atomic_write_bytes
 from lambdascope.runs.tables import read_table, write_table
@@ -31,7 +31,8 @@ class LLCResult:
 
     Attributes:
         table: One row a checkpoint, as in llc.csv.
-        finding: The curve in a sentence.
+        finding: The curve in words.
+        caption: How it was made.
         choices: What was chosen and why, a sentence each; none where the user chose.
         table_path: llc.csv.
         figure_path: The figure.
@@ -40,6 +41,7 @@ class LLCResult:
 
     table: pd.DataFrame
     finding: str
+    caption: str
     choices: tuple[str, ...]
     table_path: Path
     figure_path: Path
@@ -98,17 +100,27 @@ def llc(
         **sampled.seconds,
         "figure": time.perf_counter() - finished,
     }
-    return LLCResult(table, finding, sampled.choices, table_path, figure_path, seconds)
+    return LLCResult(
+        table, finding, sampled.caption, sampled.choices, table_path, figure_path, seconds
+    )
 
 
-def print_result(result: LLCResult) -> None:
-    """The table, the advice, the finding and where everything is, on standard output."""
+def print_result(result: LLCResult, *, timing: bool = True) -> None:
+    """What was found, how, and where everything is, on standard output.
+
+    Args:
+        result: As `llc` returned it.
+        timing: Close with the seconds of each part.
+    """
     print(llc_table_text(result.table))
+    print(f"  made by: {result.caption}")
     for line in result.choices:
         print(f"  chosen: {line}")
     for line in llc_advice(result.table):
         print(f"  {line}")
     print(f"\n{result.finding}\n\n{result.table_path}\n{result.figure_path}")
+    if timing:
+        print(f"\n{seconds_text(result.seconds)}")
 
 
 def _chosen(loaded: LoadedRun, config: LLCConfig) -> list[int]:

@@ -63,8 +63,8 @@ class LLCConfig(Config):
     temp_multiplier: float = Field(default=1.0, gt=0, allow_inf_nan=False)
     """Factor on the temperature: the default nβ is divided by it (dimensionless)."""
 
-    logit_scaling: float = Field(default=1.0, gt=0, allow_inf_nan=False)
-    """Factor on the logits before the softmax, in the potential and in λ̂ (dimensionless)."""
+    logit_scale: float = Field(default=1.0, gt=0, allow_inf_nan=False)
+    """Factor κ on the logits before the softmax, in the potential and in λ̂ (dimensionless)."""
 
     weight_decay: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     """Coefficient wd of (nβ·wd/2)‖w‖² in the potential; recorded losses are free of it

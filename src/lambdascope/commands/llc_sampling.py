@@ -11,7 +11,7 @@ from lambdascope.commands.llc_config import LLCConfig
 from lambdascope.estimates import LLCCurve, estimate_llc
 from lambdascope.estimates.automatic import AutomaticSettings, automatic_llc
 from lambdascope.posterior import LocalPosterior
-from lambdascope.reporting.finding import number
+from lambdascope.reporting.llc_text import llc_target
 from lambdascope.samplers import SGLD
 from lambdascope.sampling import sample
 
@@ -24,7 +24,7 @@ class Sampled:
 
     Attributes:
         curve: One estimate a checkpoint.
-        caption: For the figure.
+        caption: How the estimates were made, and what the band is.
         choices: What was chosen and why, a sentence each.
         seconds: Wall time by part.
     """
@@ -61,12 +61,8 @@ class Sampler(ABC):
     @abstractmethod
     def _own_settings(self) -> dict[str, Any]: ...
 
-    def _caption(self, *parts: str) -> str:
-        place = (
-            f"localisation γ = {self.config.localization:g}",
-            f"nβ = {number(self.settings['nbeta'])}",
-        )
-        return " · ".join((*parts[:-1], *place, parts[-1]))
+    def _caption(self, *method: str, band: str) -> str:
+        return " · ".join((*method, *llc_target(self.settings), f"band: {band}"))
 
 
 class PlainSampler(Sampler):
@@ -106,7 +102,7 @@ class PlainSampler(Sampler):
             f"{plain.num_chains} chains × {plain.num_steps:,} SGLD steps a checkpoint",
             f"step size {plain.step_size:g}",
             f"minibatch {plain.batch_size}",
-            "band: sampling error only, bias from step size and minibatches not removed",
+            band="sampling error only, bias from step size and minibatches not removed",
         )
         return Sampled(curve, caption, (), parts)
 
@@ -145,7 +141,7 @@ class AutomaticSampler(Sampler):
         caption = self._caption(
             result.curve[0].method,
             "step, burn-in and length chosen by curvature and trace",
-            "band: total error",
+            band="total error",
         )
         return Sampled(
             result.curve, caption, result.choices, {"sample": time.perf_counter() - begun}
@@ -172,7 +168,7 @@ def _shared_settings(config: LLCConfig, posterior: LocalPosterior) -> dict[str, 
         "nbeta": posterior.nbeta,
         "n_multiplier": config.n_multiplier,
         "temp_multiplier": config.temp_multiplier,
-        "logit_scaling": config.logit_scaling,
+        "logit_scale": config.logit_scale,
         "weight_decay": config.weight_decay,
         "parameters": moving,
         "orthogonal_to_gradient": config.orthogonal_to_gradient,

@@ -33,7 +33,7 @@ def llc_posterior(
     return LocalPosterior(
         network,
         train,
-        loss=CrossEntropy(logit_scale=config.logit_scaling),
+        loss=CrossEntropy(logit_scale=config.logit_scale),
         nbeta=config.nbeta,
         localization=config.localization,
         weight_decay=config.weight_decay,

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lambdascope.reporting.finding import number, with_error
 from lambdascope.sweeps import CellRecords, FigureWish, SweepPlan
+from lambdascope.wording import number, with_error
 
 # Axes over which runs are repetitions of each other.
 _SEEDS = ("train.seed", "train.data_seed", "llc.seed")

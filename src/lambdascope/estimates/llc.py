@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from lambdascope.errors import LambdascopeError
 from lambdascope.estimates import diagnostics
+from lambdascope.estimates.display import html_table, text_table
 from lambdascope.estimates.verdict import Status, judge
 from lambdascope.posterior.local_posterior import LocalPosterior
 
@@ -36,8 +37,8 @@ class LLCEstimate:
             within- and between-chain autocorrelation, which holds no bias of the sampler
             (docs/conventions.md); of a corrected one the total error.
         per_chain: [chain], λ̂ of each chain; NaN where it diverged.
-        rhat: Rank-normalised split R-hat of the loss.
-        ess: Bulk effective sample size of the loss, all chains together.
+        rhat: Rank-normalised split R-hat of the loss's block means (`diagnostics.block_means`).
+        ess: Bulk effective sample size of the same, all chains together: a number of blocks.
         drift: Second half of the trace against the first, in standard errors.
         initial_loss: L_n(w*) on all data.
         mean_loss: Mean of the minibatch losses after burn-in.
@@ -100,6 +101,9 @@ class LLCEstimate:
     def __str__(self) -> str:
         return f"λ̂ = {self.llc:.4g} ± {self.stderr:.2g} ({self.status})"
 
+    def _repr_html_(self) -> str:
+        return html_table([self])
+
 
 class LLCCurve(Sequence[LLCEstimate]):
     """λ̂ at several checkpoints, in their order."""
@@ -158,6 +162,12 @@ class LLCCurve(Sequence[LLCEstimate]):
 
     def __repr__(self) -> str:
         return f"LLCCurve({', '.join(str(one) for one in self)})"
+
+    def __str__(self) -> str:
+        return text_table(self)
+
+    def _repr_html_(self) -> str:
+        return html_table(self)
 
 
 def estimate_llc(

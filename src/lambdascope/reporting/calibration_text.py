@@ -5,7 +5,8 @@ from collections.abc import Callable
 
 import pandas as pd
 
-from lambdascope.reporting.finding import INTERVAL, number, with_error
+from lambdascope.reporting.finding import INTERVAL
+from lambdascope.wording import number, with_error
 
 _COLUMNS: tuple[tuple[str, Callable[..., str]], ...] = (
     ("system", lambda row: row.system),

@@ -1,13 +1,14 @@
 """Circuits as text for a terminal: the table, what it says, and what to bear in mind."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import pandas as pd
 
-from lambdascope.reporting.finding import number
+from lambdascope.wording import aligned, number
 
-_COLUMNS: tuple[tuple[str, Callable[[pd.Series], str]], ...] = (
+_COLUMNS: tuple[tuple[str, Callable[[Any], str]], ...] = (
     ("k", lambda row: f"{row.frequency:d}"),
     ("formed", lambda row: _step(row.formation_step)),
     ("magnitude", lambda row: number(row.magnitude_embedding)),
@@ -21,49 +22,64 @@ _COLUMNS: tuple[tuple[str, Callable[[pd.Series], str]], ...] = (
 
 
 def circuits_table_text(table: pd.DataFrame) -> str:
-    """The circuits in aligned columns, numbers to the right.
+    """The circuits in aligned columns, numbers to the right; nothing without circuits.
 
     Args:
         table: One row a circuit, as `lambdascope circuits` writes it to circuits.csv.
     """
     if table.empty:
-        return "No circuit was found."
+        return ""
     rows = [[header for header, _ in _COLUMNS]]
     rows += [[cell(row) for _, cell in _COLUMNS] for row in table.itertuples(index=False)]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(_COLUMNS))]
-    return "\n".join(
-        "  ".join([*(c.rjust(w) for c, w in zip(row[:-1], widths, strict=False)), row[-1]]).rstrip()
-        for row in rows
-    )
+    return aligned(rows, left={len(_COLUMNS) - 1})
 
 
-def circuits_finding(table: pd.DataFrame, measures: pd.DataFrame) -> str:
+def circuits_finding(table: pd.DataFrame, measures: pd.DataFrame, p: int) -> list[str]:
     """How many circuits, what they are worth, and clock or pizza, in sentences.
 
     Args:
         table: As above.
         measures: One row a measure, as `lambdascope circuits` writes it to clock_or_pizza.csv.
+        p: The modulus.
+
+    Returns:
+        A paragraph each.
     """
     value = dict(zip(measures["measure"], measures["value"], strict=True))
+    accuracy = f"{value['accuracy']:.1%}"
+    right = f"Of all {p * p:,} pairs, training and test alike, {accuracy} are added rightly"
+    guessing = f"by guessing {1 / p:.1%}"
     if table.empty:
-        return f"The network holds no circuit (accuracy {value['accuracy']:.1%})."
+        return [f"No circuit was found at the last checkpoint. {right}, {guessing}."]
     count = len(table)
-    verdict = measures["verdict"].iloc[0]
+    plural = "s" if count > 1 else ""
+    equal = (
+        f"; by their shares of the logits they weigh as many as {value['effective_number']:.1f} "
+        "equal ones, (Σ share)² / Σ share²"
+    )
+    return [
+        f"{count} circuit{plural}{equal if count > 1 else ''}. {right}; with the circuit{plural} "
+        f"alone {value['accuracy_kept']:.1%}, without {'them' if count > 1 else 'it'} "
+        f"{value['accuracy_removed']:.1%}, {guessing}.",
+        _verdict(value, measures),
+    ]
+
+
+def _verdict(value: Mapping[str, float], measures: pd.DataFrame) -> str:
     said = {
-        "clock": "It is a clock",
-        "pizza": "It is a pizza",
-        "mixed": "It is a mixture of clock and pizza",
-        "neither": "It is neither a clock nor a pizza",
-    }[verdict]
+        "clock": "The network is a clock",
+        "pizza": "The network is a pizza",
+        "mixed": "The network is a mixture of clock and pizza",
+        "neither": "The network is neither a clock nor a pizza",
+    }[measures["verdict"].iloc[0]]
     weighed = dict(zip(measures["measure"], measures["weighed"], strict=True))
-    forced = "" if weighed["symmetricity"] else " (forced, not weighed)"
-    score = "" if math.isnan(value["score"]) else f"score {value['score']:+.2f}, "
+    forced = "" if weighed["symmetricity"] else " (forced by the architecture, not weighed)"
+    score = "no circle is of a known kind"
+    if not math.isnan(value["score"]):
+        score = f"score {value['score']:+.2f} from −1, clock, to +1, pizza; a third is a verdict"
     return (
-        f"{count} circuit{'s' if count > 1 else ''} (as many as {value['effective_number']:.1f} of "
-        f"equal share): alone they keep {value['accuracy_kept'] / value['accuracy']:.1%} of the "
-        f"accuracy, without them {value['accuracy_removed']:.1%} of the answers are right. {said}: "
-        f"{score}distance irrelevance {value['distance_irrelevance']:.2f}, gradient symmetricity "
-        f"{value['symmetricity']:.2f}{forced}, circularity {value['circularity']:.3f}."
+        f"{said} ({score}): distance irrelevance {value['distance_irrelevance']:.2f}, gradient "
+        f"symmetricity {value['symmetricity']:.2f}{forced}, circularity {value['circularity']:.3f}."
     )
 
 

@@ -1,31 +1,51 @@
 """What a table of estimates says, in words."""
 
 import math
+from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
+
+from lambdascope.wording import number, with_error
 
 INTERVAL = 1.96
 """Standard errors on either side of λ̂ that make a 95 % interval."""
 
+_FEWEST_CONVERGED = 3
+"""With fewer, a curve can't be told from them, and the others are read too, as what they are."""
 
-def number(value: float) -> str:
-    """A value at the precision that a reader can use: 592, 48.1, 0.62, 0.026."""
-    if not math.isfinite(value):
-        return "unknown"
-    size = abs(value)
-    if size >= 100:
-        return f"{value:,.0f}"
-    if size >= 10:
-        return f"{value:.1f}"
-    return f"{value:.2f}" if size >= 0.1 or size == 0 else f"{value:.2g}"
+_PLACES_NAMED = 6
 
 
-def with_error(value: float, error: float) -> str:
-    """A value and its error at the precision of the error's two leading digits: 88.0 ± 5.3."""
-    if not math.isfinite(error) or error <= 0:
-        return f"{number(value)} ± {number(error)}"
-    decimals = max(0, 1 - math.floor(math.log10(error)))
-    return f"{value:,.{decimals}f} ± {error:,.{decimals}f}"
+@dataclass(frozen=True)
+class _Reading:
+    """What is read off a table.
+
+    Attributes:
+        shape: none, point, flat, rise, fall or peak.
+        first: Row of the first checkpoint read; likewise `peak`, the highest, and `last`.
+        left_out: Rows that say nothing: no estimate there, or none that is believed.
+        doubted: Whether rows are read that have not converged, for want of others.
+        num_converged: Rows that have.
+        num_rows: All rows.
+    """
+
+    shape: str
+    first: Any
+    peak: Any
+    last: Any
+    left_out: pd.DataFrame
+    doubted: bool
+    num_converged: int
+    num_rows: int
+
+    @property
+    def higher(self) -> Any:
+        """The highest row left out, if it is above all that are read; else None."""
+        known = self.left_out[self.left_out["llc"].notna()]
+        if known.empty or known["llc"].max() <= self.peak.llc:
+            return None
+        return known.loc[known["llc"].idxmax()]
 
 
 def llc_headline(table: pd.DataFrame) -> str:
@@ -34,65 +54,111 @@ def llc_headline(table: pd.DataFrame) -> str:
     Args:
         table: As `llc_finding`.
     """
-    shape, rows = _shape(table)
-    if shape == "none":
+    shape = llc_shape(table)
+    if not shape:
         return "No chain gave an estimate of λ̂"
-    first, peak, last = (number(row.llc) for row in rows)
-    step, end = f"{rows[1].step:,.0f}", f"{rows[2].step:,.0f}"
-    return {
-        "point": f"Learning coefficient λ̂ = {last} at step {end}",
-        "flat": f"Learning coefficient λ̂ stays near {last} to step {end}",
-        "rise": f"Learning coefficient λ̂ rises from {first} to {last}",
-        "fall": f"Learning coefficient λ̂ falls from {first} to {last}",
-        "peak": f"Learning coefficient λ̂ peaks at {peak} (step {step}), then falls to {last}",
-    }[shape]
+    return f"Learning coefficient λ̂{_of_what(table, alone='')} {shape}"
+
+
+def llc_shape(table: pd.DataFrame) -> str:
+    """What λ̂ does, as a clause without its subject; empty where there is no estimate.
+
+    Args:
+        table: As `llc_finding`; losses are not read.
+    """
+    read = _read(table)
+    if read.shape == "none":
+        return ""
+    first, peak, last = (number(row.llc) for row in (read.first, read.peak, read.last))
+    step, end = f"{read.peak.step:,.0f}", f"{read.last.step:,.0f}"
+    said = {
+        "point": f"is {last} at step {end}",
+        "flat": f"stays near {last} to step {end}",
+        "rise": f"rises from {first} to {last}",
+        "fall": f"falls from {first} to {last}",
+        "peak": f"peaks at {peak} (step {step}), then falls to {last}",
+    }[read.shape]
+    if read.doubted:
+        if read.num_rows == 1:
+            return f"{said} ({read.last.status})"
+        return f"{said} ({read.num_converged} of {read.num_rows} checkpoints converged)"
+    hedges = []
+    if read.higher is not None:
+        hedges.append("higher where not converged")
+    if (read.left_out["step"] < read.first.step).any():
+        hedges.append(f"not converged before step {read.first.step:,.0f}")
+    if (read.left_out["step"] > read.last.step).any():
+        hedges.append(f"not converged after step {end}")
+    return "; ".join([said, *hedges])
 
 
 def llc_finding(table: pd.DataFrame) -> str:
-    """One sentence on how λ̂ moved over training, with 95 % intervals.
+    """How λ̂ moved over training, with 95 % intervals, in a sentence or a few.
+
+    The curve is read off the checkpoints that have converged; the others are named as left out.
+    Where fewer than three have, all are read, and each is called what it is.
 
     Args:
         table: One row a checkpoint, in the order of training: `step`, `llc`, `llc_stderr`,
-            `train_loss`, `test_loss`. λ̂ is dimensionless, losses are in nats; NaN where a
-            checkpoint has no estimate.
+            `train_loss`, `test_loss`, `status`. λ̂ is dimensionless, losses are in nats; NaN where a
+            checkpoint has no estimate. Of the columns of llc.csv, `parameters` and `sampler` are
+            read if they are there.
     """
-    shape, rows = _shape(table)
-    if shape == "none":
+    read = _read(table)
+    if read.shape == "none":
         return "No chain gave an estimate: every one of them diverged, or none was long enough."
+    rows = (read.first, read.peak, read.last)
     first, peak, last = ("λ̂ = " + with_error(row.llc, INTERVAL * row.llc_stderr) for row in rows)
     at_first, at_peak, at_last = (f"at step {row.step:,.0f}" for row in rows)
-    if shape == "point":
-        return f"{last} {at_last} ({_losses(rows[2])}); ± gives a 95 % interval."
-    if shape == "peak":
-        return (
-            f"From {first} {at_first} the coefficient rises to a peak of {peak} {at_peak} "
-            f"({_losses(rows[1])}) and falls to {last} {at_last} ({_losses(rows[2])}); "
-            "± gives 95 % intervals."
-        )
-    verb = {"flat": "stays level, to", "rise": "rises to", "fall": "falls to"}[shape]
-    return (
-        f"From {first} {at_first} the coefficient {verb} {last} {at_last} ({_losses(rows[2])}); "
-        "± gives 95 % intervals."
-    )
+    of = _of_what(table, alone=" alone")
+    if read.shape == "point":
+        said = f"{last}{of} {at_last} ({_about(read.last, read.doubted)}); "
+    else:
+        begun = f" ({read.first.status})" if read.doubted and _doubtful(read.first) else ""
+        said = f"From {first} {at_first}{begun} the coefficient{of} "
+        if read.shape == "peak":
+            said += (
+                f"rises to a peak of {peak} {at_peak} ({_about(read.peak, read.doubted)}) and "
+                f"falls to {last} {at_last} ({_about(read.last, read.doubted)}); "
+            )
+        else:
+            verb = {"flat": "stays level, to", "rise": "rises to", "fall": "falls to"}[read.shape]
+            said += f"{verb} {last} {at_last} ({_about(read.last, read.doubted)}); "
+    return said + " ".join([_interval_note(table, read), *_left_out(read)])
 
 
-def _shape(table: pd.DataFrame) -> tuple[str, list]:
+def _read(table: pd.DataFrame) -> _Reading:
     """What kind of curve it is, and its first, highest and last row.
 
     A peak is called one only if it stands out from both ends by more than the intervals there.
     """
     known = table[table["llc"].notna()]
-    if known.empty:
-        return "none", []
-    rows = [known.iloc[0], known.loc[known["llc"].idxmax()], known.iloc[-1]]
-    first, peak, last = rows
-    if len(known) == 1:
-        return "point", rows
+    converged = known[known["status"] == "converged"]
+    believed = converged if len(converged) >= _FEWEST_CONVERGED else known
+    left_out = table.loc[table.index.difference(believed.index)]
+    shape, first, peak, last = "none", None, None, None
+    if not believed.empty:
+        first, last = believed.iloc[0], believed.iloc[-1]
+        peak = believed.loc[believed["llc"].idxmax()]
+        shape = _shape(first, peak, last) if len(believed) > 1 else "point"
+    return _Reading(
+        shape,
+        first,
+        peak,
+        last,
+        left_out=left_out,
+        doubted=len(converged) < len(believed),
+        num_converged=len(converged),
+        num_rows=len(table),
+    )
+
+
+def _shape(first: pd.Series, peak: pd.Series, last: pd.Series) -> str:
     if _apart(peak, first) and _apart(peak, last):
-        return "peak", rows
+        return "peak"
     if not _apart(first, last):
-        return "flat", rows
-    return ("rise" if last.llc > first.llc else "fall"), rows
+        return "flat"
+    return "rise" if last.llc > first.llc else "fall"
 
 
 def _apart(one: pd.Series, other: pd.Series) -> bool:
@@ -100,8 +166,55 @@ def _apart(one: pd.Series, other: pd.Series) -> bool:
     return abs(one.llc - other.llc) > INTERVAL * math.hypot(*errors)
 
 
-def _losses(row: pd.Series) -> str:
-    train = f"train loss {number(row.train_loss)}"
-    if math.isnan(row.test_loss):
-        return train
-    return f"{train}, test loss {number(row.test_loss)}"
+def _about(row: pd.Series, doubted: bool) -> str:
+    """The losses at a checkpoint, and its status where that is no matter of course."""
+    parts = [f"{row.status}"] if doubted and _doubtful(row) else []
+    parts.append(f"train loss {number(row.train_loss)}")
+    if not math.isnan(row.test_loss):
+        parts.append(f"test loss {number(row.test_loss)}")
+    return ", ".join(parts)
+
+
+def _doubtful(row: pd.Series) -> bool:
+    return str(row.status) != "converged"
+
+
+def _of_what(table: pd.DataFrame, alone: str) -> str:
+    """The parameters that moved, if they were not all."""
+    if "parameters" not in table or table["parameters"].iloc[0] == "all":
+        return ""
+    return f" of {table['parameters'].iloc[0].replace(',', ', ')}{alone}"
+
+
+def _interval_note(table: pd.DataFrame, read: _Reading) -> str:
+    intervals = "a 95 % interval" if read.shape == "point" else "95 % intervals"
+    plain = "sampler" in table and table["sampler"].iloc[0] != "automatic"
+    of = ", of the sampling error alone" if plain else ""
+    trust = ", not to be relied on until the chains converge" if read.doubted else ""
+    return f"± gives {intervals}{of}{trust}."
+
+
+def _left_out(read: _Reading) -> list[str]:
+    """Sentences on the checkpoints that were not read."""
+    sentences = []
+    if len(read.left_out):
+        parts = [
+            f"{status} at {_places(rows['step'])}"
+            for status, rows in read.left_out.groupby("status", sort=False)
+        ]
+        sentences.append(
+            f"Left out: {len(read.left_out)} of {read.num_rows} checkpoints ({'; '.join(parts)})."
+        )
+    if read.higher is not None:
+        sentences.append(
+            f"The highest of those, {number(read.higher.llc)} at step {read.higher.step:,.0f}, is "
+            "above the rest."
+        )
+    return sentences
+
+
+def _places(steps: pd.Series) -> str:
+    shown = ", ".join(f"{step:,.0f}" for step in steps[:_PLACES_NAMED])
+    rest = len(steps) - _PLACES_NAMED
+    more = f" and {rest} more" if rest > 0 else ""
+    return f"step{'s' if len(steps) > 1 else ''} {shown}{more}"

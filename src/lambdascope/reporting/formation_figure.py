@@ -1,20 +1,23 @@
 """The learning coefficient over training, and the circuits that form under it."""
 
-import math
-import textwrap
+from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import StrMethodFormatter
+from matplotlib.patches import ConnectionPatch
+from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
 from lambdascope.reporting import style
 from lambdascope.reporting.circuits_figure import circuit_label
-from lambdascope.reporting.finding import INTERVAL, number
-from lambdascope.reporting.mode_colours import colours_of, label_ends
+from lambdascope.reporting.finding import INTERVAL, llc_shape
+from lambdascope.reporting.mode_colours import colours_of, keep_room, label_ends
 
-_ROW, _PANEL, _SMALL = 0.27, 2.1, 1.35
-"""Heights in inches: of a circuit's row, of a panel, of the losses."""
+_ROW, _PANEL, _SMALL = 0.46, 2.7, 1.35
+"""Heights in inches: of a circuit's row, of λ̂, of the losses."""
+
+_FULL = 0.9
+"""Share of a row's height that the largest magnitude takes."""
 
 
 def formation_figure(
@@ -25,12 +28,13 @@ def formation_figure(
     *,
     caption: str,
 ) -> Figure:
-    """Circuits in the order of their formation, λ̂, their magnitudes, and the losses below.
+    """λ̂ above, a ridge for each circuit's magnitude in the order of formation, losses below.
+
+    From the step at which a circuit has formed a line goes up to λ̂.
 
     Args:
         table: One row a circuit, the strongest first: `frequency`, `kind`, `formation_step`,
-            `step_before_formation` (NaN if its magnitude never rose), `loss`, `loss_removed`
-            (nats).
+            `step_before_formation` (NaN if its magnitude never rose), `logit_share`.
         over_training: One row a checkpoint and mode: `step`, `frequency`, `magnitude_embedding`.
         llc: One row a checkpoint: `step`, `llc`, `llc_stderr`, `status`; None leaves λ̂ out. Points
             that are not "converged" are hollow.
@@ -40,142 +44,188 @@ def formation_figure(
     Returns:
         A figure for `style.png_bytes`.
     """
-    heights = [0.35 + _ROW * len(table), *([] if llc is None else [_PANEL]), _PANEL, _SMALL]
-    figure = style.new_figure(9.0, sum(heights) + 1.7)
+    heights = [*([] if llc is None else [_PANEL]), 0.2 + _ROW * len(table), _SMALL]
+    figure = style.new_figure(9.0, sum(heights) + 1.9)
     with style.styled():
         panels = list(figure.subplots(len(heights), 1, sharex=True, height_ratios=heights))
-        rows, magnitudes, losses = panels[0], panels[-2], panels[-1]
+        rows, losses = panels[-2], panels[-1]
         colours = colours_of(table["frequency"].tolist())
-        _draw_rows(rows, table, colours, end=float(training["step"].max()))
+        never = table["formation_step"].isna()
+        ordered = table.assign(never=never).sort_values(["never", "formation_step"], kind="stable")
+        ordered = ordered.assign(place=range(len(ordered)))
+        end = float(training["step"].max())
+        losses.set_xlim(-0.01 * end, end)
         if llc is not None:
-            _draw_llc(panels[1], llc)
-        ends = _draw_magnitudes(magnitudes, table, over_training, colours)
+            _draw_llc(panels[0], llc)
+        _draw_ridges(rows, ordered, over_training, colours)
         loss_ends = _draw_losses(losses, training)
-        for axes in panels[1:]:
-            _mark_formations(axes, table, colours)
+        _mark_formations(panels[0], rows, ordered, colours, has_llc=llc is not None)
         losses.set_xlabel("Training step")
         losses.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
-        losses.margins(x=0.01)
-        title = textwrap.fill(_title(table, llc), 66)
-        style.title_and_caption(figure, title, caption)
-        magnitudes.annotate("k = 00", (1, 0.5), (5, 0), "axes fraction", "offset points", alpha=0)
-        figure.align_ylabels()
+        style.title_and_caption(figure, _title(table, llc), caption)
+        keep_room(rows, "100 %")
         figure.draw_without_rendering()
-        label_ends(magnitudes, ends)
         label_ends(losses, loss_ends)
     return figure
 
 
 def _title(table: pd.DataFrame, llc: pd.DataFrame | None) -> str:
     formed = table["formation_step"].dropna()
-    count = f"{len(table)} circuit{'s' if len(table) > 1 else ''}"
-    when = ""
+    said = f"{len(table)} circuit{'s' if len(table) > 1 else ''} formed"
     if len(formed):
         first, last = formed.min(), formed.max()
-        when = f" by step {last:,.0f}"
-        if first < last:
-            when = f" between steps {first:,.0f} and {last:,.0f}"
-    if llc is None or llc["llc"].notna().sum() < 3:
-        return f"{count} form{'s' if len(table) == 1 else ''}{when}"
-    peak = llc.loc[llc["llc"].idxmax()]
-    return f"{count} formed{when}; λ̂ is largest, {number(peak['llc'])}, at step {peak['step']:,.0f}"
-
-
-def _draw_rows(axes: Axes, table: pd.DataFrame, colours: dict[int, str], end: float) -> None:
-    """A line for each circuit from its formation on, the thicker the more its removal costs."""
-    never = table["step_before_formation"].isna()
-    ordered = table.assign(never=never).sort_values(["never", "formation_step"], kind="stable")
-    costs = (table["loss_removed"] - table["loss"]).clip(lower=0)
-    largest = max(float(costs.max()), 1e-9)
-    labels = []
-    for place, row in enumerate(ordered.itertuples(index=False)):
-        colour = colours.get(row.frequency, style.GREY)
-        labels.append(circuit_label(row.frequency, row.kind))
-        if row.never:
-            continue
-        width = 1.2 + 8.0 * math.sqrt(max(row.loss_removed - row.loss, 0.0) / largest)
-        axes.plot(
-            [row.formation_step, end],
-            [place, place],
-            color=colour,
-            linewidth=width,
-            solid_capstyle="butt",
+        said += (
+            f" between steps {first:,.0f} and {last:,.0f}"
+            if first < last
+            else f" by step {last:,.0f}"
         )
-        axes.plot(
-            [row.step_before_formation, row.formation_step],
-            [place, place],
-            color=colour,
-            linewidth=1.2,
-            marker="|",
-            markersize=9,
-            markeredgewidth=1.2,
-        )
-    axes.set_yticks(range(len(labels)), labels, fontsize=10.5)
-    axes.set_ylim(len(labels) - 0.4, -0.6)
-    axes.tick_params(axis="y", length=0)
-    axes.tick_params(axis="x", length=0)
-    axes.spines[["left", "right", "bottom"]].set_visible(False)
-    axes.grid(axis="y", color=style.PALE_GREY, linewidth=0.7)
-    axes.set_axisbelow(True)
-
-
-def _mark_formations(axes: Axes, table: pd.DataFrame, colours: dict[int, str]) -> None:
-    """A vertical line where each circuit formed; lines at one step take turns in dashes."""
-    for step, formed in table.dropna(subset="formation_step").groupby("formation_step"):
-        count = len(formed)
-        for turn, frequency in enumerate(formed["frequency"]):
-            dashes = (6.0 * turn, (6.0, 6.0 * (count - 1))) if count > 1 else "-"
-            axes.axvline(
-                float(step),
-                color=colours.get(frequency, style.GREY),
-                linewidth=1.1,
-                linestyle=dashes,
-                alpha=0.7,
-                zorder=0,
-            )
+    shape = "" if llc is None else llc_shape(llc)
+    return f"{said}; λ̂ {shape}" if shape else said
 
 
 def _draw_llc(axes: Axes, llc: pd.DataFrame) -> None:
     known = llc[llc["llc"].notna()]
     half = INTERVAL * known["llc_stderr"].fillna(0.0)
     low, high = known["llc"] - half, known["llc"] + half
-    axes.fill_between(known["step"], low, high, color=style.LLC, alpha=0.25, linewidth=0)
-    axes.plot(known["step"], known["llc"], color=style.LLC, linewidth=2.6, marker="o", markersize=5)
-    doubtful = known[known["status"] != "converged"]
-    axes.scatter(
-        doubtful["step"],
-        doubtful["llc"],
-        s=34,
-        zorder=3,
-        facecolor="white",
-        edgecolor=style.LLC,
-        linewidth=1.6,
+    band = axes.fill_between(
+        known["step"], low, high, color=style.LLC, alpha=0.25, linewidth=0, zorder=2
     )
-    axes.set_ylabel("Learning\ncoefficient λ̂")
-    axes.set_ylim(bottom=min(0.0, float(low.min())))
-    _plain(axes)
-
-
-def _draw_magnitudes(
-    axes: Axes, table: pd.DataFrame, over_training: pd.DataFrame, colours: dict[int, str]
-) -> list[tuple[float, str, str]]:
-    """The circuits' magnitudes; returns what is written at the ends of the coloured lines."""
-    ends = []
-    for frequency in reversed(table["frequency"].tolist()):
-        own = over_training[over_training["frequency"] == frequency]
-        colour = colours.get(frequency)
-        axes.plot(
-            own["step"],
-            own["magnitude_embedding"],
-            color=colour or style.GREY,
-            linewidth=2.0 if colour else 1.0,
+    (line,) = axes.plot(
+        known["step"],
+        known["llc"],
+        color=style.LLC,
+        linewidth=2.6,
+        marker="o",
+        markersize=5,
+        clip_on=False,
+        zorder=4,
+    )
+    entries: dict[str, Any] = {"λ̂, 95 % band": (band, line)}
+    doubtful = known[known["status"] != "converged"]
+    if not doubtful.empty:
+        entries["not converged"] = axes.scatter(
+            doubtful["step"],
+            doubtful["llc"],
+            s=34,
+            zorder=5,
+            facecolor="white",
+            edgecolor=style.LLC,
+            linewidth=1.6,
+            clip_on=False,
         )
-        if colour:
-            ends.append((float(own["magnitude_embedding"].iloc[-1]), f"k = {frequency}", colour))
-    axes.set_ylabel("Magnitude in\nthe embedding")
-    axes.set_ylim(bottom=0)
+    axes.legend(
+        list(entries.values()),
+        list(entries),
+        loc="lower right",
+        bbox_to_anchor=(1.0, 1.0),
+        ncols=len(entries),
+        columnspacing=1.2,
+    )
+    axes.set_ylabel("Learning coefficient λ̂", color=style.LLC)
+    axes.tick_params(axis="y", colors=style.LLC)
+    axes.tick_params(axis="x", length=0)
+    axes.set_ylim(bottom=min(0.0, float(low.min())) if len(known) else 0.0)
     _plain(axes)
-    return ends
+
+
+def _draw_ridges(
+    axes: Axes, ordered: pd.DataFrame, over_training: pd.DataFrame, colours: dict[int, str]
+) -> None:
+    """A row a circuit: its magnitude as a filled line, pale until it has formed."""
+    largest = max(
+        over_training.loc[
+            over_training["frequency"].isin(ordered["frequency"]), "magnitude_embedding"
+        ].max(),
+        1e-12,
+    )
+    count = len(ordered)
+    for row in ordered.itertuples(index=False):
+        base = count - 1 - row.place
+        colour = colours.get(row.frequency, style.GREY)
+        own = over_training[over_training["frequency"] == row.frequency]
+        height = base + _FULL * own["magnitude_embedding"] / largest
+        axes.fill_between(own["step"], base, height, color=colour, alpha=0.18, linewidth=0)
+        axes.plot(own["step"], height, color=colour, linewidth=1.0, alpha=0.7)
+        formed = own["step"] >= row.formation_step
+        axes.fill_between(
+            own["step"], base, height, where=formed, color=colour, alpha=0.5, linewidth=0
+        )
+        axes.plot(own["step"][formed], height[formed], color=colour, linewidth=2.2)
+        axes.annotate(
+            circuit_label(row.frequency, row.kind),
+            (0, base + 0.08),
+            (-6, 0),
+            xycoords=("axes fraction", "data"),
+            textcoords="offset points",
+            ha="right",
+            color=colour,
+            fontsize=11,
+            annotation_clip=False,
+        )
+        axes.annotate(
+            f"{100 * row.logit_share:.0f} %",
+            (1, base + 0.08),
+            (6, 0),
+            xycoords=("axes fraction", "data"),
+            textcoords="offset points",
+            color=colour,
+            fontsize=11,
+            annotation_clip=False,
+        )
+    axes.annotate(
+        "Magnitude of each circuit in the embedding",
+        (0, 1),
+        (0, 4),
+        xycoords="axes fraction",
+        textcoords="offset points",
+        fontsize=11,
+        color=style.GREY,
+        bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.5},
+    )
+    axes.annotate(
+        "of the logits",
+        (1, 1),
+        (6, 4),
+        xycoords="axes fraction",
+        textcoords="offset points",
+        fontsize=9.5,
+        color=style.GREY,
+        annotation_clip=False,
+    )
+    axes.set_ylim(-0.06, count + 0.1)
+    axes.set_yticks(range(count), labels=[""] * count)
+    axes.tick_params(axis="both", length=0)
+    axes.spines[["left", "right", "bottom"]].set_visible(False)
+    style.grid_below(axes)
+
+
+def _mark_formations(
+    top: Axes, rows: Axes, ordered: pd.DataFrame, colours: dict[int, str], *, has_llc: bool
+) -> None:
+    """A line from where each circuit has formed up to λ̂; lines at one step take turns in dashes."""
+    count = len(ordered)
+    for step, formed in ordered.dropna(subset="formation_step").groupby("formation_step"):
+        turns = len(formed)
+        for turn, row in enumerate(formed.itertuples(index=False)):
+            line: dict[str, Any] = {
+                "color": colours.get(row.frequency, style.GREY),
+                "linewidth": 1.2,
+                "linestyle": (5.0 * turn, (5.0, 5.0 * (turns - 1))) if turns > 1 else "-",
+                "zorder": 1,
+            }
+            base = count - 1 - row.place
+            rows.plot([step, step], [base, count + 0.1], **line)
+            if has_llc:
+                top.axvline(float(step), **line)
+                # Across the gap between the panels.
+                bridge = ConnectionPatch(
+                    (float(step), 0),
+                    (float(step), 1),
+                    coordsA=top.get_xaxis_transform(),
+                    coordsB=rows.get_xaxis_transform(),
+                    **line,
+                )
+                top.figure.add_artist(bridge)
 
 
 def _draw_losses(axes: Axes, training: pd.DataFrame) -> list[tuple[float, str, str]]:
@@ -189,7 +239,8 @@ def _draw_losses(axes: Axes, training: pd.DataFrame) -> list[tuple[float, str, s
         axes.plot(known["step"], known[column], color=colour, linestyle=dash)
         if not known.empty:
             ends.append((float(known[column].iloc[-1]), column.removesuffix("_loss"), colour))
-    axes.set_ylabel("Loss\n(nats)")
+    axes.set_ylabel("Loss (nats)")
+    axes.yaxis.set_major_locator(MaxNLocator(4))
     axes.set_ylim(bottom=0)
     _plain(axes)
     return ends

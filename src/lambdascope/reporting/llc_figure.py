@@ -56,10 +56,10 @@ def _draw_llc(axes: Axes, table: pd.DataFrame) -> dict[str, Any]:
         steps, llc - half, llc + half, color=style.LLC, alpha=0.25, linewidth=0
     )
     (line,) = axes.plot(steps, llc, color=style.LLC, marker="o", markersize=5)
-    entries: dict[str, Any] = {"learning coefficient λ̂, 95 % band": (band, line)}
+    entries: dict[str, Any] = {"λ̂, 95 % band": (band, line)}
     doubtful = known[known["status"] != "converged"]
     if not doubtful.empty:
-        entries["doubtful (see llc.csv)"] = axes.scatter(
+        entries[_doubt(doubtful)] = axes.scatter(
             doubtful["step"],
             doubtful["llc"],
             s=50,
@@ -72,6 +72,12 @@ def _draw_llc(axes: Axes, table: pd.DataFrame) -> dict[str, Any]:
     axes.tick_params(axis="y", colors=style.LLC)
     axes.set_ylim(bottom=min(0.0, float((llc - half).min())) if len(known) else 0.0)
     return entries
+
+
+def _doubt(rows: pd.DataFrame) -> str:
+    """What hollow points are: their status, if they have one."""
+    statuses = rows["status"].unique()
+    return str(statuses[0]) if len(statuses) == 1 else "doubtful (see llc.csv)"
 
 
 def _draw_losses(axes: Axes, table: pd.DataFrame) -> dict[str, Any]:

@@ -1,12 +1,14 @@
-"""A table of estimates as text for a terminal."""
+"""A table of estimates as text for a terminal, and what it was made by."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import pandas as pd
 
-from lambdascope.reporting.finding import INTERVAL, number, with_error
+from lambdascope.reporting.finding import INTERVAL
+from lambdascope.wording import aligned, number, with_error
 
-_COLUMNS: tuple[tuple[str, Callable[[pd.Series], str]], ...] = (
+_COLUMNS: tuple[tuple[str, Callable[[Any], str]], ...] = (
     ("checkpoint", lambda row: f"{row.checkpoint:d}"),
     ("step", lambda row: f"{row.step:,d}"),
     ("λ̂ ± 95 %", lambda row: with_error(row.llc, INTERVAL * row.llc_stderr)),
@@ -16,6 +18,17 @@ _COLUMNS: tuple[tuple[str, Callable[[pd.Series], str]], ...] = (
     ("test loss", lambda row: number(row.test_loss)),
     ("status", lambda row: row.status),
 )
+TARGET_SETTINGS = (
+    "localization",
+    "nbeta",
+    "n_multiplier",
+    "temp_multiplier",
+    "logit_scale",
+    "weight_decay",
+    "parameters",
+    "orthogonal_to_gradient",
+)
+"""Columns of llc.csv that say what was sampled."""
 
 
 def llc_table_text(table: pd.DataFrame) -> str:
@@ -26,16 +39,7 @@ def llc_table_text(table: pd.DataFrame) -> str:
     """
     rows = [[header for header, _ in _COLUMNS]]
     rows += [[cell(row) for _, cell in _COLUMNS] for row in table.itertuples(index=False)]
-    # The hat of λ̂ is a character of no width of its own.
-    widths = [max(len(row[i].replace("\u0302", "")) for row in rows) for i in range(len(_COLUMNS))]
-    lines = []
-    for row in rows:
-        cells = [
-            " " * (width - len(cell.replace("\u0302", ""))) + cell
-            for cell, width in zip(row[:-1], widths, strict=False)
-        ]
-        lines.append("  ".join([*cells, row[-1]]).rstrip())
-    return "\n".join(lines)
+    return aligned(rows, left={len(_COLUMNS) - 1})
 
 
 def llc_advice(table: pd.DataFrame) -> list[str]:
@@ -52,3 +56,38 @@ def llc_advice(table: pd.DataFrame) -> list[str]:
         plural = "s" if len(rows) > 1 else ""
         lines.append(f"checkpoint{plural} {which}: {status}; {at_first}{rows['advice'].iloc[0]}")
     return lines
+
+
+def llc_target(settings: Mapping[str, Any]) -> list[str]:
+    """What was sampled, in a few words each: the potential, and what holds the chains.
+
+    λ̂ of a part of the parameters, on a hyperplane, or at another temperature is another quantity:
+    every figure and summary names what differs from the plain potential of all parameters.
+
+    Args:
+        settings: By the names of `TARGET_SETTINGS`.
+    """
+    words = []
+    if settings["parameters"] != "all":
+        moving = settings["parameters"].replace(",", ", ")
+        words.append(f"only {moving} may move, the rest stays at w*")
+    if settings["orthogonal_to_gradient"]:
+        words.append("chains held to the hyperplane across the gradient at w*")
+    words.append(f"localisation γ = {settings['localization']:g}")
+    words.append(f"nβ = {number(settings['nbeta'])}")
+    for name, what in (
+        ("n_multiplier", "with n"),
+        ("temp_multiplier", "at the temperature"),
+        ("logit_scale", "logits"),
+    ):
+        if settings[name] != 1:
+            words.append(f"{what} × {settings[name]:g}")
+    if settings["weight_decay"]:
+        words.append(f"weight decay {settings['weight_decay']:g} in the potential")
+    return words
+
+
+def seconds_text(seconds: Mapping[str, float]) -> str:
+    """Wall times by part in a line: 24.3 s: prepare 1.2, sample 22.9, figure 0.2."""
+    parts = ", ".join(f"{part} {value:.1f}" for part, value in seconds.items())
+    return f"{sum(seconds.values()):.1f} s: {parts}"

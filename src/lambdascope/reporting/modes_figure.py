@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
 from lambdascope.reporting import style
-from lambdascope.reporting.mode_colours import colours_of, label_ends
+from lambdascope.reporting.mode_colours import colours_of, keep_room, label_ends
 
 _GREY_LINE: dict[str, Any] = {"color": style.PALE_GREY, "linewidth": 1.0, "zorder": 1}
 
@@ -40,23 +40,25 @@ def magnitudes_figure(
     figure = style.new_figure(11.0, 5.0)
     with style.styled():
         left, right = figure.subplots(1, 2, width_ratios=(1.1, 1))
+        top = 1.02 * float(np.nanmax(wide.to_numpy())) or 1.0
         image = left.pcolormesh(
             _time_edges(wide.columns.to_numpy(float)),
             np.append(wide.index, wide.index[-1] + 1) - 0.5,
             wide.to_numpy(),
             cmap="cividis",
             vmin=0,
+            vmax=top,
             rasterized=True,
         )
-        bar = figure.colorbar(image, ax=left, pad=0.02)
-        bar.set_label("Magnitude (units of weights)")
-        bar.outline.set_visible(False)
         left.set(xlabel=time_label, ylabel="Mode k")
+        left.set_title("Every mode, by colour", fontsize=13)
         left.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
         left.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
         _lines(right, wide, key_modes)
-        right.set_ylim(bottom=0)
-        right.set(xlabel=time_label, ylabel="Magnitude (units of weights)")
+        right.set_title("The same, by height", fontsize=13)
+        right.set_ylim(0, top)
+        right.set_xlabel(time_label)
+        _coloured_axis(figure, right, image, "Magnitude (units of weights)")
         _finish(figure, [(right, wide)], key_modes, title, caption)
     return figure
 
@@ -108,6 +110,17 @@ def ablation_figure(
     return figure
 
 
+def _coloured_axis(figure: Figure, axes: Axes, image: Any, label: str) -> None:
+    """The colour bar of an image as the vertical axis of other axes with the same limits."""
+    bar = figure.colorbar(image, cax=axes.inset_axes((-0.055, 0, 0.035, 1)), ticklocation="left")
+    bar.set_label(label)
+    bar.outline.set_visible(False)
+    bar.ax.set_yticks(axes.get_yticks(), minor=False)
+    bar.ax.set_ylim(axes.get_ylim())
+    axes.tick_params(axis="y", left=False, labelleft=False)
+    axes.spines["left"].set_visible(False)
+
+
 def _lines(axes: Axes, wide: pd.DataFrame, key_modes: Sequence[int]) -> None:
     """A line for each mode [mode × time], the key modes in colour."""
     colours = colours_of(key_modes)
@@ -133,7 +146,7 @@ def _finish(
     style.title_and_caption(figure, title, caption)
     # The names need the room of the longest of them before they can be placed.
     for axes, _ in panels:
-        axes.annotate("k = 00", (1, 0.5), (5, 0), "axes fraction", "offset points", alpha=0)
+        keep_room(axes)
     figure.draw_without_rendering()
     for axes, wide in panels:
         last = wide.iloc[:, -1]

@@ -75,16 +75,37 @@ def title_and_caption(figure: Figure, title: str, caption: str) -> Text:
 
     Args:
         figure: Made by `new_figure`, within `styled`.
-        title: One line.
-        caption: Wrapped to the figure's width.
+        title: Wrapped to the figure's width, as is the caption.
+        caption: Parts between " · " stay together where they can.
 
     Returns:
         The title, for a figure whose title changes.
     """
-    letters = int(12 * figure.get_size_inches()[0])
-    text = figure.suptitle(title, fontsize=15, fontweight="bold")
-    figure.supxlabel("\n".join(textwrap.wrap(caption, letters)), fontsize=9.5, color=GREY)
+    width = figure.get_size_inches()[0]
+    text = figure.suptitle(_balanced(title, int(8 * width)), fontsize=15, fontweight="bold")
+    figure.supxlabel(_wrapped(caption, int(12 * width)), fontsize=9.5, color=GREY)
     return text
+
+
+def _balanced(title: str, letters: int) -> str:
+    """The title in as few lines as it takes, of about one length."""
+    count = len(textwrap.wrap(title, letters))
+    while letters > 1 and len(textwrap.wrap(title, letters - 1)) == count:
+        letters -= 1
+    return textwrap.fill(title, letters)
+
+
+def _wrapped(caption: str, letters: int) -> str:
+    """The caption in lines of no more than so many letters, broken between its parts."""
+    lines = [""]
+    for part in caption.split(" · "):
+        joined = f"{lines[-1]} · {part}" if lines[-1] else part
+        if len(joined) <= letters:
+            lines[-1] = joined
+        else:
+            wrapped = textwrap.wrap(part, letters)
+            lines = [*lines, *wrapped] if lines[-1] else wrapped
+    return "\n".join(lines)
 
 
 def png_bytes(figure: Figure, dpi: int = 160) -> bytes:

@@ -1,0 +1,47 @@
+"""Numbers and tables as a reader wants them: short, to the precision of their error, aligned."""
+
+import math
+from collections.abc import Collection, Sequence
+
+
+def number(value: float) -> str:
+    """A value at the precision that a reader can use: 592, 48.1, 0.62, 0.026."""
+    if not math.isfinite(value):
+        return "unknown"
+    size = abs(value)
+    if size >= 100:
+        return f"{value:,.0f}"
+    if size >= 10:
+        return f"{value:.1f}"
+    return f"{value:.2f}" if size >= 0.1 or size == 0 else f"{value:.2g}"
+
+
+def with_error(value: float, error: float) -> str:
+    """A value and its error at the precision of the error's two leading digits: 88.0 ± 5.3."""
+    if not math.isfinite(error) or error <= 0:
+        return f"{number(value)} ± {number(error)}"
+    decimals = max(0, 1 - math.floor(math.log10(error)))
+    return f"{value:,.{decimals}f} ± {error:,.{decimals}f}"
+
+
+def aligned(rows: Sequence[Sequence[str]], left: Collection[int] = ()) -> str:
+    """Rows of cells as lines of text in columns, cells to the right.
+
+    Args:
+        rows: [row][column], the headers first.
+        left: Columns whose cells stand to the left.
+    """
+    widths = [max(_width(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = []
+    for row in rows:
+        cells = []
+        for column, (cell, width) in enumerate(zip(row, widths, strict=True)):
+            space = " " * (width - _width(cell))
+            cells.append(cell + space if column in left else space + cell)
+        lines.append("  ".join(cells).rstrip())
+    return "\n".join(lines)
+
+
+def _width(text: str) -> int:
+    """The hat of λ̂ is a character of no width of its own."""
+    return len(text.replace("\u0302", ""))

@@ -1,0 +1,168 @@
+"""Circuits in words and pictures: what the tables hold, and nothing else."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lambdascope.reporting import style
+from lambdascope.reporting.circuits_figure import contributions_figure
+from lambdascope.reporting.circuits_text import circuits_finding, circuits_table_text
+from lambdascope.reporting.formation_figure import formation_figure
+from lambdascope.reporting.mode_colours import colours_of
+
+STEPS = [0, 100, 200, 400]
+
+
+def table(count: int = 3) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "frequency": range(2, 2 + count),
+            "kind": ["clock", "neither", "accompanying", *["pizza"] * count][:count],
+            "formation_step": [200.0, 100.0, 200.0, *[math.nan] * count][:count],
+            "step_before_formation": [100.0, 0.0, 100.0, *[math.nan] * count][:count],
+            "logit_share": np.linspace(0.9, 0.0, count),
+            "magnitude_embedding": 10.0,
+            "loss": 0.1,
+            "loss_removed": np.linspace(3, 0.2, count),
+            "loss_alone": 2.0,
+            "phase_error_degrees": -1.4,
+            "num_neurons": 7,
+        }
+    )
+
+
+def over_training(count: int = 3) -> pd.DataFrame:
+    rows = [(step, k) for k in range(2, 2 + count) for step in STEPS]
+    values = np.arange(1.0, 1 + len(rows))
+    return pd.DataFrame(rows, columns=["step", "frequency"]).assign(magnitude_embedding=values)
+
+
+def training() -> pd.DataFrame:
+    return pd.DataFrame(
+        {"step": STEPS, "train_loss": [3, 2, 1, 0.1], "test_loss": [3, 3.5, 2, math.nan]}
+    )
+
+
+def llc() -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "step": STEPS,
+            "llc": [5.0, 90, 60, 50],
+            "llc_stderr": 1.0,
+            "status": ["converged"] * 3 + ["escaped"],
+        }
+    )
+
+
+def measures(verdict: str = "clock", score: float = -0.62) -> pd.DataFrame:
+    values = {
+        "symmetricity": 0.3,
+        "distance_irrelevance": 0.83,
+        "circularity": 0.998,
+        "score": score,
+        "effective_number": 1.1,
+        "accuracy": 0.999,
+        "accuracy_kept": 0.98,
+        "accuracy_removed": 0.021,
+    }
+    return pd.DataFrame({"measure": values.keys(), "value": values.values()}).assign(
+        weighed=[name != "symmetricity" for name in values], verdict=verdict
+    )
+
+
+def test_the_finding_says_of_which_pairs_and_on_which_scale() -> None:
+    worth, verdict = circuits_finding(table(), measures(), p=53)
+    assert worth == (
+        "3 circuits; by their shares of the logits they weigh as many as 1.1 equal ones, "
+        "(Σ share)² / Σ share². Of all 2,809 pairs, training and test alike, 99.9% are added "
+        "rightly; with the circuits alone 98.0%, without them 2.1%, by guessing 1.9%."
+    )
+    assert verdict == (
+        "The network is a clock (score -0.62 from −1, clock, to +1, pizza; a third is a verdict): "
+        "distance irrelevance 0.83, gradient symmetricity 0.30 (forced by the architecture, not "
+        "weighed), circularity 0.998."
+    )
+
+
+def test_one_circuit_needs_no_count_of_equal_ones() -> None:
+    worth, verdict = circuits_finding(table(1), measures("neither", math.nan), p=53)
+    assert worth.startswith("1 circuit. Of all 2,809 pairs")
+    assert "with the circuit alone 98.0%, without it 2.1%" in worth
+    assert verdict.startswith("The network is neither a clock nor a pizza (no circle is of a known")
+
+
+def test_no_circuit_is_said_and_nothing_more() -> None:
+    assert circuits_table_text(table(0)) == ""
+    assert circuits_finding(table(0), measures("neither", math.nan), p=53) == [
+        "No circuit was found at the last checkpoint. Of all 2,809 pairs, training and test alike, "
+        "99.9% are added rightly, by guessing 1.9%."
+    ]
+
+
+def test_the_table_has_a_line_a_circuit() -> None:
+    lines = circuits_table_text(table(4)).splitlines()
+    assert len(lines) == 5
+    assert lines[1].split()[:4] == ["2", "200", "10.0", "90.0%"]
+    assert lines[4].split()[:3] == ["5", "never", "rose"]
+
+
+def test_ridges_are_the_magnitudes_in_the_order_of_formation() -> None:
+    top, rows, losses = formation_figure(
+        table(), over_training(), llc(), training(), caption="C"
+    ).axes
+    colours = colours_of([2, 3, 4])
+    # Mode 3 formed first and stands on top; the largest magnitude, 12, fills a row.
+    for base, k in ((2, 3), (1, 2), (0, 4)):
+        own = over_training()[over_training()["frequency"] == k]
+        own_lines = [line for line in rows.lines if line.get_color() == colours[k]]
+        whole, formed = (
+            next(line for line in own_lines if line.get_linewidth() == width)
+            for width in (1.0, 2.2)
+        )
+        np.testing.assert_allclose(whole.get_ydata(), base + 0.9 * own["magnitude_embedding"] / 12)
+        assert formed.get_xdata()[0] == {3: 100, 2: 200, 4: 200}[k]
+    np.testing.assert_array_equal(top.lines[0].get_xydata(), llc()[["step", "llc"]])
+    marks = sorted(line.get_xdata()[0] for line in top.lines[1:])
+    assert marks == [100, 200, 200]
+    assert losses.get_xlabel() == "Training step"
+
+
+def test_doubtful_estimates_are_hollow_and_the_title_does_not_use_them() -> None:
+    figure = formation_figure(table(), over_training(), llc(), training(), caption="C")
+    top = figure.axes[0]
+    (_, hollow) = top.collections
+    np.testing.assert_array_equal(hollow.get_offsets(), [[400, 50]])
+    assert [text.get_text() for text in top.get_legend().get_texts()] == [
+        "λ̂, 95 % band",
+        "not converged",
+    ]
+    assert figure.get_suptitle().replace("\n", " ") == (
+        "3 circuits formed between steps 100 and 200; λ̂ peaks at 90.0 (step 100), then falls to "
+        "60.0; not converged after step 200"
+    )
+
+
+@pytest.mark.parametrize("count", [1, 9])
+def test_one_circuit_or_many_with_or_without_estimates_make_a_picture(count: int) -> None:
+    for estimates in (None, llc()):
+        figure = formation_figure(
+            table(count), over_training(count), estimates, training(), caption="C"
+        )
+        assert style.png_bytes(figure, dpi=40)
+    assert (
+        "1 circuit formed by step 200"
+        in formation_figure(
+            table(1), over_training(1), None, training(), caption="C"
+        ).get_suptitle()
+    )
+
+
+def test_contributions_are_those_of_the_table() -> None:
+    shares, losses, neurons = contributions_figure(table(), caption="C").axes
+    np.testing.assert_allclose([bar.get_width() for bar in shares.patches], table()["logit_share"])
+    np.testing.assert_allclose(
+        losses.collections[1].get_offsets()[:, 0], table()["loss_removed"] - table()["loss"]
+    )
+    assert [bar.get_width() for bar in neurons.patches] == [7, 7, 7]

@@ -2,6 +2,7 @@
 
 import functools
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -257,6 +258,24 @@ def test_diverged_chains_are_told_in_table_and_figure(run: Path) -> None:
     assert set(table["status"]) == {"all chains diverged"}
     assert table["llc"].isna().all()
     assert (run / "figures" / "llc_vs_checkpoint.png").exists()
+
+
+def test_strict_ends_with_1_where_something_has_not_converged_and_writes_all_the_same(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flags = ["--chains", "2", "--steps", "60", "--step-size", "1e-4"]
+    assert cli.main(["llc", str(run), *flags]) == 0
+    assert cli.main(["llc", str(run), *flags, "--strict"]) == 1
+    table = read_table(run / "llc.csv")
+    count = int((table["status"] != "converged").sum())
+    assert capsys.readouterr().err.splitlines()[-1] == (
+        f"lambdascope: {count} of 3 checkpoints have not converged"
+    )
+    table = table.assign(status="converged")
+    result = llc(run, SMALL, overwrite=True, progress=False)
+    assert llc_command.unconverged(replace(result, table=table)) == ""
+    two = table.assign(status=["converged", "escaped", "not converged"])
+    assert llc_command.unconverged(replace(result, table=two)).startswith("2 of 3 checkpoints")
 
 
 def test_a_transformer_is_sampled_as_any_network(tmp_path: Path) -> None:

@@ -28,11 +28,14 @@ class Command(RunCommand):
     )
     overwrite: Switch = False
     """Replace an estimate with other settings that stands there."""
+    strict: Switch = False
+    """End with exit code 1 where any checkpoint's status is not "converged"; everything is written
+    all the same."""
 
     def run(self) -> Outcome[Any]:
         """Sample, estimate, draw."""
         config = LLCConfig(**values_given(self.settings))
-        from lambdascope.commands.llc import llc, print_result
+        from lambdascope.commands.llc import llc, print_result, unconverged
 
         found = llc(self.directory, config, overwrite=self.overwrite, progress=self.progress)
-        return Outcome(found, print_result)
+        return Outcome(found, print_result, unconverged(found) if self.strict else "")

@@ -27,7 +27,7 @@ Example:
   lambdascope train --out runs/p53 --p 53
   lambdascope llc runs/p53 --orthogonal-to-gradient"""
 
-_REFUSED, _INTERRUPTED, _PIPE_CLOSED = 2, 130, 141
+_NOT_AS_DEMANDED, _REFUSED, _INTERRUPTED, _PIPE_CLOSED = 1, 2, 130, 141
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: What follows the program's name; by default the process's own.
 
     Returns:
-        The exit code: 0; 2 for anything the user can mend, said in a sentence on stderr; 130 after
+        The exit code: 0; 1 for results that are not as a flag demanded; 2 for anything the user can mend, said in a sentence on stderr; 130 after
         Ctrl-C.
     """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
@@ -76,7 +76,7 @@ def _run(command: "BaseCommand") -> int:
         elif not general.quiet:
             outcome.show(outcome.result)
         sys.stdout.flush()
-        return 0
+        return _say(outcome.complaint, _NOT_AS_DEMANDED) if outcome.complaint else 0
     except KeyboardInterrupt:
         return _say("interrupted: the same command resumes where this one stopped", _INTERRUPTED)
     except BrokenPipeError:

@@ -35,10 +35,13 @@ class Outcome(Generic[Result]):
     Attributes:
         result: A dataclass; `--json` prints it field by field.
         show: Prints it for a reader.
+        complaint: A sentence, where the work is done and the result is not what was demanded of it:
+            said on stderr, with exit code 1.
     """
 
     result: Result
     show: Callable[[Result], None]
+    complaint: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

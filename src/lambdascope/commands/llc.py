@@ -123,6 +123,12 @@ def print_result(result: LLCResult, *, timing: bool = True) -> None:
         print(f"\n{seconds_text(result.seconds)}")
 
 
+def unconverged(result: LLCResult) -> str:
+    """How many checkpoints have not converged, in a sentence; empty if all have."""
+    count = int((result.table["status"] != "converged").sum())
+    return f"{count} of {len(result.table)} checkpoints have not converged" if count else ""
+
+
 def _chosen(loaded: LoadedRun, config: LLCConfig) -> list[int]:
     check_finished(loaded)
     if config.checkpoints is None:

@@ -37,8 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: What follows the program's name; by default the process's own.
 
     Returns:
-        The exit code: 0; 1 for results that are not as a flag demanded; 2 for anything the user can mend, said in a sentence on stderr; 130 after
-        Ctrl-C.
+        The exit code: 0; 1 for results that are not as a flag demanded; 2 for anything the user can
+        mend, said in a sentence on stderr; 130 after Ctrl-C.
     """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     try:

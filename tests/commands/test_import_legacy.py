@@ -1,3 +1,4 @@
+import os
 import shutil
 from pathlib import Path
 
@@ -7,13 +8,22 @@ from torch.nn.functional import cross_entropy
 
 from lambdascope.commands.import_legacy import import_legacy, print_result
 from lambdascope.commands.systems import load_run
-from lambdascope.commands.train import print_result as print_train_result
 from lambdascope.commands.train import train
 from lambdascope.errors import LambdascopeError
+from lambdascope.modular_addition.config import TrainConfig
 from lambdascope.runs.checkpoints import load_metadata
 
 EXAMPLE = Path(__file__).parent.parent / "data" / "legacy"
 PARAMS = EXAMPLE / "53_0.json"
+
+
+def files(folder):
+    """Every file under a folder with its bytes, but for what a killed writer left behind."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.suffix != ".part"
+    }
 
 
 def test_an_imported_run_is_a_run_like_any_other(tmp_path, capsys):
@@ -43,23 +53,100 @@ def test_where_it_came_from_is_kept(tmp_path):
     assert metadata["imported_from"].startswith("CHECKPOINT_39_P53_frac0.95")
 
 
-def test_training_does_not_touch_an_imported_run(tmp_path, capsys):
+def test_training_does_not_touch_an_imported_run(tmp_path):
     import_legacy(PARAMS, EXAMPLE, tmp_path / "old")
     run = load_run(tmp_path / "old")
-    print_train_result(train(run.config, tmp_path / "old"))
-    assert "already trained, nothing to do" in capsys.readouterr().out
+    with pytest.raises(LambdascopeError, match="run that `lambdascope import-legacy` made"):
+        train(run.config, tmp_path / "old", progress=False)
     assert load_run(tmp_path / "old").steps == run.steps
 
 
-def test_a_run_that_stands_is_only_replaced_when_told(tmp_path):
+class Killed(BaseException):
+    pass
+
+
+def test_an_import_that_was_killed_is_taken_up(tmp_path, monkeypatch):
+    import_legacy(PARAMS, EXAMPLE, tmp_path / "whole")
+    whole = files(tmp_path / "whole")
+    replace, left = os.replace, 0
+
+    def kill(source, target):
+        nonlocal left
+        if left == 0:
+            raise Killed
+        left -= 1
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", kill)
+    out = tmp_path / "old"
+    # The config at first; then parameters, data, four checkpoints, table.
+    for stop in range(7):
+        left = stop
+        with pytest.raises(Killed):
+            import_legacy(PARAMS, EXAMPLE, out)
+        if stop:
+            with pytest.raises(LambdascopeError, match="`lambdascope import-legacy` made"):
+                train(TrainConfig(), out, progress=False)
+    monkeypatch.setattr(os, "replace", replace)
+    assert import_legacy(PARAMS, EXAMPLE, out).is_new
+    assert files(out) == whole
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_an_import_that_stands_keeps_its_results(tmp_path, capsys, overwrite):
     import_legacy(PARAMS, EXAMPLE, tmp_path / "old")
-    with pytest.raises(LambdascopeError, match=r"already holds a run: .*--overwrite"):
-        import_legacy(PARAMS, EXAMPLE, tmp_path / "old")
-    folder = tmp_path / "fewer"
-    shutil.copytree(EXAMPLE, folder)
+    (tmp_path / "old" / "llc.csv").write_text("step\n")
+    before = files(tmp_path / "old")
+    print_result(import_legacy(PARAMS, EXAMPLE, tmp_path / "old", overwrite=overwrite))
+    assert "already holds 4 checkpoints" in capsys.readouterr().out
+    assert files(tmp_path / "old") == before
+
+
+def other_parameters(folder):
+    text = (folder / PARAMS.name).read_text()
+    (folder / PARAMS.name).write_text(text + "\n")
+
+
+def fewer_checkpoints(folder):
     next(folder.glob("CHECKPOINT_20_*")).unlink()
-    import_legacy(PARAMS, folder, tmp_path / "old", overwrite=True)
-    assert load_run(tmp_path / "old").steps == [0, 1950, 2000]
+
+
+def other_weights(folder):
+    shutil.copy(next(folder.glob("CHECKPOINT_20_*")), next(folder.glob("CHECKPOINT_39_*")))
+
+
+@pytest.mark.parametrize(
+    ("change", "how"),
+    [
+        (other_parameters, r".*53_0\.json differs from its imported\.json"),
+        (fewer_checkpoints, r"steps \[0, 1000, 1950, 2000\] there, \[0, 1950, 2000\] given"),
+        (other_weights, r"the weights of CHECKPOINT_39_.* differ"),
+    ],
+)
+def test_an_import_of_other_files_is_only_replaced_when_told(tmp_path, change, how):
+    import_legacy(PARAMS, EXAMPLE, tmp_path / "old")
+    (tmp_path / "old" / "llc.csv").write_text("step\n")
+    before = files(tmp_path / "old")
+    folder = tmp_path / "other"
+    shutil.copytree(EXAMPLE, folder)
+    change(folder)
+    with pytest.raises(LambdascopeError, match=rf"import of other files \({how}\): .*--overwrite"):
+        import_legacy(folder / PARAMS.name, folder, tmp_path / "old")
+    assert files(tmp_path / "old") == before
+    import_legacy(folder / PARAMS.name, folder, tmp_path / "old", overwrite=True)
+    import_legacy(folder / PARAMS.name, folder, tmp_path / "afresh")
+    assert files(tmp_path / "old") == files(tmp_path / "afresh")
+
+
+def test_an_import_that_lost_a_file_is_made_again_when_told(tmp_path):
+    import_legacy(PARAMS, EXAMPLE, tmp_path / "old")
+    before = files(tmp_path / "old")
+    (tmp_path / "old" / "checkpoints" / "step_001000.safetensors").unlink()
+    said = r"lacks the checkpoints of steps 1000.*`lambdascope import-legacy` command with --over"
+    with pytest.raises(LambdascopeError, match=said):
+        import_legacy(PARAMS, EXAMPLE, tmp_path / "old")
+    assert import_legacy(PARAMS, EXAMPLE, tmp_path / "old", overwrite=True).is_new
+    assert files(tmp_path / "old") == before
 
 
 def test_nothing_is_written_when_a_file_is_refused(tmp_path):

@@ -1,7 +1,10 @@
+import json
+import shutil
+
 import pytest
 import torch
 
-from lambdascope.commands.systems import load_run
+from lambdascope.commands.systems import check_finished, load_run
 from lambdascope.commands.train import train
 from lambdascope.errors import LambdascopeError
 from lambdascope.modular_addition.config import TrainConfig
@@ -102,5 +105,48 @@ def test_a_finished_run_that_lost_a_checkpoint_is_refused(path):
     (path / "checkpoints" / "step_000002.safetensors").unlink()
     with pytest.raises(LambdascopeError, match="lacks the checkpoints of steps 2, which training"):
         load_run(path)
-    with pytest.raises(LambdascopeError, match="put them back, or train again"):
-        train(CONFIG, path, progress=False)
+
+
+@pytest.mark.parametrize("name", ["checkpoints/step_000002.safetensors", "data.safetensors"])
+def test_a_file_that_is_cut_off_is_named_with_what_to_do(path, name):
+    whole = (path / name).read_bytes()
+    (path / name).write_bytes(whole[:-10])
+    said = rf"{name} is truncated .*put it back, or give the `lambdascope train` command with --ov"
+    with pytest.raises(LambdascopeError, match=said):
+        load_run(path)
+
+
+@pytest.mark.parametrize("name", ["step_000001.safetensors", "step_000005.safetensors", "x.txt"])
+def test_a_foreign_checkpoint_is_left_out_and_named(path, name):
+    state = load_run(path).state(1)
+    shutil.copy(path / "checkpoints" / "step_000000.safetensors", path / "checkpoints" / name)
+    with pytest.warns(UserWarning, match=rf"holds {name}, which training\.csv does not list"):
+        run = load_run(path)
+    assert run.steps == [0, 2, 4]
+    assert all(torch.equal(run.state(1)[name], weight) for name, weight in state.items())
+
+
+def test_a_checkpoint_that_does_not_exist_is_refused(path):
+    run = load_run(path)
+    for index in (3, -1):
+        with pytest.raises(LambdascopeError, match=rf"checkpoint {index} of .* holds 0 to 2"):
+            run.state(index)
+
+
+@pytest.mark.parametrize("content", ["loss\n1.0\n", "step\n"])
+def test_a_table_without_steps_is_refused(path, content):
+    (path / "training.csv").write_text(content)
+    with pytest.raises(LambdascopeError, match=r"training\.csv should list the steps"):
+        load_run(path)
+
+
+def test_an_unfinished_run_names_the_command_that_finishes_it(path):
+    (path / "training.csv").unlink()
+    with pytest.raises(LambdascopeError, match="give its `lambdascope train` command again first"):
+        check_finished(load_run(path))
+    (path / "imported.json").write_text("{}")
+    edited = json.loads((path / "config.json").read_text())
+    del edited["made_by"]
+    (path / "config.json").write_text(json.dumps(edited))
+    with pytest.raises(LambdascopeError, match="its `lambdascope import-legacy` command again"):
+        check_finished(load_run(path))

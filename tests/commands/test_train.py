@@ -1,5 +1,8 @@
+import dataclasses
 import json
+import math
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -7,9 +10,12 @@ import sys
 import pytest
 import torch
 
-from lambdascope.commands.systems import load_run
+from lambdascope.cli import main
+from lambdascope.commands import train as train_command
+from lambdascope.commands.systems import check_finished, load_run
 from lambdascope.commands.train import print_result, train
 from lambdascope.errors import LambdascopeError
+from lambdascope.modular_addition import training_batch
 from lambdascope.modular_addition.config import TrainConfig
 from lambdascope.modular_addition.data import make_data
 from lambdascope.modular_addition.training import train as train_in_memory
@@ -84,7 +90,7 @@ def test_a_finished_run_is_left_as_it_stands(tmp_path, capsys):
     before = files(tmp_path)
     print_result(train(CONFIG, tmp_path))
     assert files(tmp_path) == before
-    assert "already trained, nothing to do" in capsys.readouterr().out
+    assert "already trained with these settings, nothing to do" in capsys.readouterr().out
 
 
 class Killed(BaseException):
@@ -164,6 +170,135 @@ def test_other_settings_are_refused_before_anything_is_written(tmp_path):
     assert not (tmp_path / "seed_0").exists()
 
 
+def test_overwrite_keeps_a_finished_run_of_the_same_settings(tmp_path, capsys):
+    train(CONFIG, tmp_path, progress=False)
+    (tmp_path / "llc.csv").write_text("step\n")
+    before = files(tmp_path)
+    print_result(train(CONFIG, tmp_path, overwrite=True))
+    assert files(tmp_path) == before
+    assert "already trained with these settings, nothing to do" in capsys.readouterr().out
+
+
+def copy_of_state(path, out, monkeypatch):
+    """Keep what training leaves to go on from, before it is removed at the end."""
+    save = train_command.save_metrics
+
+    def keep(*args):
+        shutil.copy(out / "training_state.safetensors", path)
+        save(*args)
+
+    monkeypatch.setattr(train_command, "save_metrics", keep)
+
+
+@pytest.mark.parametrize("state_stands", [False, True])
+def test_a_run_that_lost_a_file_is_trained_anew_when_told(tmp_path, monkeypatch, state_stands):
+    out = tmp_path / "run"
+    copy_of_state(tmp_path / "state", out, monkeypatch)
+    train(CONFIG, out, progress=False)
+    (out / "llc.csv").write_text("step\n")
+    before = files(out)
+    checkpoint = out / "checkpoints" / "step_000003.safetensors"
+    checkpoint.write_bytes(checkpoint.read_bytes()[:-8])
+    if state_stands:  # as if killed at the very end
+        shutil.copy(tmp_path / "state", out / "training_state.safetensors")
+    with pytest.raises(LambdascopeError, match=r"step_000003.* is truncated .*with --overwrite"):
+        train(CONFIG, out, progress=False)
+    assert train(CONFIG, out, overwrite=True, progress=False).num_trained == 1
+    assert files(out) == before
+
+
+def test_a_state_whose_checkpoints_were_removed_is_not_gone_on_from(tmp_path, monkeypatch):
+    out = tmp_path / "runs"
+    copy_of_state(tmp_path / "state", out, monkeypatch)
+    train(CONFIG, out, [0, 1], progress=False)
+    before = files(out)
+    shutil.copy(tmp_path / "state", out / "training_state.safetensors")
+    shutil.rmtree(out / "seed_1")
+    train(CONFIG, out, [0, 1], progress=False)
+    assert files(out) == before
+
+
+def test_a_broken_state_is_told_and_training_begins_afresh(tmp_path):
+    train(CONFIG, tmp_path, progress=False)
+    before = files(tmp_path)
+    (tmp_path / "training.csv").unlink()
+    (tmp_path / "training_state.safetensors").write_bytes(b"{")
+    with pytest.warns(UserWarning, match="training_state.* truncated .*training begins afresh"):
+        train(CONFIG, tmp_path, progress=False)
+    assert files(tmp_path) == before
+
+
+def test_weights_that_come_out_otherwise_are_told(tmp_path):
+    train(CONFIG, tmp_path, progress=False)
+    table = tmp_path / "training.csv"
+    table.write_text(table.read_text().replace("\n0,0,", "\n0,0,1"))
+    (tmp_path / "checkpoints" / "step_000003.safetensors").unlink()
+    with pytest.warns(UserWarning, match="came out otherwise than before: .* computed again"):
+        train(CONFIG, tmp_path, overwrite=True, progress=False)
+
+
+@pytest.mark.parametrize("change", [{"p": 1_000_000}, {"embed_scale": 1e39}])
+def test_what_cannot_be_trained_leaves_the_run_that_stands(tmp_path, change):
+    train(CONFIG, tmp_path, progress=False)
+    (tmp_path / "llc.csv").write_text("step\n")
+    before = files(tmp_path)
+    impossible = TrainConfig(**{**CONFIG.model_dump(), **change})
+    with pytest.raises(LambdascopeError, match=r"takes at least|give no finite loss"):
+        train(impossible, tmp_path, overwrite=True, progress=False)
+    assert files(tmp_path) == before
+
+
+def diverging(monkeypatch, seeds):
+    """Make training with some seeds diverge after its first checkpoint."""
+    evaluate = training_batch.evaluate
+
+    def bad(network, weights, data):
+        metrics = evaluate(network, weights, data)
+        bad.calls += 1
+        return [
+            dataclasses.replace(row, train_loss=math.nan) if i in seeds and bad.calls > 1 else row
+            for i, row in enumerate(metrics)
+        ]
+
+    bad.calls = 0
+    monkeypatch.setattr(training_batch, "evaluate", bad)
+
+
+def test_a_run_that_diverges_is_marked_and_the_others_are_trained(tmp_path, monkeypatch, capsys):
+    train(CONFIG, tmp_path / "whole", [0, 1, 2], progress=False)
+    with monkeypatch.context() as patch:
+        diverging(patch, {1})
+        said = r"1 of 3 runs diverged \(seed 1 before step 3: .*; the others are trained"
+        with pytest.raises(LambdascopeError, match=said):
+            train(CONFIG, tmp_path / "out", [0, 1, 2], progress=False)
+    for seed in (0, 2):
+        out, whole = (tmp_path / name / f"seed_{seed}" for name in ("out", "whole"))
+        assert files(out) == files(whole)
+    run = load_run(tmp_path / "out" / "seed_1")
+    assert run.steps == [0]
+    assert list(run.metrics["step"]) == [0]
+    with pytest.raises(LambdascopeError, match=r"diverged before step 3: .* rate below 0\.005"):
+        check_finished(run)
+    assert not (tmp_path / "out" / "training_state.safetensors").exists()
+    # It is not tried again, since it would diverge again; nor is what stands touched.
+    before = files(tmp_path / "out")
+    for overwrite in (False, True):
+        with pytest.raises(LambdascopeError, match=said):
+            train(CONFIG, tmp_path / "out", [0, 1, 2], overwrite=overwrite, progress=False)
+    assert files(tmp_path / "out") == before
+
+
+def test_one_run_that_diverges_exits_with_2(tmp_path, capsys):
+    flags = "--p 5 --embed-dim 2 --hidden-size 3 --num-steps 40 --num-checkpoints 3"
+    wild = "--activation quadratic --learning-rate 1e30"
+    assert main(["train", "--out", str(tmp_path / "run"), *flags.split(), *wild.split()]) == 2
+    said = capsys.readouterr().err
+    assert "the run diverged before step 20" in said
+    assert "--learning-rate 1e+30 is too large for it" in said
+    assert main(["llc", str(tmp_path / "run")]) == 2
+    assert "holds a run that diverged before step 20: train it again" in capsys.readouterr().err
+
+
 def test_overwrite_begins_afresh(tmp_path):
     train(CONFIG, tmp_path, progress=False)
     (tmp_path / "llc.csv").write_text("step\n")
@@ -224,7 +359,7 @@ def test_a_run_of_before_the_transformer_is_taken_up(tmp_path, capsys):
     path.write_text(json.dumps({**document, "schema_version": 1}))
     assert load_run(tmp_path / "run").config == CONFIG
     print_result(train(CONFIG, tmp_path / "run"))
-    assert "already trained, nothing to do" in capsys.readouterr().out
+    assert "already trained with these settings, nothing to do" in capsys.readouterr().out
 
 
 def test_a_transformer_is_trained_and_loaded(tmp_path):

@@ -172,11 +172,67 @@ def test_a_state_of_other_runs_is_refused():
         next(train_checkpoints(pair, [make_data(c) for c in pair], resume=checkpoint.state))
 
 
+QUADRATIC = {**SMALL, "activation": "quadratic", "num_steps": 50}
+WILD = {"learning_rate": 1e30}
+
+
 def test_a_run_that_diverges_is_named():
-    settings = {**SMALL, "activation": "quadratic", "num_steps": 50}
-    configs = [TrainConfig(**settings), TrainConfig(**settings, seed=7, learning_rate=1e30)]
-    with pytest.raises(LambdascopeError, match=r"seed=7 diverged before step 17 .*1e\+30 is too"):
+    configs = [TrainConfig(**QUADRATIC), TrainConfig(**QUADRATIC, seed=7, **WILD)]
+    named = r"1 of 2 runs diverged \(seed 7 before step 17: .*learning_rate=1e\+30 is too large"
+    with pytest.raises(LambdascopeError, match=named):
         train(configs)
+    with pytest.raises(LambdascopeError, match=r"the run diverged before step 17 .*=1e\+30"):
+        train(configs[1:])
+
+
+def test_a_run_that_diverges_leaves_the_others_alone():
+    config = TrainConfig(**QUADRATIC)
+    others = [TrainConfig(**QUADRATIC, seed=seed, **WILD) for seed in (7, 8)]
+    first, kept, last = train([others[0], config, others[1]], divergence_ok=True)
+    (alone,) = train([config])
+    assert [run.diverged for run in (first, kept, last)] == [17, None, 17]
+    assert first.steps == [0]
+    assert len(first.weights) == len(first.metrics) == 1
+    assert kept.steps == alone.steps
+    for one, other in zip(kept.weights, alone.weights, strict=True):
+        assert all(torch.equal(one[name], other[name]) for name in one)
+    assert kept.metrics == alone.metrics
+
+
+def test_training_is_resumed_past_a_divergence():
+    configs = [TrainConfig(**QUADRATIC), TrainConfig(**QUADRATIC, seed=7, **WILD)]
+    data = [make_data(config) for config in configs]
+    whole = list(train_checkpoints(configs, data))
+    state = whole[1].state
+    assert state.diverged == {1: 17}
+    vectors = (state.weights, state.first_moment, state.second_moment)
+    assert all(vector.isfinite().all() for vector in vectors)
+    resumed = list(train_checkpoints(configs, data, resume=state))
+    assert [checkpoint.state.diverged for checkpoint in resumed] == [{1: 17}] * 2
+    assert torch.equal(resumed[-1].state.weights, whole[-1].state.weights)
+
+
+def test_a_run_without_a_finite_loss_at_first_is_refused():
+    configs = [TrainConfig(**SMALL, num_steps=50), TrainConfig(**SMALL, num_steps=50, seed=3)]
+    configs[1] = configs[1].model_copy(update={"embed_scale": 1e39})
+    with pytest.raises(LambdascopeError, match=r"initial weights of seed=3 .*embed_scale=1e\+39"):
+        train(configs)
+
+
+def test_what_cannot_fit_is_refused_before_it_is_tried():
+    with pytest.raises(LambdascopeError, match=r"p=1000000 with .* takes at least .* GiB of mem"):
+        train([TrainConfig(p=1_000_000)])
+
+
+def test_memory_that_cannot_be_had_is_a_sentence_before_the_first_checkpoint(monkeypatch):
+    config = TrainConfig(**SMALL, num_steps=50)
+
+    def refuse(*_):
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9")
+
+    monkeypatch.setattr(ModularAdditionMLP, "stacked_logits", refuse)
+    with pytest.raises(LambdascopeError, match=r"training with p=11, .* does not fit into memory"):
+        next(train_checkpoints([config], [make_data(config)]))
 
 
 def test_the_number_of_threads_is_given_back():

@@ -9,7 +9,8 @@ from lambdascope.modular_addition.architectures import check_architecture, make_
 from lambdascope.modular_addition.config import TrainConfig
 from lambdascope.modular_addition.data import make_data
 from lambdascope.modular_addition.network import ModularAdditionMLP
-from lambdascope.modular_addition.training import loss_gradient, train
+from lambdascope.modular_addition.training import train
+from lambdascope.modular_addition.training_batch import loss_gradient
 from lambdascope.modular_addition.transformer import ModularAdditionTransformer
 
 SMALL = {"network": "transformer", "p": 7, "embed_dim": 6, "hidden_size": 5, "num_heads": 3}

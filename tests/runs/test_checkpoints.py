@@ -24,6 +24,14 @@ def test_round_trip_of_views_shared_storage_and_integers(tmp_path):
     assert load_metadata(tmp_path / "x.safetensors") == {"step": "60"}
 
 
+def test_equal_content_has_equal_bytes(tmp_path, tensors):
+    texts = {str(i): "x" * i for i in range(8)}
+    for name in ("one", "other"):
+        save_checkpoint(tmp_path / name, tensors, texts)
+    assert (tmp_path / "one").read_bytes() == (tmp_path / "other").read_bytes()
+    assert load_metadata(tmp_path / "one") == texts
+
+
 def test_expected_names_and_shapes_pass(tmp_path, tensors):
     save_checkpoint(tmp_path / "x", tensors)
     assert load_checkpoint(tmp_path / "x", SHAPES).keys() == SHAPES.keys()

@@ -35,10 +35,13 @@ def test_checkpoints_are_numbered_by_ascending_step(run):
         run.save_checkpoint(step, {"w": torch.full((2,), float(step))})
     (run.path / "checkpoints" / ".step_000061.safetensors.zz.part").write_text("")
     assert run.checkpoint_steps == [0, 60, 1_500_000]
-    assert run.load_checkpoint(1, {"w": (2,)})["w"].tolist() == [60.0, 60.0]
-    for index in (3, -1):
-        with pytest.raises(LambdascopeError, match=rf"checkpoint {index} of .* holds 0 to 2"):
-            run.load_checkpoint(index)
+    assert run.load_checkpoint(60, {"w": (2,)})["w"].tolist() == [60.0, 60.0]
+    with pytest.raises(LambdascopeError, match=r"step_000061\.safetensors does not exist"):
+        run.load_checkpoint(61)
+    (run.path / "checkpoints" / "copy.safetensors").write_text("")
+    assert run.checkpoint_steps == [0, 60, 1_500_000]
+    assert run.checkpoint_files[0] == "copy.safetensors"
+    assert len(run.checkpoint_files) == 4
 
 
 def test_a_checkpoint_of_other_shape_is_refused(run):
@@ -47,27 +50,44 @@ def test_a_checkpoint_of_other_shape_is_refused(run):
         run.load_checkpoint(0, {"w": (3,)})
 
 
-def test_no_checkpoints_is_said(run):
-    with pytest.raises(LambdascopeError, match="the run holds none"):
-        run.load_checkpoint(0)
-
-
 def test_figures_makes_its_folder(run):
     assert run.figures.is_dir()
 
 
-def test_the_same_settings_are_taken_up_when_asked(run):
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_run_of_the_same_settings_is_taken_up_with_its_results(run, overwrite):
     run.save_checkpoint(0, {"w": torch.ones(2)})
-    again = RunDirectory.create(run.path, "modular_addition", CONFIG, exist_ok=True)
+    (run.path / "llc.csv").write_text("step\n")
+    again = RunDirectory.create(run.path, "modular_addition", CONFIG, overwrite=overwrite)
+    assert again == run
     assert again.checkpoint_steps == [0]
-    with pytest.raises(LambdascopeError, match="already holds a run"):
-        RunDirectory.create(run.path, "modular_addition", CONFIG)
+    assert (run.path / "llc.csv").exists()
+
+
+def test_a_run_of_another_command_is_another_run(run):
+    import_ = {"made_by": "import-legacy"}
+    with pytest.raises(LambdascopeError, match=r"run that `lambdascope train` made: .*--overwrite"):
+        RunDirectory.create(run.path, "modular_addition", CONFIG, **import_)
+    (run.path / "training.csv").write_text("step\n")
+    RunDirectory.create(run.path, "modular_addition", CONFIG, **import_, overwrite=True)
+    assert not (run.path / "training.csv").exists()
+    assert RunDirectory.open(run.path).made_by == "import-legacy"
+
+
+def test_an_import_of_before_this_was_recorded_is_known_by_its_file(run):
+    edit_config(run, made_by=None)
+    document = json.loads((run.path / "config.json").read_text())
+    del document["made_by"]
+    (run.path / "config.json").write_text(json.dumps(document))
+    assert RunDirectory.open(run.path).made_by == "train"
+    (run.path / "imported.json").write_text("{}")
+    assert RunDirectory.open(run.path).made_by == "import-legacy"
 
 
 def test_settings_that_came_after_the_config_take_their_defaults(run):
     edit_config(run, schema_version=1)
     new = {**CONFIG, "network": "mlp"}
-    again = {"exist_ok": True, "defaults": {"network": "mlp"}}
+    again = {"defaults": {"network": "mlp"}}
     assert RunDirectory.create(run.path, "modular_addition", new, **again).config == CONFIG
     with pytest.raises(LambdascopeError, match="network 'mlp' there, 'transformer' asked for"):
         RunDirectory.create(
@@ -75,13 +95,12 @@ def test_settings_that_came_after_the_config_take_their_defaults(run):
         )
 
 
-@pytest.mark.parametrize("exist_ok", [False, True])
-def test_other_settings_are_never_mixed_in(run, exist_ok):
+def test_other_settings_are_never_mixed_in(run):
     other = {**CONFIG, "p": 59}
     with pytest.raises(LambdascopeError, match=r"p 53 there, 59 asked for.*--overwrite"):
-        RunDirectory.create(run.path, "modular_addition", other, exist_ok=exist_ok)
+        RunDirectory.create(run.path, "modular_addition", other)
     with pytest.raises(LambdascopeError, match=r"system 'modular_addition' there, 'toy' asked"):
-        RunDirectory.create(run.path, "toy", CONFIG, exist_ok=exist_ok)
+        RunDirectory.create(run.path, "toy", CONFIG)
     assert RunDirectory.open(run.path) == run
 
 
@@ -95,6 +114,36 @@ def test_overwrite_removes_results_and_nothing_else(run):
     assert new.config == {"p": 59}
     held = sorted(entry.name for entry in run.path.iterdir())
     assert held == ["config.json", "my_notes.txt"]
+
+
+def test_clearing_training_leaves_results(run):
+    run.save_checkpoint(0, {"w": torch.ones(2)})
+    for name in ("training.csv", "llc.csv"):
+        (run.path / name).write_text("step\n")
+    run.clear_training()
+    assert sorted(entry.name for entry in run.path.iterdir()) == ["config.json", "llc.csv"]
+    run.clear()
+    assert [entry.name for entry in run.path.iterdir()] == ["config.json"]
+
+
+def test_a_broken_run_can_be_overwritten(run):
+    (run.path / "config.json").write_text("{")
+    with pytest.raises(LambdascopeError, match="cannot be read as JSON"):
+        RunDirectory.create(run.path, "modular_addition", CONFIG)
+    again = RunDirectory.create(run.path, "modular_addition", CONFIG, overwrite=True)
+    assert RunDirectory.open(run.path) == again
+
+
+def test_a_folder_of_runs_names_them(tmp_path):
+    for seed in (0, 2, 10):
+        RunDirectory.create(tmp_path / f"seed_{seed}", "toy", {})
+    said = r"no run directory, but holds 3: seed_0, seed_2, seed_10; .* such as .*/seed_0$"
+    with pytest.raises(LambdascopeError, match=said):
+        RunDirectory.open(tmp_path)
+    for seed in range(20):
+        RunDirectory.create(tmp_path / f"seed_{seed}", "toy", {})
+    with pytest.raises(LambdascopeError, match=r"holds 20: seed_0, .*, seed_6, …, seed_19; give"):
+        RunDirectory.open(tmp_path)
 
 
 def test_a_folder_of_other_files_is_refused_even_to_overwrite(tmp_path):

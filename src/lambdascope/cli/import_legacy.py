@@ -31,7 +31,7 @@ class Command(BaseCommand):
     task: Annotated[Task | None, tyro.conf.arg(help_behavior_hint="")] = None
     """The labels, where the file does not say: it calls commutative_random ones random."""
     overwrite: Switch = False
-    """Replace a run that stands there."""
+    """Replace another run that stands there, with its results."""
 
     def run(self) -> Outcome[Any]:
         """Read and write."""

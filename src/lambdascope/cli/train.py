@@ -32,7 +32,8 @@ class Command(BaseCommand):
     seeds: Annotated[str | None, tyro.conf.arg(metavar="0..24", help_behavior_hint="")] = None
     """Several seeds, such as 0..24 or 0,3,5, as one batch; a run directory each, OUT/seed_0 ..."""
     overwrite: Switch = False
-    """Replace a run with other settings that stands there."""
+    """Replace a run with other settings that stands there, with its results; train one that has
+    lost a file anew. A finished run of the same settings is left as it is."""
 
     def run(self) -> Outcome[Any]:
         """Train."""

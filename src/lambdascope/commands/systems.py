@@ -11,21 +11,26 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from lambdascope.commands.training_record import (
+    DATA,
+    TRAINING,
+    check_checkpoints,
+    diverged_before,
+    is_finished,
+    listed_steps,
+)
 from lambdascope.errors import LambdascopeError
 from lambdascope.modular_addition.architectures import Network, make_network
 from lambdascope.modular_addition.config import TrainConfig
 from lambdascope.modular_addition.data import ModularData
-from lambdascope.modular_addition.evaluation import Metrics
 from lambdascope.runs.checkpoints import check_tensors, load_checkpoint, save_checkpoint
 from lambdascope.runs.directory import RunDirectory
-from lambdascope.runs.tables import read_table, write_table
+from lambdascope.runs.tables import read_table
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
 MODULAR_ADDITION = "modular_addition"
-
-_DATA, _TRAINING = "data.safetensors", "training.csv"
 
 
 @dataclass(frozen=True)
@@ -42,16 +47,18 @@ class LoadedRun:
     config: TrainConfig
     data: ModularData
 
-    @property
+    @cached_property
     def steps(self) -> list[int]:
-        """Training steps of the checkpoints, ascending; a checkpoint's index is its place here."""
-        return self.directory.checkpoint_steps
+        """Training steps of the checkpoints, ascending; a checkpoint's index is its place here.
+
+        They are those that training.csv lists, whatever else lies in the folder.
+        """
+        return listed_steps(self.directory)
 
     @property
     def metrics(self) -> DataFrame | None:
         """training.csv, one row a checkpoint, or None while training has not finished."""
-        path = self.directory.path / _TRAINING
-        return read_table(path) if path.is_file() else None
+        return read_table(self.directory.path / TRAINING) if is_finished(self.directory) else None
 
     def network(self) -> Network:
         """A new network of the run's settings, with its initial weights."""
@@ -67,7 +74,12 @@ class LoadedRun:
             LambdascopeError: there is no such checkpoint, or its file is truncated, lacks a tensor,
                 has one too many or of another shape, or holds NaN.
         """
-        return self.directory.load_checkpoint(index, self._shapes)
+        if not 0 <= index < len(self.steps):
+            held = f"0 to {len(self.steps) - 1}" if self.steps else "none"
+            raise LambdascopeError(
+                f"checkpoint {index} of {self.directory.path} does not exist: the run holds {held}"
+            )
+        return self.directory.load_checkpoint(self.steps[index], self._shapes)
 
     def network_at(self, index: int) -> Network:
         """A new network with the weights of a checkpoint.
@@ -114,38 +126,26 @@ def load_run(path: Path) -> LoadedRun:
         )
     config = TrainConfig(**directory.config)
     check_checkpoints(directory)
-    return LoadedRun(directory, config, _load_data(directory.path / _DATA, config))
-
-
-def check_checkpoints(directory: RunDirectory) -> None:
-    """Refuse a finished run that has lost a checkpoint.
-
-    A checkpoint is known by its place: with one missing, the others would change their names.
-
-    Raises:
-        LambdascopeError: training.csv lists a step whose checkpoint is not there.
-    """
-    path = directory.path / _TRAINING
-    if not path.is_file():
-        return
-    missing = sorted(set(read_table(path)["step"].tolist()) - set(directory.checkpoint_steps))
-    if missing:
-        raise LambdascopeError(
-            f"{directory.path} lacks the checkpoints of steps {', '.join(map(str, missing))}, "
-            "which training.csv lists: put them back, or train again with --overwrite"
-        )
+    return LoadedRun(directory, config, _load_data(directory.path / DATA, config))
 
 
 def check_finished(run: LoadedRun) -> None:
-    """Refuse a run that has no checkpoints, or not all of them yet.
+    """Refuse a run that has no checkpoints, or not all of them yet, or that diverged.
 
     Raises:
-        LambdascopeError: training has not come to its end.
+        LambdascopeError: training has not come to its end, or to a bad one.
     """
+    path, made_by = run.directory.path, run.directory.made_by
     if run.metrics is None or not run.steps:
         raise LambdascopeError(
-            f"{run.directory.path} holds a run that is not finished: give its `lambdascope "
-            "train` command again first"
+            f"{path} holds a run that is not finished: give its `lambdascope {made_by}` command "
+            "again first"
+        )
+    step = diverged_before(run.directory)
+    if step is not None:
+        raise LambdascopeError(
+            f"{path} holds a run that diverged before step {step}: train it again with --overwrite "
+            f"and a learning rate below {run.config.learning_rate}"
         )
 
 
@@ -177,32 +177,7 @@ def save_data(directory: RunDirectory, data: ModularData) -> None:
         "train_index": data.train_index,
         "test_index": data.test_index,
     }
-    save_checkpoint(directory.path / _DATA, tensors)
-
-
-def save_metrics(directory: RunDirectory, steps: Sequence[int], metrics: Sequence[Metrics]) -> None:
-    """Write training.csv, which marks a run as finished: one row a checkpoint.
-
-    Args:
-        directory: where.
-        steps: optimiser steps before each checkpoint.
-        metrics: one a checkpoint.
-
-    Raises:
-        LambdascopeError: it cannot be written.
-    """
-    import pandas
-
-    rows = [
-        {"checkpoint": index, "step": step, **vars(row)}
-        for index, (step, row) in enumerate(zip(steps, metrics, strict=True))
-    ]
-    write_table(directory.path / _TRAINING, pandas.DataFrame(rows))
-
-
-def is_finished(directory: RunDirectory) -> bool:
-    """Whether training has come to its end."""
-    return (directory.path / _TRAINING).is_file()
+    save_checkpoint(directory.path / DATA, tensors)
 
 
 def _load_data(path: Path, config: TrainConfig) -> ModularData:

@@ -1,25 +1,30 @@
 """`lambdascope train`: one run, or several seeds as one batch, each into its own directory."""
 
+import itertools
 import json
 import sys
 import time
+import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from lambdascope.commands.systems import (
-    MODULAR_ADDITION,
+from lambdascope.commands.systems import MODULAR_ADDITION, save_data
+from lambdascope.commands.training_record import (
+    TRAINING,
     check_checkpoints,
+    diverged_before,
     is_finished,
-    save_data,
+    save_divergence,
     save_metrics,
 )
 from lambdascope.errors import LambdascopeError
 from lambdascope.modular_addition.config import TrainConfig
 from lambdascope.modular_addition.data import make_data
 from lambdascope.modular_addition.evaluation import Metrics
-from lambdascope.modular_addition.training import Checkpoint, TrainingState, train_checkpoints
+from lambdascope.modular_addition.training import check_batch, divergence, train_checkpoints
+from lambdascope.modular_addition.training_batch import Checkpoint, TrainingState
 from lambdascope.runs.checkpoints import load_checkpoint, load_metadata, save_checkpoint
 from lambdascope.runs.directory import RunDirectory
 
@@ -69,48 +74,54 @@ def train(
     """Train and keep data, checkpoints and a table of losses.
 
     Interrupted at any point, the same call goes on from the last checkpoint and ends with the bits
-    it would have had; finished, it leaves everything as it stands.
+    it would have had; a run that is finished stays as it is, with all its results.
 
     Args:
         config: the settings; with `seeds`, those of every run but for the seed.
         out: the run directory; with several seeds, the folder of the run directories seed_0, ….
         seeds: one run for each, trained as one batch; None trains the one run of `config`.
-        overwrite: begin afresh, whatever run stands there.
-        progress: show a bar on stderr if that is a terminal, and say where training goes on.
+        overwrite: replace runs of other settings, and train those anew that have lost a file.
+        progress: show how far it is on stderr, and say where training goes on.
 
     Returns:
         the directories, one a run.
 
     Raises:
-        LambdascopeError: a directory holds other settings or other files or cannot be written, a
-            seed is given twice, or a run diverges; what stood is not lost.
+        LambdascopeError: a directory holds other settings, another command's run or other files, or
+            cannot be written; a finished run has lost a file; a seed is given twice; the runs do
+            not fit into memory; or a run diverges, once the others are trained. What stood is not
+            lost.
     """
     started, out = time.perf_counter(), Path(out)
-    runs = _claim(_places(config, out, seeds), overwrite=overwrite)
-    state_path = out / _STATE
-    if overwrite:
-        state_path.unlink(missing_ok=True)
-    unfinished = [each for each, run in runs.items() if not is_finished(run)]
-    for each, run in runs.items():
-        if each not in unfinished:
-            check_checkpoints(run)
-    if unfinished:
-        batch = _resumable(state_path, runs, unfinished) or _Batch(
-            unfinished, [[] for _ in unfinished]
-        )
-        if progress and batch.state is not None:
-            print(f"{out}: resuming from step {batch.state.step}", file=sys.stderr)
-        _train(batch, runs, state_path, progress=progress)
-    state_path.unlink(missing_ok=True)
+    places = _places(config, out, seeds)
+    standing = _standing(places, overwrite=overwrite)
+    broken = _broken(standing, overwrite=overwrite)
+    wanted = [
+        config
+        for config, run in standing.items()
+        if run is None or not is_finished(run) or config in broken
+    ]
+    runs = dict(standing)
+    if wanted:
+        runs |= _train(places, standing, wanted, out / _STATE, overwrite, progress)
+    (out / _STATE).unlink(missing_ok=True)
+    done = {each: run for each, run in runs.items() if run is not None}
+    diverged = {i: diverged_before(run) for i, run in enumerate(done.values())}
+    lost = {i: step for i, step in diverged.items() if step is not None}
+    if lost:
+        others = len(done) - len(lost)
+        rest = f"; the other{'s are' if others > 1 else ' is'} trained" if others else ""
+        raise LambdascopeError(divergence(list(done), lost) + rest)
     seconds = time.perf_counter() - started
-    return TrainResult(out, list(runs.values()), len(unfinished), seconds)
+    return TrainResult(out, list(done.values()), len(wanted), seconds)
 
 
 def print_result(result: TrainResult) -> None:
     """What was done and where, on standard output."""
     count = f"{result.num_trained} run{'' if result.num_trained == 1 else 's'}"
     done = f"trained {count} in {result.seconds:.1f} s"
-    print(f"{result.out}: {done if result.num_trained else 'already trained, nothing to do'}")
+    nothing = "already trained with these settings, nothing to do"
+    print(f"{result.out}: {done if result.num_trained else nothing}")
 
 
 def _places(config: TrainConfig, out: Path, seeds: Sequence[int] | None) -> dict[TrainConfig, Path]:
@@ -133,40 +144,101 @@ def _places(config: TrainConfig, out: Path, seeds: Sequence[int] | None) -> dict
     return {each: out / f"seed_{each.seed}" for each in configs}
 
 
-def _claim(
-    places: Mapping[TrainConfig, Path], *, overwrite: bool
-) -> dict[TrainConfig, RunDirectory]:
-    """Make or take up the run directories, all of them or none."""
-    settings = [(path, each.model_dump(mode="json")) for each, path in places.items()]
-    how: dict[str, Any] = {
-        "exist_ok": True,
+def _how(config: TrainConfig, *, overwrite: bool) -> dict[str, Any]:
+    """What a run directory is asked for."""
+    return {
+        "system": MODULAR_ADDITION,
+        "config": config.model_dump(mode="json"),
         "overwrite": overwrite,
         "defaults": TrainConfig().model_dump(mode="json"),
     }
-    for path, config in settings:
-        RunDirectory.check(path, MODULAR_ADDITION, config, **how)
-    runs = [RunDirectory.create(path, MODULAR_ADDITION, config, **how) for path, config in settings]
-    return dict(zip(places, runs, strict=True))
+
+
+def _standing(
+    places: Mapping[TrainConfig, Path], *, overwrite: bool
+) -> dict[TrainConfig, RunDirectory | None]:
+    """The runs that stand with these settings; None where one is to be made."""
+    return {
+        config: RunDirectory.check(path, **_how(config, overwrite=overwrite))
+        for config, path in places.items()
+    }
+
+
+def _broken(
+    standing: Mapping[TrainConfig, RunDirectory | None], *, overwrite: bool
+) -> list[TrainConfig]:
+    """The finished runs that have lost a file, refused unless they are to be trained anew."""
+    broken = []
+    for config, run in standing.items():
+        if run is not None and is_finished(run):
+            try:
+                check_checkpoints(run)
+            except LambdascopeError:
+                if not overwrite:
+                    raise
+                broken.append(config)
+    return broken
 
 
 def _train(
-    batch: _Batch, runs: Mapping[TrainConfig, RunDirectory], state_path: Path, *, progress: bool
-) -> None:
-    directories = [runs[config] for config in batch.configs]
+    places: Mapping[TrainConfig, Path],
+    standing: Mapping[TrainConfig, RunDirectory | None],
+    wanted: Sequence[TrainConfig],
+    state_path: Path,
+    overwrite: bool,
+    progress: bool,
+) -> dict[TrainConfig, RunDirectory]:
+    """Train runs to the end; nothing that stands is touched before they are known to fit."""
+    check_batch(wanted)
+    batch = _resumable(state_path, standing, wanted) or _Batch([*wanted], [[] for _ in wanted])
+    if batch.state is not None and progress:
+        print(f"{state_path.parent}: resuming from step {batch.state.step}", file=sys.stderr)
     data = [make_data(config) for config in batch.configs]
+    checkpoints = train_checkpoints(batch.configs, data, progress=progress, resume=batch.state)
+    first = list(itertools.islice(checkpoints, 1))
+
+    runs = {
+        config: RunDirectory.create(places[config], **_how(config, overwrite=overwrite))
+        for config in batch.configs
+    }
+    tables = {}
     if batch.state is None:
-        for directory, part in zip(directories, data, strict=True):
+        for (config, directory), part in zip(runs.items(), data, strict=True):
+            if is_finished(directory):  # a broken one
+                tables[config] = _table_bytes(directory)
+            directory.clear_training()
             save_data(directory, part)
-    for checkpoint in train_checkpoints(batch.configs, data, progress=progress, resume=batch.state):
-        for directory, weights in zip(directories, checkpoint.weights, strict=True):
-            directory.save_checkpoint(checkpoint.step, weights)
-        for rows, metrics in zip(batch.metrics, checkpoint.metrics, strict=True):
-            rows.append(metrics)
+    directories = list(runs.values())
+    for checkpoint in itertools.chain(first, checkpoints):
+        for run, directory in enumerate(directories):
+            if run not in checkpoint.state.diverged:
+                directory.save_checkpoint(checkpoint.step, checkpoint.weights[run])
+                batch.metrics[run].append(checkpoint.metrics[run])
         # After the weights: a state always stands on checkpoints that are all there.
         _save_state(state_path, batch, checkpoint)
-    steps = batch.configs[0].checkpoint_steps
-    for directory, rows in zip(directories, batch.metrics, strict=True):
-        save_metrics(directory, steps, rows)
+        batch = replace(batch, state=checkpoint.state)
+    _finish(batch, directories)
+    for config, table in tables.items():
+        if _table_bytes(runs[config]) != table:
+            warnings.warn(
+                f"{runs[config].path} came out otherwise than before: what was computed from the "
+                "earlier weights should be computed again, with --overwrite",
+                stacklevel=3,
+            )
+    return runs
+
+
+def _finish(batch: _Batch, directories: Sequence[RunDirectory]) -> None:
+    """Write the tables, which mark the runs as finished."""
+    assert batch.state is not None  # there is a checkpoint at the end of training
+    for run, (directory, rows) in enumerate(zip(directories, batch.metrics, strict=True)):
+        if run in batch.state.diverged:
+            save_divergence(directory, batch.state.diverged[run])
+        save_metrics(directory, batch.configs[run].checkpoint_steps[: len(rows)], rows)
+
+
+def _table_bytes(run: RunDirectory) -> bytes:
+    return (run.path / TRAINING).read_bytes()
 
 
 def _save_state(path: Path, batch: _Batch, checkpoint: Checkpoint) -> None:
@@ -180,21 +252,40 @@ def _save_state(path: Path, batch: _Batch, checkpoint: Checkpoint) -> None:
         "step": str(state.step),
         "configs": json.dumps([config.model_dump(mode="json") for config in batch.configs]),
         "metrics": json.dumps([[asdict(row) for row in rows] for rows in batch.metrics]),
+        "diverged": json.dumps(dict(state.diverged)),
     }
     save_checkpoint(path, tensors, metadata)
 
 
 def _resumable(
-    path: Path, runs: Mapping[TrainConfig, RunDirectory], unfinished: Sequence[TrainConfig]
+    path: Path,
+    runs: Mapping[TrainConfig, RunDirectory | None],
+    wanted: Sequence[TrainConfig],
 ) -> _Batch | None:
     """The batch that was interrupted, if it is part of what is asked for and all that is left."""
-    if not path.is_file():
+    broken = [config for config in wanted if (run := runs[config]) and is_finished(run)]
+    if not path.is_file() or broken:
         return None
-    metadata = load_metadata(path)
+    try:
+        metadata, tensors = load_metadata(path), load_checkpoint(path)
+    except LambdascopeError as error:
+        warnings.warn(f"{error}; training begins afresh", stacklevel=4)
+        return None
     configs = [TrainConfig(**values) for values in json.loads(metadata["configs"])]
     # The whole batch goes on, even if some of its tables were written already: with the same shape
     # it ends with the same bits.
-    if not set(unfinished) <= set(configs) <= set(runs):
+    if not set(wanted) <= set(configs) <= set(runs):
         return None
+    step, diverged = int(metadata["step"]), json.loads(metadata.get("diverged", "{}"))
+    state = TrainingState(
+        step=step,
+        **tensors,
+        diverged={int(run): at for run, at in diverged.items()},
+    )
+    for number, config in enumerate(configs):
+        run, reached = runs[config], state.diverged.get(number, step + 1)
+        due = {each for each in config.checkpoint_steps if each <= step and each < reached}
+        if run is None or not due <= set(run.checkpoint_steps):
+            return None  # it was removed since
     metrics = [[Metrics(**row) for row in rows] for rows in json.loads(metadata["metrics"])]
-    return _Batch(configs, metrics, TrainingState(int(metadata["step"]), **load_checkpoint(path)))
+    return _Batch(configs, metrics, state)

@@ -1,6 +1,6 @@
 """The weights of many networks of one shape, side by side in one vector."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -41,6 +41,29 @@ class StackedWeights:
         column = torch.tensor(values)
         parts = [column.repeat_interleave(stack[0].numel()) for stack in self._trained.values()]
         return torch.cat(parts)
+
+    def finite(self, vector: Tensor) -> Tensor:
+        """Which runs' entries are all finite.
+
+        Args:
+            vector: [weight], laid out as `flat`.
+
+        Returns:
+            [run] bool.
+        """
+        parts = [view.isfinite().flatten(1).all(1) for view in self._views(vector).values()]
+        return torch.stack(parts).all(0)
+
+    def clear(self, vector: Tensor, runs: Iterable[int]) -> None:
+        """Set the entries of some runs to zero.
+
+        Args:
+            vector: [weight], laid out as `flat`; changed in place.
+            runs: their numbers.
+        """
+        for view in self._views(vector).values():
+            for run in runs:
+                view[run] = 0.0
 
     def state_dicts(self) -> list[dict[str, Tensor]]:
         """A copy of each network's parameters, frozen ones among them."""

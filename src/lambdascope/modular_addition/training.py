@@ -1,21 +1,18 @@
 """Training: many seeds or settings of one shape as one batch, deterministic and resumable."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-import torch
 from torch import Tensor
-from tqdm.auto import tqdm
 
-from lambdascope.errors import LambdascopeError
-from lambdascope.modular_addition.architectures import make_network
+from lambdascope.errors import LambdascopeError, fits_into_memory
+from lambdascope.machine import GIB, host_memory
 from lambdascope.modular_addition.config import TrainConfig
 from lambdascope.modular_addition.data import ModularData, make_data
-from lambdascope.modular_addition.evaluation import Metrics, evaluate
-from lambdascope.modular_addition.minibatches import FullBatch, Minibatches
-from lambdascope.modular_addition.optimiser import StackedAdam
-from lambdascope.modular_addition.stacking import StackedWeights
+from lambdascope.modular_addition.evaluation import Metrics
 from lambdascope.modular_addition.threads import ThreadChoice, one_thread
+from lambdascope.modular_addition.training_batch import Checkpoint, TrainingBatch, TrainingState
+from lambdascope.progress import Progress
 
 # Settings in which runs of one batch may differ: they leave shapes and schedule alone.
 FREE_SETTINGS = frozenset(
@@ -36,51 +33,16 @@ _PRODUCTS_WORTH_THREADS = 4_000_000
 
 
 @dataclass(frozen=True)
-class TrainingState:
-    """What training needs to go on from a step, besides its settings.
-
-    Attributes:
-        step: optimiser steps taken.
-        weights: [weight], the trained weights of all runs, name by name and then run by run.
-        first_moment: [weight], of Adam.
-        second_moment: [weight], of Adam.
-    """
-
-    step: int
-    weights: Tensor
-    first_moment: Tensor
-    second_moment: Tensor
-
-
-@dataclass(frozen=True)
-class Checkpoint:
-    """All runs of a batch at one step.
-
-    Attributes:
-        index: number of the checkpoint, from 0.
-        step: optimiser steps taken before it.
-        weights: one state dict a run.
-        metrics: one a run.
-        state: from which training can be resumed.
-    """
-
-    index: int
-    step: int
-    weights: list[dict[str, Tensor]]
-    metrics: list[Metrics]
-    state: TrainingState
-
-
-@dataclass(frozen=True)
 class TrainedRun:
     """One run with all its checkpoints.
 
     Attributes:
         config: its settings.
         data: what it was trained on.
-        steps: optimiser steps before each checkpoint.
+        steps: optimiser steps before each checkpoint; of a run that diverged, up to there.
         weights: one state dict a checkpoint.
         metrics: one a checkpoint.
+        diverged: step of the checkpoint at which its loss or weights were first not finite.
     """
 
     config: TrainConfig
@@ -88,28 +50,97 @@ class TrainedRun:
     steps: list[int] = field(default_factory=list)
     weights: list[dict[str, Tensor]] = field(default_factory=list)
     metrics: list[Metrics] = field(default_factory=list)
+    diverged: int | None = None
 
 
-def train(configs: Sequence[TrainConfig], *, progress: bool = False) -> list[TrainedRun]:
+def train(
+    configs: Sequence[TrainConfig], *, progress: bool = False, divergence_ok: bool = False
+) -> list[TrainedRun]:
     """Train runs as one batch and keep every checkpoint in memory.
 
     See `train_checkpoints` for what the runs may differ in and what they have in common.
 
     Args:
         configs: one a run.
-        progress: show a bar on stderr, if that is a terminal.
+        progress: show how far it is on stderr.
+        divergence_ok: give runs that diverged too, marked, up to where they did.
 
     Raises:
-        LambdascopeError: the runs do not fit into one batch, or one of them diverges.
+        LambdascopeError: the runs do not fit into one batch or into memory, or one of them diverged
+            (the others are trained to the end all the same).
     """
+    check_batch(configs)
     data = [make_data(config) for config in configs]
-    runs = [TrainedRun(config, part) for config, part in zip(configs, data, strict=True)]
+    weights: list[list[dict[str, Tensor]]] = [[] for _ in configs]
+    metrics: list[list[Metrics]] = [[] for _ in configs]
+    diverged: Mapping[int, int] = {}
     for checkpoint in train_checkpoints(configs, data, progress=progress):
-        for run, weights, metrics in zip(runs, checkpoint.weights, checkpoint.metrics, strict=True):
-            run.steps.append(checkpoint.step)
-            run.weights.append(weights)
-            run.metrics.append(metrics)
-    return runs
+        diverged = checkpoint.state.diverged
+        for run in range(len(configs)):
+            if run not in diverged:
+                weights[run].append(checkpoint.weights[run])
+                metrics[run].append(checkpoint.metrics[run])
+    if diverged and not divergence_ok:
+        raise LambdascopeError(divergence(configs, diverged))
+    return [
+        TrainedRun(
+            config,
+            data[run],
+            config.checkpoint_steps[: len(metrics[run])],
+            weights[run],
+            metrics[run],
+            diverged.get(run),
+        )
+        for run, config in enumerate(configs)
+    ]
+
+
+def divergence(configs: Sequence[TrainConfig], diverged: Mapping[int, int]) -> str:
+    """Which runs diverged, in a sentence.
+
+    Args:
+        configs: one a run.
+        diverged: as in `TrainingState`; not empty.
+    """
+    rates = " and ".join(sorted({str(configs[run].learning_rate) for run in diverged}))
+    if len(configs) == 1:
+        return (
+            f"the run diverged before step {diverged[0]} (its loss is no longer finite): "
+            f"learning_rate={rates} is too large for it"
+        )
+    parts = [f"seed {configs[run].seed} before step {step}" for run, step in diverged.items()]
+    return (
+        f"{len(diverged)} of {len(configs)} runs diverged ({', '.join(parts)}: their loss is no "
+        f"longer finite): learning_rate={rates} is too large for them"
+    )
+
+
+def check_batch(configs: Sequence[TrainConfig]) -> None:
+    """Refuse, before anything is made, runs that don't fit into one batch, or it into memory.
+
+    Raises:
+        LambdascopeError: settings differ that must be equal; or the machine's memory is less than
+            what the batch takes at the least, with both sizes.
+    """
+    _check_alike(configs)
+    needed, held = _least_bytes(configs), host_memory()
+    if held is not None and needed > held:
+        one = configs[0]
+        raise LambdascopeError(
+            f"p={one.p} with embed_dim={one.embed_dim}, hidden_size={one.hidden_size} and "
+            f"{len(configs)} run{'s' if len(configs) > 1 else ''} takes at least "
+            f"{needed / GIB:,.0f} GiB of memory, and this machine has {held / GIB:,.0f} GiB: "
+            "smaller ones are accepted"
+        )
+
+
+def _least_bytes(configs: Sequence[TrainConfig]) -> int:
+    """What training holds at the least: data, weights with Adam's moments, one run's evaluation."""
+    one, pairs = configs[0], configs[0].p ** 2
+    data = pairs * 5 * 8  # inputs, targets, the split and its order, int64
+    weights = one.p * one.embed_dim + one.hidden_size * (one.embed_dim + one.p)
+    evaluation = pairs * (one.p + one.hidden_size) * 4  # logits and hidden units
+    return len(configs) * (data + 5 * 4 * weights) + evaluation
 
 
 def train_checkpoints(
@@ -129,104 +160,45 @@ def train_checkpoints(
     Repeated on the same machine with the same number of threads, or resumed, it gives the same
     bits.
 
+    A run that diverges is marked and left out; the others go on.
+
+    Before the first checkpoint is given, everything that a step needs has been taken once.
+
     Args:
         configs: one a run. They may differ in seeds, task, train_fraction, learning_rate,
             weight_decay and the initial scales; all else must be equal.
         data: each run's data.
-        progress: show a bar on stderr, if that is a terminal.
+        progress: show how far it is on stderr.
         resume: a state of the same runs; checkpoints up to its step are not given again.
 
     Raises:
-        LambdascopeError: the runs do not fit into one batch, the state is not of these runs, or the
-            weights of a run are no longer finite at a checkpoint.
+        LambdascopeError: the runs do not fit into one batch or into memory, the state is not of
+            these runs, or a run's initial weights give no finite loss.
     """
-    _check_alike(configs)
+    check_batch(configs)
     common = configs[0]
-    network = make_network(common)
-    stack = StackedWeights([make_network(config) for config in configs])
-    adam = StackedAdam(
-        stack.flat,
-        learning_rate=stack.per_weight([config.learning_rate for config in configs]),
-        weight_decay=stack.per_weight([config.weight_decay for config in configs]),
-        kind=common.optimizer,
-        betas=(common.beta1, common.beta2),
-    )
-    reached = -1
-    if resume is not None:
-        _restore(adam, resume)
-        reached = resume.step
-    batches = FullBatch(data) if common.full_batch else Minibatches(configs, data)
-    precision = torch.float64 if common.loss_precision == "float64" else torch.float32
-    decay_until = common.num_steps - common.num_final_steps_without_weight_decay
+    size = f"training with p={common.p}, hidden_size={common.hidden_size}"
+    with fits_into_memory(size, "smaller ones, a smaller batch_size or fewer seeds do"):
+        batch = TrainingBatch(configs, data, resume)
+        batch.rehearse()
+    reached = 0 if resume is None else resume.step
     # About the multiplications of a forward pass.
-    num_products = stack.flat.numel() * batches.at(max(reached, 0))[1].shape[1]
-    threads = ThreadChoice(worthwhile=num_products > _PRODUCTS_WORTH_THREADS)
-    bar = tqdm(
-        total=common.num_steps,
-        initial=max(reached, 0),
-        desc="training",
-        unit="step",
-        disable=None if progress else True,
-    )
+    threads = ThreadChoice(worthwhile=batch.num_products > _PRODUCTS_WORTH_THREADS)
+    with Progress("training", total=common.num_steps, initial=reached, wanted=progress) as shown:
 
-    def take(step: int) -> None:
-        tokens, labels = batches.at(step)
-        logits = network.stacked_logits(stack.tensors, tokens)
-        stack.gradient.zero_()
-        gradient = loss_gradient(logits.to(precision), labels).to(logits.dtype)
-        torch.autograd.backward(logits, gradient)
-        warmth = min(1.0, (step + 1) / max(1, common.num_warmup_steps))
-        adam.update(stack.gradient, step + 1, decay=step < decay_until, warmth=warmth)
-        bar.update()
+        def take(step: int) -> None:
+            batch.take(step)
+            shown.update()
 
-    with bar:
         for index, end in enumerate(common.checkpoint_steps):
-            if end <= reached:
+            if resume is not None and end <= resume.step:
                 continue
-            threads.run(take, max(reached, 0), end)
+            threads.run(take, reached, end)
             reached = end
             # Copies of some 100,000 weights are too small to share out, too.
-            with one_thread():
-                metrics = evaluate(network, stack.tensors, data)
-                _check_finite(configs, metrics, end)
-                moments = adam.first_moment.clone(), adam.second_moment.clone()
-                state = TrainingState(end, stack.flat.clone(), *moments)
-                weights = stack.state_dicts()
-            yield Checkpoint(index, end, weights, metrics, state)
-
-
-@torch.no_grad()
-def loss_gradient(logits: Tensor, labels: Tensor) -> Tensor:
-    """The gradient of each run's mean cross-entropy: (softmax − one-hot)/batch.
-
-    Written out because the loss itself is not needed, which saves two passes over the logits.
-
-    Args:
-        logits: [run, p, batch].
-        labels: [run, batch].
-
-    Returns:
-        [run, p, batch].
-    """
-    share = 1 / labels.shape[1]
-    gradient = torch.softmax(logits, dim=1).mul_(share)
-    minus = gradient.new_full((1, 1, 1), -share).expand(len(labels), 1, labels.shape[1])
-    return gradient.scatter_add_(1, labels[:, None, :], minus)
-
-
-def _restore(adam: StackedAdam, state: TrainingState) -> None:
-    pairs = (
-        (adam.weights, state.weights),
-        (adam.first_moment, state.first_moment),
-        (adam.second_moment, state.second_moment),
-    )
-    for target, source in pairs:
-        if target.shape != source.shape:
-            raise LambdascopeError(
-                f"the training state has {source.numel()} weights, where these settings ask for "
-                f"{target.numel()}: give a state of the same runs"
-            )
-        target.copy_(source)
+            with one_thread(), fits_into_memory(size, "smaller ones or fewer seeds do"):
+                checkpoint = batch.checkpoint(index, end)
+            yield checkpoint
 
 
 def _check_alike(configs: Sequence[TrainConfig]) -> None:
@@ -238,13 +210,4 @@ def _check_alike(configs: Sequence[TrainConfig]) -> None:
             raise LambdascopeError(
                 f"{name} is {' and '.join(map(repr, sorted(values, key=str)))} in runs of one "
                 f"batch: they may differ only in {', '.join(sorted(FREE_SETTINGS))}"
-            )
-
-
-def _check_finite(configs: Sequence[TrainConfig], metrics: Sequence[Metrics], step: int) -> None:
-    for config, run in zip(configs, metrics, strict=True):
-        if not torch.isfinite(torch.tensor([run.train_loss, run.weight_norm])).all():
-            raise LambdascopeError(
-                f"the run of seed={config.seed} diverged before step {step} (its loss is no longer "
-                f"finite): learning_rate={config.learning_rate} is too large for it"
             )

@@ -1,5 +1,6 @@
 """Named tensors in a safetensors file: opening one cannot execute code."""
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -29,7 +30,7 @@ def save_checkpoint(
     # `contiguous` leaves a view that covers all its storage alone, and safetensors refuses shared
     # storage: clone those.
     plain = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
-    atomic_write_bytes(path, save(plain, metadata=dict(metadata or {})))
+    atomic_write_bytes(path, _in_order(save(plain, metadata=dict(metadata or {}))))
 
 
 def load_checkpoint(
@@ -121,6 +122,19 @@ def check_finite(tensors: Mapping[str, Tensor], source: str) -> None:
                 "are NaN or infinite, "
                 "where every entry should be finite"
             )
+
+
+def _in_order(data: bytes) -> bytes:
+    """A safetensors file with the texts of its header in alphabetical order.
+
+    The library writes them in a random one, so that equal content would differ in its bytes.
+    """
+    length = int.from_bytes(data[:8], "little")
+    header = json.loads(data[8 : 8 + length])
+    header["__metadata__"] = dict(sorted(header.get("__metadata__", {}).items()))
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 8)  # the tensors begin at a multiple of eight bytes
+    return len(text).to_bytes(8, "little") + text + data[8 + length :]
 
 
 def _read(path: Path, tensors: bool = True) -> tuple[dict[str, Tensor], dict[str, str]]:

@@ -8,6 +8,7 @@ Layout::
     training.csv  llc.csv                   tables
     llc_trace.zarr  llc_automatic/  figures/  report.html
     imported.json                           the settings file of an imported run, as it was
+    diverged.json                           of a run whose loss went to infinity: where it did
 """
 
 import json
@@ -31,10 +32,17 @@ SCHEMA_VERSION = 2
 config may lack settings that came later."""
 
 _CONFIG = "config.json"
+_MOST_NAMED = 8
 _STEP_FILE = re.compile(r"^step_(\d{6,})\.safetensors$")
-# The tables go first: an interrupted clearing must leave a run that looks unfinished.
-_RESULTS = (
+# The first goes first: an interrupted clearing must leave a run that looks unfinished.
+_TRAINING = (
     "training.csv",
+    "diverged.json",
+    "training_state.safetensors",
+    "checkpoints",
+    "data.safetensors",
+)
+_RESULTS = (
     "llc.csv",
     "modes.csv",
     "progress.csv",
@@ -55,9 +63,6 @@ _RESULTS = (
     "hessian_summary.csv",
     "hessian.csv",
     "hessian_density.csv",
-    "training_state.safetensors",
-    "checkpoints",
-    "data.safetensors",
     "figures",
     "report.html",
     "imported.json",
@@ -72,6 +77,7 @@ class RunDirectory:
         path: the directory.
         system: what was trained, e.g. "modular_addition".
         config: the run's settings, as JSON values.
+        made_by: the command that made it, e.g. "train".
         schema_version: version of the layout.
         lambdascope_version: version of the package that wrote the config.
     """
@@ -79,6 +85,7 @@ class RunDirectory:
     path: Path
     system: str
     config: dict[str, Any]
+    made_by: str
     schema_version: int
     lambdascope_version: str
 
@@ -89,45 +96,48 @@ class RunDirectory:
         system: str,
         config: Mapping[str, Any],
         *,
-        exist_ok: bool = False,
+        made_by: str = "train",
         overwrite: bool = False,
         defaults: Mapping[str, Any] = MappingProxyType({}),
     ) -> "RunDirectory":
-        """Make a run directory, or take up one that holds the same settings.
+        """Make a run directory, or take up the one that holds the same settings.
 
         Args:
-            path: where; parents are made. It must be free or empty, but for the two cases below.
+            path: where; parents are made. It must be free or empty, or hold a run.
             system: what is trained.
             config: settings as JSON values.
-            exist_ok: accept a run directory that holds exactly this system and config, and keep its
-                results.
-            overwrite: remove the results of a run directory that stands there; files that no run
-                writes stay.
+            made_by: the command that makes it. A run that another command made is another run.
+            overwrite: remove a run of other settings that stands there, with all its results; files
+                that no run writes stay.
             defaults: what a setting is where config.json was written before there was such a
                 setting.
 
+        Returns:
+            the run. One that stood there with the same settings keeps everything.
+
         Raises:
-            LambdascopeError: the path is a file, read-only, holds other files, a run (without
-                `exist_ok`), or a run of other settings (without `overwrite`).
+            LambdascopeError: the path is a file, read-only, holds other files, or (without
+                `overwrite`) a run of other settings or of another command.
         """
         path = Path(path)
         plain = json.loads(json.dumps(dict(config)))
         held = cls.check(
-            path, system, plain, exist_ok=exist_ok, overwrite=overwrite, defaults=defaults
+            path, system, plain, made_by=made_by, overwrite=overwrite, defaults=defaults
         )
         if held is not None:
             return held
         if (path / _CONFIG).exists():
-            cls._clear(path)
+            _remove(path, (*_TRAINING, *_RESULTS))
         make_folder(path)
         document = {
             "schema_version": SCHEMA_VERSION,
             "lambdascope_version": lambdascope.__version__,
             "system": system,
+            "made_by": made_by,
             "config": plain,
         }
         atomic_write_text(path / _CONFIG, json.dumps(document, indent=2) + "\n")
-        return cls(path, system, plain, SCHEMA_VERSION, lambdascope.__version__)
+        return cls(path, system, plain, made_by, SCHEMA_VERSION, lambdascope.__version__)
 
     @classmethod
     def check(
@@ -136,7 +146,7 @@ class RunDirectory:
         system: str,
         config: Mapping[str, Any],
         *,
-        exist_ok: bool = False,
+        made_by: str = "train",
         overwrite: bool = False,
         defaults: Mapping[str, Any] = MappingProxyType({}),
     ) -> "RunDirectory | None":
@@ -146,7 +156,7 @@ class RunDirectory:
             path: as in `create`, and so on.
             system: see there.
             config: see there.
-            exist_ok: see there.
+            made_by: see there.
             overwrite: see there.
             defaults: see there.
 
@@ -168,23 +178,29 @@ class RunDirectory:
                     "empty directory"
                 )
             return None
-        if overwrite:
-            return None
-        held = cls.open(path)
+        try:
+            held = cls.open(path)
+        except LambdascopeError:
+            if overwrite:
+                return None
+            raise
         asked = json.loads(json.dumps(dict(config)))
         differences = _differences(
             {**defaults, "system": held.system, **held.config}, {"system": system, **asked}
         )
-        if differences:
+        if held.made_by == made_by and not differences:
+            return held
+        if overwrite:
+            return None
+        if held.made_by != made_by:
             raise LambdascopeError(
-                f"{path} holds a run of other settings ({differences}): give another directory, "
-                "or --overwrite"
+                f"{path} holds a run that `lambdascope {held.made_by}` made: give another "
+                "directory, or --overwrite to replace it"
             )
-        if not exist_ok:
-            raise LambdascopeError(
-                f"{path} already holds a run: give another directory, or --overwrite"
-            )
-        return held
+        raise LambdascopeError(
+            f"{path} holds a run of other settings ({differences}): give another directory, "
+            "or --overwrite"
+        )
 
     @classmethod
     def open(cls, path: Path) -> "RunDirectory":
@@ -206,10 +222,7 @@ class RunDirectory:
         try:
             document = json.loads((path / _CONFIG).read_text(encoding="utf-8"))
         except FileNotFoundError as error:
-            raise LambdascopeError(
-                f"{path} is no run directory ({_CONFIG} is missing): give one that a "
-                "command of lambdascope wrote"
-            ) from error
+            raise LambdascopeError(_no_run(path)) from error
         except (OSError, ValueError) as error:
             raise LambdascopeError(
                 f"{path / _CONFIG} cannot be read as JSON ({error}): give a run directory whose "
@@ -232,9 +245,11 @@ class RunDirectory:
             raise LambdascopeError(
                 f"{path / _CONFIG} lacks its system or config: give a run directory that is whole"
             )
-        return cls(
-            path, system, config, version, str(document.get("lambdascope_version", "unknown"))
-        )
+        # Of runs before there was this entry, the imported ones are known by their file.
+        was_imported = (path / "imported.json").exists()
+        made_by = str(document.get("made_by", "import-legacy" if was_imported else "train"))
+        written_by = str(document.get("lambdascope_version", "unknown"))
+        return cls(path, system, config, made_by, version, written_by)
 
     @property
     def figures(self) -> Path:
@@ -245,12 +260,17 @@ class RunDirectory:
 
     @property
     def checkpoint_steps(self) -> list[int]:
-        """Training steps of the checkpoints, ascending; a checkpoint's index is its place here."""
+        """Training steps whose weights lie in the folder of checkpoints, ascending."""
+        matches = (_STEP_FILE.match(name) for name in self.checkpoint_files)
+        return sorted(int(match.group(1)) for match in matches if match)
+
+    @property
+    def checkpoint_files(self) -> list[str]:
+        """Names of all files in the folder of checkpoints."""
         folder = self.path / "checkpoints"
         if not folder.is_dir():
             return []
-        matches = (_STEP_FILE.match(entry.name) for entry in folder.iterdir())
-        return sorted(int(match.group(1)) for match in matches if match)
+        return sorted(entry.name for entry in folder.iterdir() if not is_leftover(entry))
 
     def checkpoint_path(self, step: int) -> Path:
         """Where the weights of a training step are kept, whether they stand yet or not."""
@@ -275,41 +295,70 @@ class RunDirectory:
         )
 
     def load_checkpoint(
-        self, index: int, expected: Mapping[str, Sequence[int]] | None = None
+        self, step: int, expected: Mapping[str, Sequence[int]] | None = None
     ) -> dict[str, Tensor]:
-        """Read the weights of a checkpoint.
+        """Read the weights of a training step.
 
         Args:
-            index: place of the checkpoint in `checkpoint_steps`, 0 … len − 1.
+            step: optimiser steps taken before these weights.
             expected: name → shape; None accepts any.
 
         Raises:
-            LambdascopeError: there is no such checkpoint, or its file is not what was expected.
+            LambdascopeError: the file is missing or is not what was expected.
         """
-        steps = self.checkpoint_steps
-        if not 0 <= index < len(steps):
-            held = f"0 to {len(steps) - 1}" if steps else "none"
-            raise LambdascopeError(
-                f"checkpoint {index} of {self.path} does not exist: the run holds {held}"
-            )
-        return load_checkpoint(self.checkpoint_path(steps[index]), expected)
+        return load_checkpoint(self.checkpoint_path(step), expected)
 
-    @staticmethod
-    def _clear(path: Path) -> None:
-        try:
-            # The config stays to the last: without it, the directory would be taken for somebody's
-            # other files.
-            for name in (*_RESULTS, _CONFIG):
-                entry = path / name
-                if entry.is_dir() and not entry.is_symlink():
-                    shutil.rmtree(entry)
-                else:
-                    entry.unlink(missing_ok=True)
-        except OSError as error:
-            raise LambdascopeError(
-                f"the run in {path} could not be removed ({error.strerror or error}): give a "
-                "writable directory"
-            ) from error
+    def clear(self) -> None:
+        """Remove everything that a run writes, but for config.json; other files stay.
+
+        Raises:
+            LambdascopeError: a file cannot be removed.
+        """
+        _remove(self.path, (*_TRAINING, *_RESULTS))
+
+    def clear_training(self) -> None:
+        """Remove data, checkpoints and training.csv, so that training begins anew; results stay.
+
+        Raises:
+            LambdascopeError: a file cannot be removed.
+        """
+        _remove(self.path, _TRAINING)
+
+
+def _remove(path: Path, names: Sequence[str]) -> None:
+    """Remove entries of a run directory; config.json stays, or it would be somebody's other files.
+
+    Raises:
+        LambdascopeError: one cannot be removed.
+    """
+    try:
+        for name in names:
+            entry = path / name
+            if entry.is_dir() and not entry.is_symlink():
+                shutil.rmtree(entry)
+            else:
+                entry.unlink(missing_ok=True)
+    except OSError as error:
+        raise LambdascopeError(
+            f"the run in {path} could not be removed ({error.strerror or error}): give a "
+            "writable directory"
+        ) from error
+
+
+def _no_run(path: Path) -> str:
+    """That a folder is no run directory, and which ones it holds."""
+    runs = [entry.name for entry in path.iterdir() if (entry / _CONFIG).is_file()]
+    if not runs:
+        return (
+            f"{path} is no run directory ({_CONFIG} is missing): give one that a command of "
+            "lambdascope wrote"
+        )
+    runs.sort(key=lambda name: (len(name), name))  # seed_2 before seed_10
+    shown = runs if len(runs) <= _MOST_NAMED else [*runs[: _MOST_NAMED - 1], "…", runs[-1]]
+    return (
+        f"{path} is no run directory, but holds {len(runs)}: {', '.join(shown)}; give one of them, "
+        f"such as {path / runs[0]}"
+    )
 
 
 def _differences(held: Mapping[str, Any], asked: Mapping[str, Any]) -> str:

@@ -1,19 +1,17 @@
 """Whether the gradients on all data fit into memory, told before anything runs."""
 
-import os
-
 import torch
 from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 
 from lambdascope.errors import LambdascopeError
+from lambdascope.machine import GIB, host_memory
 from lambdascope.posterior.local_posterior import LocalPosterior
 from lambdascope.samplers.base import Kernel
 from lambdascope.sampling.plan import Plan
 
 # Two sizes of batch, whose difference is what each further sample adds.
 _FEW, _MORE = 2, 6
-_GIB = 2.0**30
 
 
 def check_memory(
@@ -38,8 +36,8 @@ def check_memory(
         return
     fitting = max(1, int(total / 4 / each))
     raise LambdascopeError(
-        f"batch_size=None: the gradient on all {n} samples keeps about {needed / _GIB:.3g} GiB for "
-        f"its backward pass, {at_once} chains at once, and this machine has {total / _GIB:.3g} "
+        f"batch_size=None: the gradient on all {n} samples keeps about {needed / GIB:.3g} GiB for "
+        f"its backward pass, {at_once} chains at once, and this machine has {total / GIB:.3g} "
         f"GiB; microbatch_size={fitting} gives the same numbers in parts, a smaller chunk_size "
         "runs fewer chains at once, and samplers without an acceptance test (SGLD, BAOAB) take a "
         "batch_size."
@@ -55,10 +53,7 @@ def total_memory(device: torch.device) -> int | None:
     """Bytes of the machine's, or the device's, memory; None where it can't be told."""
     if device.type == "cuda":
         return torch.cuda.get_device_properties(device).total_memory
-    try:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, ValueError, OSError):  # not on Windows
-        return None
+    return host_memory()
 
 
 def _kept(posterior: LocalPosterior, num_samples: int) -> int:

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from lambdascope import cli
+from lambdascope.commands import chain_pictures
 from lambdascope.commands import chains as chains_command
 from lambdascope.commands.chains import chains, print_result
 from lambdascope.commands.chains_config import ChainsConfig
@@ -15,6 +16,7 @@ from lambdascope.commands.train import train
 from lambdascope.errors import LambdascopeError
 from lambdascope.estimates import principal_components
 from lambdascope.modular_addition.config import TrainConfig
+from lambdascope.reporting.chains_figure import pca_figure
 from lambdascope.runs.tables import read_table
 from lambdascope.sampling import open_trace, sample
 
@@ -82,6 +84,21 @@ def test_tables_hold_what_the_trace_holds(run, capsys):
     out = capsys.readouterr().out
     assert "Around step 60: the first two principal components of 18 points hold" in out
     assert all(str(path) in out for path in result.paths)
+
+
+def test_what_held_the_chains_is_said(run, monkeypatch):
+    captions = []
+
+    def draw(*tables, caption, **words):
+        captions.append(caption)
+        return pca_figure(*tables, caption=caption, **words)
+
+    monkeypatch.setattr(chain_pictures, "pca_figure", draw)
+    chains(run, ChainsConfig(**SMALL, nbeta=7.0), progress=False)
+    held = ChainsConfig(**SMALL, nbeta=7.0, orthogonal_to_gradient=True)
+    chains(run, held, overwrite=True, progress=False)
+    assert all("γ = 5 · nβ = 7.00" in caption for caption in captions)
+    assert ["hyperplane" in caption for caption in captions] == [False, True]
 
 
 def test_the_size_is_said_before_the_run_and_refused_if_too_large(run, capsys):

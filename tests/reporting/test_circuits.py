@@ -76,8 +76,8 @@ def test_the_finding_says_of_which_pairs_and_on_which_scale() -> None:
     worth, verdict = circuits_finding(table(), measures(), p=53)
     assert worth == (
         "3 circuits; by their shares of the logits they weigh as many as 1.1 equal ones, "
-        "(Σ share)² / Σ share². Of all 2,809 pairs, training and test alike, 99.9% are added "
-        "rightly; with the circuits alone 98.0%, without them 2.1%, by guessing 1.9%."
+        "(Σ share)² / Σ share². Of all 2,809 pairs, training and test alike, 2,806 are added "
+        "rightly (99.9 %; with the circuits alone 98.0 %, without them 2.1 %, by guessing 1.9 %)."
     )
     assert verdict == (
         "The network is a clock (score -0.62 from −1, clock, to +1, pizza; a third is a verdict): "
@@ -89,7 +89,7 @@ def test_the_finding_says_of_which_pairs_and_on_which_scale() -> None:
 def test_one_circuit_needs_no_count_of_equal_ones() -> None:
     worth, verdict = circuits_finding(table(1), measures("neither", math.nan), p=53)
     assert worth.startswith("1 circuit. Of all 2,809 pairs")
-    assert "with the circuit alone 98.0%, without it 2.1%" in worth
+    assert "with the circuit alone 98.0 %, without it 2.1 %" in worth
     assert verdict.startswith("The network is neither a clock nor a pizza (no circle is of a known")
 
 
@@ -97,15 +97,18 @@ def test_no_circuit_is_said_and_nothing_more() -> None:
     assert circuits_table_text(table(0)) == ""
     assert circuits_finding(table(0), measures("neither", math.nan), p=53) == [
         "No circuit was found at the last checkpoint. Of all 2,809 pairs, training and test alike, "
-        "99.9% are added rightly, by guessing 1.9%."
+        "2,806 are added rightly (99.9 %; by guessing 1.9 %)."
     ]
 
 
 def test_the_table_has_a_line_a_circuit() -> None:
     lines = circuits_table_text(table(4)).splitlines()
     assert len(lines) == 5
-    assert lines[1].split()[:4] == ["2", "200", "10.0", "90.0%"]
+    assert lines[1].split()[:4] == ["2", "200", "10.0", "90.0"]
     assert lines[4].split()[:3] == ["5", "never", "rose"]
+    # Rounded away, an error has no sign.
+    flat = circuits_table_text(table(1).assign(phase_error_degrees=-0.2))
+    assert flat.splitlines()[1].split()[7] == "+0°"
 
 
 def test_ridges_are_the_magnitudes_in_the_order_of_formation() -> None:

@@ -96,6 +96,16 @@ def test_a_name_with_room_stands_beside_its_line() -> None:
     assert high.xyann[1] > 0
 
 
+def test_names_at_the_bottom_go_up_and_move_no_others() -> None:
+    axes = style.new_figure().add_subplot()
+    axes.set_ylim(0, 10)
+    label_ends(axes, [(0.0, "one", "k"), (0.0, "two", "k"), (5.0, "far", "k")])
+    one, two, far = axes.texts
+    assert one.xyann[1] == pytest.approx(0)
+    assert two.xyann[1] == pytest.approx(0.18 * 72)
+    assert far.xyann[1] == pytest.approx(0)
+
+
 def test_labels_on_no_lines() -> None:
     axes = style.new_figure().add_subplot()
     label_ends(axes, [])

@@ -20,6 +20,7 @@ from lambdascope.reporting.mode_picture import MOST_PANELS, ModePicture, picture
 from lambdascope.reporting.modes_figure import magnitudes_figure
 from lambdascope.reporting.style import png_bytes
 from lambdascope.runs.files import atomic_write_bytes
+from lambdascope.wording import number
 
 _MOST_FRAMES = 120
 _NAMED = 4
@@ -51,12 +52,18 @@ class ChainPictures:
     def draw(self) -> list[Path]:
         """The figures of this checkpoint."""
         what = f"{len(self.trace.chain)} chains around step {self.step:,}"
-        note = (
-            f"{self.config.num_chains} chains × {self.config.num_steps:,} SGLD steps, one point in "
-            f"{self.config.thinning} · step size {self.config.step_size:g} · minibatch "
-            f"{self.config.batch_size} · γ = {self.config.localization:g} · loss: mean over the "
-            f"{self.config.thinning} minibatches from the point on"
+        config = self.config
+        held = (
+            "held to the hyperplane across the gradient at w* · "
+            if config.orthogonal_to_gradient
+            else ""
         )
+        note = (
+            f"{config.num_chains} chains × {config.num_steps:,} SGLD steps, one point in "
+            f"{config.thinning} · step size {config.step_size:g} · minibatch {config.batch_size} · "
+            f"{held}γ = {config.localization:g} · nβ = {number(float(self.trace['nbeta']))}"
+        )
+        loss = f"loss: mean over the {config.thinning} minibatches from the point on"
         named = self._largest(_NAMED)
         first = self.modes[self.modes["chain"] == self.trace.chain.values[0]]
         drawn = {
@@ -64,7 +71,8 @@ class ChainPictures:
                 self.points,
                 self.explained,
                 title=f"Principal components of {what}",
-                caption=f"{note} · a random walk alone draws smooth arcs in its leading components",
+                caption=f"{note} · {loss} · a random walk alone draws smooth arcs in its leading "
+                "components",
             ),
             "modes": magnitudes_figure(
                 first,
@@ -80,7 +88,7 @@ class ChainPictures:
                 self._two_modes(named[0], named[1]),
                 (named[0], named[1]),
                 title=f"The two largest modes along {what}",
-                caption=note,
+                caption=f"{note} · {loss}",
             )
         paths = []
         for name, figure in drawn.items():

@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import StrMethodFormatter
 
 from lambdascope.reporting import style
 
@@ -71,15 +72,15 @@ def _scatters(
 ) -> Figure:
     figure = style.new_figure(12.0, 5.2)
     with style.styled():
-        for axes, (column, label, cmap) in zip(
-            figure.subplots(1, len(colourings)), colourings, strict=True
-        ):
+        panels = figure.subplots(1, len(colourings), sharex=True, sharey=True)
+        for axes, (column, label, cmap) in zip(panels, colourings, strict=True):
             image = _points(axes, table, columns, column, cmap)
-            bar = figure.colorbar(image, ax=axes, pad=0.02)
+            bar = figure.colorbar(image, ax=axes, pad=0.02, format=StrMethodFormatter("{x:,g}"))
             bar.set_label(label)
             bar.outline.set_visible(False)
-            axes.set(xlabel=names[0], ylabel=names[1])
+            axes.set_xlabel(names[0])
             axes.spines["right"].set_visible(False)
+        panels[0].set_ylabel(names[1])
         figure.legend(handles=_legend(table), loc="outside right upper", handletextpad=0.3)
         style.title_and_caption(figure, title, caption)
     return figure

@@ -27,14 +27,15 @@ def contributions_figure(table: pd.DataFrame, *, caption: str) -> Figure:
     with style.styled():
         shares, losses, neurons = figure.subplots(1, 3, sharey=True, gridspec_kw={"wspace": 0.08})
         shares.barh(rows, table["logit_share"], color=shades, height=0.62)
-        shares.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+        shares.xaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
         _label(shares, "Share of the logits")
         cost = table["loss_removed"] - table["loss"]
         losses.hlines(rows, cost.min() / 3, cost, color=shades, linewidth=1.5)
         losses.scatter(cost, rows, color=shades, s=55, zorder=3)
         losses.set_xscale("log")
+        style.plain_numbers(losses.xaxis)
         losses.set_xlim(left=cost.min() / 3)
-        _label(losses, "Loss when removed,\nmore than now (nats)")
+        _label(losses, "Rise of the loss\nwithout it (nats)")
         neurons.barh(rows, table["num_neurons"], color=shades, height=0.62)
         neurons.xaxis.get_major_locator().set_params(integer=True)
         _label(neurons, "Neurons it dominates")

@@ -8,14 +8,20 @@ import pandas as pd
 
 from lambdascope.wording import aligned, number
 
+
+def percent(share: float) -> str:
+    """A share of one, to a tenth of a percent."""
+    return f"{100 * share:.1f} %"
+
+
 _COLUMNS: tuple[tuple[str, Callable[[Any], str]], ...] = (
     ("k", lambda row: f"{row.frequency:d}"),
     ("formed", lambda row: _step(row.formation_step)),
     ("magnitude", lambda row: number(row.magnitude_embedding)),
-    ("logit share", lambda row: f"{row.logit_share:.1%}"),
+    ("logit share", lambda row: percent(row.logit_share)),
     ("loss removed", lambda row: number(row.loss_removed)),
     ("loss alone", lambda row: number(row.loss_alone)),
-    ("phase error", lambda row: f"{row.phase_error_degrees:+.0f}°"),
+    ("phase error", lambda row: f"{round(row.phase_error_degrees) + 0:+d}°"),
     ("neurons", lambda row: f"{row.num_neurons:d}"),
     ("kind", lambda row: row.kind),
 )
@@ -46,11 +52,14 @@ def circuits_finding(table: pd.DataFrame, measures: pd.DataFrame, p: int) -> lis
         A paragraph each.
     """
     value = dict(zip(measures["measure"], measures["value"], strict=True))
-    accuracy = f"{value['accuracy']:.1%}"
-    right = f"Of all {p * p:,} pairs, training and test alike, {accuracy} are added rightly"
-    guessing = f"by guessing {1 / p:.1%}"
+    count_right = round(value["accuracy"] * p * p)
+    right = (
+        f"Of all {p * p:,} pairs, training and test alike, {count_right:,} are added rightly "
+        f"({percent(value['accuracy'])}"
+    )
+    guessing = f"by guessing {percent(1 / p)}"
     if table.empty:
-        return [f"No circuit was found at the last checkpoint. {right}, {guessing}."]
+        return [f"No circuit was found at the last checkpoint. {right}; {guessing})."]
     count = len(table)
     plural = "s" if count > 1 else ""
     equal = (
@@ -59,8 +68,8 @@ def circuits_finding(table: pd.DataFrame, measures: pd.DataFrame, p: int) -> lis
     )
     return [
         f"{count} circuit{plural}{equal if count > 1 else ''}. {right}; with the circuit{plural} "
-        f"alone {value['accuracy_kept']:.1%}, without {'them' if count > 1 else 'it'} "
-        f"{value['accuracy_removed']:.1%}, {guessing}.",
+        f"alone {percent(value['accuracy_kept'])}, without {'them' if count > 1 else 'it'} "
+        f"{percent(value['accuracy_removed'])}, {guessing}).",
         _verdict(value, measures),
     ]
 

@@ -163,7 +163,7 @@ def _draw_ridges(
             annotation_clip=False,
         )
         axes.annotate(
-            f"{100 * row.logit_share:.0f} %",
+            _share(row.logit_share),
             (1, base + 0.08),
             (6, 0),
             xycoords=("axes fraction", "data"),
@@ -199,6 +199,10 @@ def _draw_ridges(
     style.grid_below(axes)
 
 
+def _share(value: float) -> str:
+    return f"{100 * value:.0f} %" if value >= 0.005 else "< 1 %"
+
+
 def _mark_formations(
     top: Axes, rows: Axes, ordered: pd.DataFrame, colours: dict[int, str], *, has_llc: bool
 ) -> None:
@@ -223,7 +227,7 @@ def _mark_formations(
                     (float(step), 1),
                     coordsA=top.get_xaxis_transform(),
                     coordsB=rows.get_xaxis_transform(),
-                    **line,
+                    **{**line, "zorder": -1},
                 )
                 top.figure.add_artist(bridge)
 

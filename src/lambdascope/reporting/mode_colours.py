@@ -95,5 +95,4 @@ def _apart(heights: Sequence[float], gap: float) -> list[float]:
         blocks.append(block)
     flat = [mean for mean, count in blocks for _ in range(count)]
     # Not below the axis: there its own numbers stand.
-    lift = max(0.0, -flat[0]) if flat else 0.0
-    return [mean + lift + index * gap for index, mean in enumerate(flat)]
+    return [max(mean, 0.0) + index * gap for index, mean in enumerate(flat)]

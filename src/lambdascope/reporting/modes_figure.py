@@ -106,7 +106,8 @@ def ablation_figure(
             axes.set_title(what, fontsize=13)
             axes.set(xlabel="Training step", ylabel="Test loss (nats)")
             panels.append((axes, wide))
-        _finish(figure, panels, key_modes, title, caption)
+        end = float(whole["test_loss"].iloc[-1])
+        _finish(figure, panels, key_modes, title, caption, [(end, "whole", style.GREY)])
     return figure
 
 
@@ -141,8 +142,9 @@ def _finish(
     key_modes: Sequence[int],
     title: str,
     caption: str,
+    others: Sequence[tuple[float, str, str]] = (),
 ) -> None:
-    """Title, caption, and names at the ends of the coloured lines."""
+    """Title, caption, and names at the ends of the coloured lines and of others in all panels."""
     style.title_and_caption(figure, title, caption)
     # The names need the room of the longest of them before they can be placed.
     for axes, _ in panels:
@@ -150,14 +152,8 @@ def _finish(
     figure.draw_without_rendering()
     for axes, wide in panels:
         last = wide.iloc[:, -1]
-        label_ends(
-            axes,
-            [
-                (last[mode], f"k = {mode}", colour)
-                for mode, colour in colours_of(key_modes).items()
-                if mode in last.index and np.isfinite(last[mode])
-            ],
-        )
+        ends = [(last[k], f"k = {k}", c) for k, c in colours_of(key_modes).items() if k in last]
+        label_ends(axes, [end for end in (*ends, *others) if np.isfinite(end[0])])
 
 
 def _time_edges(times: np.ndarray) -> np.ndarray:

@@ -43,6 +43,7 @@ def progress_figure(table: pd.DataFrame, *, title: str, caption: str) -> Figure:
             axes.spines["right"].set_visible(False)
             axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=4, columnspacing=1.2)
         losses.set_yscale("log")
+        style.plain_numbers(losses.yaxis)
         losses.set_ylabel("Loss (nats)")
         ginis.set_ylim(0, 1)
         ginis.set_ylabel("Gini coefficient\n(1: one mode)")

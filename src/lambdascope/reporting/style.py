@@ -10,9 +10,11 @@ from typing import Any
 
 import matplotlib
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
+from matplotlib.ticker import FuncFormatter
 
 BLACK = "#000000"
 ORANGE = "#E69F00"
@@ -70,6 +72,11 @@ def grid_below(axes: Axes) -> None:
     axes.set_axisbelow(True)
 
 
+def plain_numbers(axis: Axis) -> None:
+    """Ticks of a logarithmic axis as 0.1, 1, 10 instead of powers."""
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+
+
 def title_and_caption(figure: Figure, title: str, caption: str) -> Text:
     """What a figure shows, above it, and how it was made, in small type below.
 
@@ -96,16 +103,22 @@ def _balanced(title: str, letters: int) -> str:
 
 
 def _wrapped(caption: str, letters: int) -> str:
-    """The caption in lines of no more than so many letters, broken between its parts."""
-    lines = [""]
-    for part in caption.split(" · "):
-        joined = f"{lines[-1]} · {part}" if lines[-1] else part
-        if len(joined) <= letters:
-            lines[-1] = joined
-        else:
-            wrapped = textwrap.wrap(part, letters)
-            lines = [*lines, *wrapped] if lines[-1] else wrapped
-    return "\n".join(lines)
+    """The caption in as few lines as it takes, broken between its parts where that can be."""
+    parts = [line for part in caption.split(" · ") for line in textwrap.wrap(part, letters)]
+    count = len(_joined(parts, letters))
+    longest = max((len(part) for part in parts), default=0)
+    while letters > longest and len(_joined(parts, letters - 1)) == count:
+        letters -= 1
+    return "\n".join(_joined(parts, letters))
+
+
+def _joined(parts: list[str], letters: int) -> list[str]:
+    """Lines of no more than so many letters, of parts that are joined by " · "."""
+    lines = parts[:1]
+    for part in parts[1:]:
+        joined = f"{lines[-1]} · {part}"
+        lines = [*lines[:-1], joined] if len(joined) <= letters else [*lines, part]
+    return lines
 
 
 def png_bytes(figure: Figure, dpi: int = 160) -> bytes:

@@ -162,12 +162,14 @@ def test_the_estimate_stands_beside_it_only_where_it_is_of_the_same_posterior(ru
         "weight_decay": 0.0,
     }
     table = pd.DataFrame([{"step": 60, "llc": 3.0, "llc_stderr": 0.1, **settings}])
-    assert hessian_command._estimate(run / "llc.csv", settings)[1].endswith("no llc.csv")
+    assert hessian_command.matching_estimate(run / "llc.csv", settings)[1].endswith("no llc.csv")
     write_table(run / "llc.csv", table)
-    held, note = hessian_command._estimate(run / "llc.csv", settings)
+    held, note = hessian_command.matching_estimate(run / "llc.csv", settings)
     assert held is not None
     assert "95 %" in note
-    held, note = hessian_command._estimate(run / "llc.csv", {**settings, "nbeta": 2 * nbeta})
+    held, note = hessian_command.matching_estimate(
+        run / "llc.csv", {**settings, "nbeta": 2 * nbeta}
+    )
     assert held is None
     assert "another nbeta" in note
 

@@ -1,5 +1,6 @@
 """`lambdascope sweep` on small networks that are really trained and sampled."""
 
+import dataclasses
 import functools
 import json
 import math
@@ -10,14 +11,13 @@ import pandas as pd
 import pytest
 
 from lambdascope import cli
-from lambdascope.commands import sweep as sweep_command
-from lambdascope.commands import sweep_cells
+from lambdascope.commands import sweep_measures, sweep_systems
 from lambdascope.commands.llc import llc
 from lambdascope.commands.llc_config import LLCConfig
 from lambdascope.commands.sweep import Sweep
 from lambdascope.commands.sweep_cells import batches_of, work_on
+from lambdascope.commands.sweep_lines import straight_line
 from lambdascope.commands.sweep_standing import preview_of, print_preview, print_result, result_of
-from lambdascope.commands.sweep_table import slope
 from lambdascope.commands.train import train
 from lambdascope.errors import LambdascopeError
 from lambdascope.modular_addition.config import TrainConfig
@@ -56,7 +56,7 @@ NO_LLC = FILE.replace('x = "train.p"\nline', 'x = "train.p"\ny = "train_loss"\nl
 @pytest.fixture(autouse=True)
 def eager(monkeypatch: pytest.MonkeyPatch) -> None:
     """Compiling takes longer than these chains; the compiled step has tests of its own."""
-    monkeypatch.setattr(sweep_cells, "sample", functools.partial(sample, compile=False))
+    monkeypatch.setattr(sweep_measures, "sample", functools.partial(sample, compile=False))
 
 
 def sweep(folder: Path, text: str = FILE) -> Sweep:
@@ -73,8 +73,14 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         numbers.extend(cell.number for cell in batch)
         return work_on(batch)
 
-    monkeypatch.setattr(sweep_command, "work_on", count)
+    work_with(monkeypatch, count)
     return numbers
+
+
+def work_with(monkeypatch: pytest.MonkeyPatch, work) -> None:
+    """Another `work_on` for sweeps that are opened from here."""
+    system = dataclasses.replace(sweep_systems.SYSTEMS["modular_addition"], work_on=work)
+    monkeypatch.setitem(sweep_systems.SYSTEMS, "modular_addition", system)
 
 
 def test_a_table_figures_and_a_summary(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -145,7 +151,7 @@ def test_interrupted_it_goes_on_with_the_rest_to_the_same_numbers(
             raise KeyboardInterrupt
         return work_on(batch)
 
-    monkeypatch.setattr(sweep_command, "work_on", interrupted)
+    work_with(monkeypatch, interrupted)
     with pytest.raises(KeyboardInterrupt):
         sweep(tmp_path).run(progress=False)
     assert len(sweep(tmp_path).missing()) == 2
@@ -174,9 +180,9 @@ def test_a_failed_cell_is_named_and_can_be_tried_again(
     assert "2 of 4 cells finished, 2 failed, 0 missing" in printed
     assert "cell 1 (train.p=5, train.learning_rate=1e+30) failed: " in printed
     numbers = counted(monkeypatch)
-    broken.run(progress=False)
+    sweep(tmp_path, text).run(progress=False)
     assert numbers == []
-    broken.run(retry_failed=True, progress=False)
+    sweep(tmp_path, text).run(retry_failed=True, progress=False)
     assert set(numbers) == {1, 3}
 
 
@@ -203,7 +209,7 @@ def test_all_checkpoints_or_none(tmp_path: Path) -> None:
     assert everything["llc"].notna().all()
     nothing = sweep(tmp_path, NO_LLC).run(progress=False)
     assert nothing["llc"].isna().all()
-    with pytest.raises(LambdascopeError, match=r"y='llc' with measure\.llc='none'"):
+    with pytest.raises(LambdascopeError, match=r"llc with measure\.llc='none'"):
         sweep(tmp_path, FILE + '[measure]\nllc = "none"\n')
 
 
@@ -229,7 +235,7 @@ def test_worker_processes_give_the_same_numbers(tmp_path: Path) -> None:
 def test_the_slope_is_that_of_least_squares_with_its_error() -> None:
     random = np.random.default_rng(0)
     x = np.repeat([23.0, 29, 37, 41, 47, 53], 5)
-    found = [slope(x, 8.0 * x - 90 + random.normal(0, 10, len(x))) for _ in range(400)]
+    found = [straight_line(x, 8.0 * x - 90 + random.normal(0, 10, len(x))) for _ in range(400)]
     gradients, errors, starts = np.array(found).T
     assert gradients.mean() == pytest.approx(8.0, abs=4 * gradients.std() / 20)
     assert starts.mean() == pytest.approx(-90, abs=4 * starts.std() / 20)

@@ -64,6 +64,25 @@ def test_leading_eigenvalues_of_a_network_are_those_of_its_dense_hessian() -> No
     )
 
 
+def test_the_lower_end_of_a_positive_spectrum_is_its_own() -> None:
+    bulk = np.random.default_rng(1).uniform(2.0, 3.0, 680)
+    top, bottom = np.geomspace(300.0, 10.0, 15), np.geomspace(0.5, 1.0, 5)
+    found = hessian_spectrum(planted(np.concatenate([bulk, top, bottom])), num_largest=15)
+    np.testing.assert_allclose(found.smallest, bottom, rtol=1e-6)
+
+
+def test_products_do_not_depend_on_the_number_of_threads() -> None:
+    posterior = ls.LocalPosterior(
+        classifier(3, torch.float64, hidden=20), classifier_data(2100), loss=ls.cross_entropy
+    )
+    alone, shared = (HessianOperator(posterior, num_threads=count) for count in (1, 2))
+    vectors = torch.randn(3, alone.size, dtype=torch.float64, generator=torch.manual_seed(0))
+    products = alone @ vectors
+    assert torch.equal(products, shared @ vectors)
+    exact = vectors @ torch.from_numpy(dense_hessian(posterior))
+    torch.testing.assert_close(products, exact, rtol=1e-9, atol=1e-12)
+
+
 def test_a_planted_spectrum_is_found_at_both_ends_and_in_between() -> None:
     bulk = np.random.default_rng(1).uniform(0.0, 1.0, 680)
     top, bottom = np.geomspace(300.0, 3.0, 15), -np.geomspace(20.0, 2.0, 5)

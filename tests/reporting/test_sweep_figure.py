@@ -5,7 +5,8 @@ import math
 import pandas as pd
 
 from lambdascope.reporting.style import png_bytes
-from lambdascope.reporting.sweep_figure import sweep_figure
+from lambdascope.reporting.sweep_figure import SweepPanel, sweep_figure
+from lambdascope.reporting.sweep_map import sweep_map
 
 RUNS = pd.DataFrame(
     [
@@ -14,28 +15,43 @@ RUNS = pd.DataFrame(
         for run in range(3)
         for x in (23, 29, 53)
     ]
-)
+).assign(doubtful=False)
 
 
-def drawn(runs: pd.DataFrame, lines: pd.DataFrame | None = None, family: str = "train.task"):
+def panel(
+    runs: pd.DataFrame,
+    lines: pd.DataFrame | None = None,
+    theory: pd.DataFrame | None = None,
+    title: str = "",
+) -> SweepPanel:
     means = runs.groupby(["family", "x"], sort=False)["y"].agg(mean="mean", spread="std")
     columns = ["family", "x0", "y0", "x1", "y1", "label"]
-    return sweep_figure(
+    return SweepPanel(
+        title,
+        "Learning coefficient λ̂",
         means.reset_index(),
         runs,
+        pd.DataFrame(columns=columns) if lines is None else lines,
+        pd.DataFrame(columns=["family", "x", "exact"]) if theory is None else theory,
+    )
+
+
+def drawn(*panels: SweepPanel, family: str | None = "train.task", stacked: bool = False):
+    return sweep_figure(
+        panels,
         x_label="train.p",
-        y_label="Learning coefficient λ̂",
         family_label=family,
-        lines=pd.DataFrame(columns=columns) if lines is None else lines,
         log=(False, False),
+        stacked=stacked,
         title="a title",
         caption="a caption",
     )
 
 
 def test_each_family_has_its_mean_its_band_and_its_runs() -> None:
-    (axes,) = drawn(RUNS).axes
-    assert len(axes.lines) == 2 * (3 + 1)
+    (axes,) = drawn(panel(RUNS)).axes
+    # Of each run a line and its dots.
+    assert len(axes.lines) == 2 * (3 * 2 + 1)
     assert len(axes.collections) == 2
     labels = [text.get_text() for text in axes.get_legend().get_texts()]
     assert labels == ["train.task addition", "train.task random"]
@@ -46,9 +62,9 @@ def test_each_family_has_its_mean_its_band_and_its_runs() -> None:
 
 def test_one_family_without_a_line_needs_no_legend() -> None:
     one = RUNS[RUNS["family"] == "random"]
-    assert drawn(one, family="").axes[0].get_legend() is None
+    assert drawn(panel(one), family=None).axes[0].get_legend() is None
     line = {"family": "random", "x0": 23, "y0": 1, "x1": 53, "y1": 2, "label": "slope 8.6 ± 1.2"}
-    legend = drawn(one, pd.DataFrame([line]), family="").axes[0].get_legend()
+    legend = drawn(panel(one, pd.DataFrame([line])), family=None).axes[0].get_legend()
     assert [text.get_text() for text in legend.get_texts()] == [
         "mean of the runs",
         "slope 8.6 ± 1.2",
@@ -57,11 +73,61 @@ def test_one_family_without_a_line_needs_no_legend() -> None:
 
 def test_names_stand_side_by_side() -> None:
     named = RUNS.assign(x=RUNS["x"].map({23: "relu", 29: "gelu", 53: "quadratic"}))
-    (axes,) = drawn(named).axes
+    (axes,) = drawn(panel(named)).axes
     assert [text.get_text() for text in axes.get_xticklabels()] == ["relu", "gelu", "quadratic"]
 
 
 def test_a_single_run_has_no_spread() -> None:
-    figure = drawn(RUNS[RUNS["run"] == "0"])
+    figure = drawn(panel(RUNS[RUNS["run"] == "0"]))
     assert png_bytes(figure, dpi=40).startswith(b"\x89PNG")
     assert math.isclose(figure.get_size_inches()[0], 9.0)
+
+
+def test_doubtful_runs_are_hollow() -> None:
+    (axes,) = drawn(panel(RUNS.assign(doubtful=RUNS["x"] == 29))).axes
+    hollow = [line for line in axes.lines if line.get_markerfacecolor() == "white"]
+    # Three runs of each family, and the mean of which all runs are doubtful.
+    assert len(hollow) == 8
+    assert all(line.get_xdata() == [29] for line in hollow)
+
+
+def test_exact_values_are_dashed_with_one_key_for_all() -> None:
+    theory = pd.DataFrame({"family": ["addition"] * 2, "x": [23, 53], "exact": [40.0, 100.0]})
+    (axes,) = drawn(panel(RUNS, theory=theory)).axes
+    labels = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert labels.count("exact value") == 1
+    assert any(list(line.get_ydata()) == [40.0, 100.0] for line in axes.lines)
+
+
+def test_panels_share_an_axis_side_by_side_and_have_their_own_below_each_other() -> None:
+    beside = drawn(panel(RUNS, title="small"), panel(RUNS, title="large"))
+    assert [axes.get_title() for axes in beside.axes] == ["small", "large"]
+    assert [axes.get_ylabel() for axes in beside.axes] == ["Learning coefficient λ̂", ""]
+    below = drawn(panel(RUNS), panel(RUNS.assign(y=1.0)), stacked=True)
+    assert [axes.get_xlabel() for axes in below.axes] == ["", "train.p"]
+    assert below.axes[0].get_ylim() != below.axes[1].get_ylim()
+
+
+def test_a_map_writes_its_values_and_hatches_the_doubtful() -> None:
+    table = pd.DataFrame(
+        [
+            {"panel": name, "x": x, "y": y, "value": 10 * x + y, "doubtful": x == 2}
+            for name in ("addition", "random")
+            for x in (1, 2)
+            for y in (5, 7)
+        ]
+    )
+    figure = sweep_map(
+        table,
+        x_label="step size",
+        y_label="localisation",
+        value_label="λ̂",
+        panels=["addition", "random"],
+        title="a title",
+        caption="a caption",
+    )
+    first, second, _ = figure.axes
+    assert [first.get_title(), second.get_title()] == ["addition", "random"]
+    assert {text.get_text() for text in first.texts} == {"15.0", "17.0", "25.0", "27.0"}
+    assert len(first.patches) == 2
+    assert png_bytes(figure, dpi=40).startswith(b"\x89PNG")

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from lambdascope.config import Config
 from lambdascope.errors import LambdascopeError
-from lambdascope.sweeps import Cell, Outcome
+from lambdascope.sweeps import Cell, Outcome, Vocabulary
 
 
 class Shape(Config):
@@ -26,7 +26,12 @@ class Measure(Config):
     seed: int = 0
 
 
-SECTIONS: dict[str, type[Config]] = {"shape": Shape, "measure": Measure}
+SYSTEMS = {
+    "shapes": Vocabulary(
+        {"shape": Shape, "measure": Measure}, ("llc", "train_loss", "step"), ("status",)
+    ),
+    "others": Vocabulary({"measure": Measure}),
+}
 
 
 def cell(number: int, **settings: object) -> Cell:

@@ -6,13 +6,13 @@ import pytest
 
 from lambdascope.errors import LambdascopeError
 from lambdascope.sweeps import SweepPlan, read_plan
-from tests.sweeps.cells import SECTIONS
+from tests.sweeps.cells import SYSTEMS
 
 
 def plan(folder: Path, text: str) -> SweepPlan:
     file = folder / "sweep.toml"
     file.write_text(text)
-    return read_plan(file, SECTIONS)
+    return read_plan(file, SYSTEMS)
 
 
 def points(found: SweepPlan) -> list[tuple]:
@@ -78,6 +78,13 @@ def test_a_cell_is_known_by_all_its_settings_and_by_nothing_else(tmp_path: Path)
     assert not {cell.key for cell in moved} & {cell.key for cell in narrow}
 
 
+def test_the_system_says_which_sections_there_are(tmp_path: Path) -> None:
+    assert plan(tmp_path, "[shape]\nwidth = 9\n").system == "shapes"
+    found = plan(tmp_path, 'system = "others"\n[grid]\nmeasure.seed = [1, 2]\n')
+    assert found.system == "others"
+    assert [set(cell.configs) for cell in found.cells] == [{"measure"}] * 2
+
+
 def test_figures_name_axes(tmp_path: Path) -> None:
     text = '[grid]\nshape.width = [3]\n[[figures]]\nx = "shape.width"\ny = "train_loss"\n'
     (wish,) = plan(tmp_path, text).figures
@@ -111,7 +118,10 @@ def test_figures_name_axes(tmp_path: Path) -> None:
         ("[grid]\nshape.width = [3, 3]", r"cell 1 .* has the settings of cell 0"),
         ("[grid]\nshape.seed = '0..9999999'", "up to 1,000,000 are accepted"),
         ("[grid]\nshape.seed = [1]\n[[figures]]\nx = 'shape.sed'", r"nearest is shape\.seed"),
-        ("[[figures]]\nx = 'step'\ny = 'lcl'", "figures: FigureWish: y='lcl'"),
+        ("[[figures]]\nx = 'step'\ny = 'lcl'", "y='lcl' is no quantity .* nearest is llc"),
+        ("system = 'shape'", "system='shape': shapes, others are accepted"),
+        ("system = []", r"system=\[\]: shapes, others"),
+        ("system = 'others'\n[shape]\nwidth = 1", "shape is no section"),
         (
             "[grid]\nshape.seed = [1]\n[[figures]]\nx = 'step'\nfamily = 'kind'",
             "family='kind' is no axis",
@@ -129,4 +139,4 @@ def test_what_is_wrong_is_said_with_what_would_be_right(
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(LambdascopeError, match="can't be read"):
-        read_plan(tmp_path / "none.toml", SECTIONS)
+        read_plan(tmp_path / "none.toml", SYSTEMS)

@@ -22,6 +22,7 @@ class Command(BaseCommand):
     Example:
       lambdascope sweep run examples/sweeps/llc_vs_p.toml --dry-run
       lambdascope sweep run examples/sweeps/llc_vs_p.toml --engine processes --workers 2
+      lambdascope sweep run examples/sweeps/llc_vs_p.toml --engine ray --address auto
       lambdascope sweep status examples/sweeps/llc_vs_p.toml
     """
 
@@ -31,10 +32,12 @@ class Command(BaseCommand):
     """What varies, what is measured, which figures are wanted."""
     out: Annotated[Path | None, tyro.conf.arg(metavar="PATH", help_behavior_hint="")] = None
     """The directory of the results (default: runs/ and the file's name)."""
-    engine: Literal["local", "processes"] = "local"
-    """Who works: this process, or several on this machine."""
+    engine: Literal["local", "processes", "ray"] = "local"
+    """Who works: this process, several on this machine, or a Ray cluster (extra `ray`)."""
     workers: Annotated[str | None, tyro.conf.arg(metavar="INT", help_behavior_hint="")] = None
-    """Worker processes (default: one a core)."""
+    """Worker processes, or tasks on the cluster at once (default: one a core)."""
+    address: Annotated[str | None, tyro.conf.arg(metavar="HOST:PORT", help_behavior_hint="")] = None
+    """The Ray cluster, to which this machine belongs, or auto (default: one is started here)."""
     dry_run: Switch = False
     """List the cells and what they will take, and run nothing."""
     retry_failed: Switch = False
@@ -54,6 +57,7 @@ class Command(BaseCommand):
             table = sweep.run(
                 self.engine,
                 self._num_workers,
+                address=self.address,
                 retry_failed=self.retry_failed,
                 progress=self.progress,
             )

@@ -1,7 +1,7 @@
 """`lambdascope hessian`: spectra of a run's checkpoints, as tables and figures."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,12 +42,14 @@ class HessianResult:
         summary: One row a checkpoint, as in hessian_summary.csv.
         eigenvalues: One row an eigenvalue, as in hessian.csv.
         density: One row a bin, as in hessian_density.csv.
+        chosen: The checkpoints asked for; the tables hold those of earlier calls too.
         paths: Files written.
     """
 
     summary: pd.DataFrame
     eigenvalues: pd.DataFrame
     density: pd.DataFrame
+    chosen: list[int]
     paths: list[Path]
 
 
@@ -105,7 +107,7 @@ def hessian(
             tables[name] = table.sort_values("checkpoint", kind="stable", ignore_index=True)
             write_table(folder / name, tables[name])
     paths = [folder / name for name in tables] + _draw(loaded, tables, settings)
-    return HessianResult(tables[_SUMMARY], tables[_EIGENVALUES], tables[_DENSITY], paths)
+    return HessianResult(tables[_SUMMARY], tables[_EIGENVALUES], tables[_DENSITY], chosen, paths)
 
 
 def print_result(result: HessianResult) -> None:
@@ -177,23 +179,55 @@ def _standing(
 def _spectrum(
     loaded: LoadedRun, index: int, config: HessianConfig, settings: dict[str, Any], bar: tqdm
 ) -> HessianSpectrum:
-    network = loaded.network_at(index)
+    return spectrum_of(
+        loaded.network_at(index),
+        loaded.data.train,
+        config,
+        nbeta=settings["nbeta"],
+        weight_decay=settings["weight_decay"],
+        on_product=bar.update,
+    )
+
+
+def spectrum_of(
+    network: torch.nn.Module,
+    train: tuple[torch.Tensor, torch.Tensor],
+    config: HessianConfig,
+    *,
+    nbeta: float,
+    weight_decay: float,
+    on_product: Callable[[int], Any] | None = None,
+) -> HessianSpectrum:
+    """The spectrum around a network's weights.
+
+    Args:
+        network: With the weights; it is moved to the device.
+        train: Inputs [sample, ...] and integer targets [sample].
+        config: What to compute.
+        nbeta: nβ, in 1/loss.
+        weight_decay: wd of (wd/2)‖w‖² in the loss.
+        on_product: Called with the number of products done.
+
+    Raises:
+        LambdascopeError: parameters that do not exist, or a spectrum that is not resolved.
+    """
     device = choose_device(config.device)
-    inputs, targets = loaded.data.train
+    inputs, targets = train
     posterior = LocalPosterior(
         network.to(device),
         (inputs.to(device), targets.to(device)),
         loss=CrossEntropy(),
-        nbeta=settings["nbeta"],
-        weight_decay=settings["weight_decay"],
+        nbeta=nbeta,
+        weight_decay=weight_decay,
         restriction=None if config.parameters is None else Parameters(*config.parameters),
     )
     threads = torch.get_num_threads()
-    # The vectors are short: a second thread costs more in waiting than it saves.
+    # Kernels with threads of their own gain nothing on vectors so short; the operator shares out
+    # the data instead.
     torch.set_num_threads(1)
     try:
         return hessian_spectrum(
-            HessianOperator(posterior, on_product=bar.update),
+            HessianOperator(posterior, num_threads=threads, on_product=on_product),
             num_largest=config.top,
             num_smallest=config.bottom,
             num_probes=config.num_probes,
@@ -257,7 +291,7 @@ def _draw(
     covered = "" if settings["parameters"] == "all" else f" ({settings['parameters']})"
     note = f"Hessian of the {terms} on all {len(loaded.data.train_index):,} training pairs"
     of = f"{count:,} parameters{covered}"
-    estimate, why = _estimate(loaded.directory.path / "llc.csv", settings)
+    estimate, why = matching_estimate(loaded.directory.path / "llc.csv", settings)
     drawn = {
         "hessian_spectrum.png": spectrum_figure(
             tables[_EIGENVALUES],
@@ -285,8 +319,13 @@ def _draw(
     return [figures / name for name in drawn]
 
 
-def _estimate(path: Path, settings: dict[str, Any]) -> tuple[pd.DataFrame | None, str]:
-    """λ̂ where it was estimated for the same posterior, and a word on why not otherwise."""
+def matching_estimate(path: Path, settings: dict[str, Any]) -> tuple[pd.DataFrame | None, str]:
+    """λ̂ where it was estimated for the same posterior, and a word on why not otherwise.
+
+    Args:
+        path: llc.csv, which need not exist.
+        settings: `localization`, `nbeta`, `parameters` and `weight_decay` of the Hessian.
+    """
     if not path.exists():
         return None, "no λ̂ beside it: there is no llc.csv"
     table = read_table(path)

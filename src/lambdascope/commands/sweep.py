@@ -1,7 +1,6 @@
 """`lambdascope sweep`: run a sweep's file, and tabulate and draw what stands of it."""
 
 import os
-from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -9,36 +8,27 @@ import torch
 from tqdm.auto import tqdm
 
 from lambdascope.commands.llc_config import LLCConfig
-from lambdascope.commands.sweep_cells import batches_of, check_cells, work_on
-from lambdascope.commands.sweep_config import SECTIONS
-from lambdascope.commands.sweep_estimate import Estimate, estimate_of
-from lambdascope.commands.sweep_table import figure_tables, measurements
+from lambdascope.commands.sweep_estimate import Estimate
+from lambdascope.commands.sweep_figures import draw
+from lambdascope.commands.sweep_systems import SYSTEMS
+from lambdascope.commands.sweep_table import measurements, spectra
 from lambdascope.errors import LambdascopeError
 from lambdascope.reporting.style import png_bytes
-from lambdascope.reporting.sweep_figure import sweep_figure
 from lambdascope.runs.files import atomic_write_bytes, make_folder
 from lambdascope.runs.tables import write_table
 from lambdascope.sweeps import (
     Cell,
     CellRecords,
     Engine,
-    FigureWish,
     LocalEngine,
     Outcome,
     ProcessEngine,
+    RayEngine,
     SweepPlan,
     read_plan,
 )
 
-_TABLE = "sweep.csv"
-_LABELS = {
-    "llc": "Learning coefficient λ̂",
-    "train_loss": "Train loss (nats)",
-    "test_loss": "Test loss (nats)",
-    "train_accuracy": "Train accuracy (share)",
-    "test_accuracy": "Test accuracy (share)",
-    "step": "Training step",
-}
+_TABLE, _SPECTRA = "sweep.csv", "sweep_hessian.csv"
 
 
 class Sweep:
@@ -49,12 +39,18 @@ class Sweep:
         out: The directory; None takes the file's name without its suffix, under runs/.
 
     Raises:
-        LambdascopeError: what `read_plan` refuses, and settings of a cell that do not fit together.
+        LambdascopeError: what `read_plan` refuses, and settings of a cell that do not fit together
+            or have no effect.
     """
 
     def __init__(self, file: Path, out: Path | None = None) -> None:
-        self.plan: SweepPlan = read_plan(Path(file), SECTIONS)
-        check_cells(self.plan.cells, [wish.y for wish in self.plan.figures])
+        known = {name: system.vocabulary for name, system in SYSTEMS.items()}
+        self.plan: SweepPlan = read_plan(Path(file), known)
+        self.system = SYSTEMS[self.plan.system]
+        try:
+            self.system.check(self.plan.cells, self.plan.figures)
+        except LambdascopeError as error:
+            raise LambdascopeError(f"{file}: {error}") from None
         self.records = CellRecords(out or Path("runs") / Path(file).stem)
 
     def run(
@@ -62,6 +58,7 @@ class Sweep:
         engine: str = "local",
         workers: int | None = None,
         *,
+        address: str | None = None,
         retry_failed: bool = False,
         progress: bool = True,
     ) -> pd.DataFrame:
@@ -70,8 +67,9 @@ class Sweep:
         Each cell is recorded as it comes; interrupted, the same call goes on with the rest.
 
         Args:
-            engine: local or processes.
-            workers: Processes; None takes one a core.
+            engine: local, processes or ray.
+            workers: Processes, or tasks at once; None takes one a core.
+            address: Of a Ray cluster that stands; None starts one on this machine.
             retry_failed: Work on failed cells again.
             progress: Show a bar over the cells.
 
@@ -79,9 +77,10 @@ class Sweep:
             The table, as in sweep.csv.
 
         Raises:
-            LambdascopeError: The directory is held by another process, or can't be written.
+            LambdascopeError: The directory is held by another process, or can't be written; Ray is
+                not installed, or its cluster can't be reached or goes away.
         """
-        worker = _engine(engine, workers)
+        worker = _engine(engine, workers, address)
         with self.records.held(worker.name):
             missing = self.missing(retry_failed=retry_failed)
             with tqdm(
@@ -91,7 +90,9 @@ class Sweep:
                 unit="cell",
                 disable=None if progress else True,
             ) as bar:
-                for batch, outcomes in worker.outcomes(batches_of(missing), work_on):
+                for batch, outcomes in worker.outcomes(
+                    self.system.batches_of(missing), self.system.work_on
+                ):
                     for cell, outcome in zip(batch, outcomes, strict=True):
                         self.records.put(cell, outcome)
                         if outcome.error is not None:
@@ -115,33 +116,44 @@ class Sweep:
         if len(table):
             make_folder(self.records.path)
             write_table(self.records.path / _TABLE, table)
+            eigenvalues = spectra(self.plan, self.records)
+            if len(eigenvalues):
+                write_table(self.records.path / _SPECTRA, eigenvalues)
         return table
 
     def draw(self) -> pd.DataFrame:
         """Write sweep.csv and the figures from what stands; returns the table."""
         table = self.table()
         if len(table):
+            eigenvalues = spectra(self.plan, self.records)
+            note = _note(self.plan.cells[0])
             for wish in self.plan.figures:
-                if table[wish.y].isna().all():  # its cells failed, or are still missing
+                figure = draw(table, eigenvalues, wish, self.plan.axes, note)
+                if figure is None:  # its cells failed, or are still missing
                     continue
                 path = self.records.path / "figures" / wish.file_name
                 make_folder(path.parent)
-                atomic_write_bytes(path, _figure(table, wish, self.plan))
+                atomic_write_bytes(path, png_bytes(figure))
         return table
 
     def estimate(self) -> Estimate:
         """What the missing cells will take."""
-        return estimate_of(batches_of(self.missing()))
+        return self.system.estimate(self.system.batches_of(self.missing()))
 
     def paths(self) -> list[Path]:
         """The files that `draw` writes."""
-        names = [_TABLE, *(f"figures/{wish.file_name}" for wish in self.plan.figures)]
+        names = [_TABLE, _SPECTRA, *(f"figures/{wish.file_name}" for wish in self.plan.figures)]
         return [self.records.path / name for name in names if (self.records.path / name).exists()]
 
 
 def share_cores(num_workers: int) -> None:
     """In a worker: take this worker's share of the cores."""
     torch.set_num_threads(max(1, _cores() // num_workers))
+
+
+def keep_to_one_core() -> None:
+    """In a task on a cluster: take the one core that it was given."""
+    torch.set_num_threads(1)
 
 
 class _ShareCores:
@@ -154,11 +166,15 @@ class _ShareCores:
         share_cores(self.num_workers)
 
 
-def _engine(name: str, workers: int | None) -> Engine:
+def _engine(name: str, workers: int | None, address: str | None) -> Engine:
+    if address is not None and name != "ray":
+        raise LambdascopeError(f"address={address!r}: only --engine ray has one")
+    if name == "ray":
+        return RayEngine(address, workers, keep_to_one_core)
     if name == "local":
         if workers is not None:
             raise LambdascopeError(
-                f"workers={workers}: the local engine has none; give --engine processes"
+                f"workers={workers}: the local engine has none; give --engine processes or ray"
             )
         return LocalEngine()
     count = workers if workers is not None else _cores()
@@ -176,30 +192,19 @@ def _is_open(outcome: Outcome | None, retry_failed: bool) -> bool:
     return outcome is None or (retry_failed and outcome.error is not None)
 
 
-def _figure(table: pd.DataFrame, wish: FigureWish, plan: SweepPlan) -> bytes:
-    means, runs, lines = figure_tables(table, wish, plan.axes)
-    what = _LABELS[wish.y]
-    along = _LABELS.get(wish.x, wish.x)
-    figure = sweep_figure(
-        means,
-        runs,
-        x_label=along,
-        y_label=what,
-        family_label=wish.family or "",
-        lines=lines,
-        log=(wish.log_x, wish.log_y),
-        title=f"{what.split(' (')[0]} against {along[0].lower() + along[1:]}",
-        caption=_caption(plan.cells, runs),
-    )
-    return png_bytes(figure)
-
-
-def _caption(cells: Sequence[Cell], runs: pd.DataFrame) -> str:
-    most = int(runs.groupby(["family", "x"]).size().max()) if len(runs) else 0
-    llc = LLCConfig(**cells[0].configs["llc"].model_dump())
+def _note(cell: Cell) -> str:
+    """How λ̂ was made, for captions; axes among these settings are in the figure itself."""
+    llc = LLCConfig(**cell.configs["llc"].model_dump())
+    if getattr(cell.configs.get("measure"), "llc", "final") == "none":
+        return "λ̂ was not measured"
+    where = f"γ = {llc.localization:g}"
+    if llc.parameters is not None:
+        where += f", {', '.join(llc.parameters)} only"
+    if llc.is_automatic:
+        return f"λ̂: sampler, step and length chosen, bias of the step removed; {where}"
     plain = llc.plain()
     return (
-        f"line and band: mean ± standard deviation over up to {most} runs · faint: each run · "
-        f"{plain.num_chains} chains × {plain.num_steps:,} steps, step size {plain.step_size:g}, "
-        f"minibatch {plain.batch_size}, γ = {llc.localization:g} where these are no axes"
+        f"λ̂: {plain.num_chains} chains × {plain.num_steps:,} steps, step size "
+        f"{plain.step_size:g}, minibatch {plain.batch_size}, no correction; {where}, where these "
+        "are no axes"
     )

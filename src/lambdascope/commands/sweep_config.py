@@ -1,26 +1,88 @@
-"""The sections of a sweep's file."""
+"""The sections of a sweep's file on modular addition, and what its cells measure."""
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
+from lambdascope.commands.circuits_config import CircuitsConfig
+from lambdascope.commands.hessian_config import HessianConfig
 from lambdascope.commands.llc_config import LLCConfig
 from lambdascope.config import Config
 from lambdascope.modular_addition.config import TrainConfig
+from lambdascope.sweeps import Cell, Vocabulary
+
+Which = Literal["none", "final", "all"]
 
 
 class MeasureConfig(Config):
-    """What a cell measures once it is trained.
+    """What a cell measures once it is trained, at which checkpoints.
+
+    Losses and accuracies come for all checkpoints in any case.
 
     Raises:
         LambdascopeError: A setting is unknown or impossible.
     """
 
-    llc: Literal["final", "all", "none"] = "final"
-    """λ̂ of the final weights, of all checkpoints, or of none; losses and accuracies come for all
-    checkpoints in any case."""
+    llc: Which = "final"
+    """λ̂, by the settings of the section llc: of the final weights, of all checkpoints, or of
+    none."""
+    circuits: Which = "none"
+    """How many circuits the network has, by the settings of the section circuits."""
+    hessian: Which = "none"
+    """Leading eigenvalues, trace and effective dimension, by the settings of the section hessian;
+    γ and nβ are those of the section llc."""
 
 
-SECTIONS: dict[str, type[Config]] = {
-    "train": TrainConfig,
-    "llc": LLCConfig,
-    "measure": MeasureConfig,
+MEASURED: dict[str, tuple[str, ...]] = {
+    "llc": ("llc", "llc_stderr", "rhat", "ess", "nbeta", "llc_uncorrected"),
+    "circuits": ("num_circuits", "effective_circuits"),
+    "hessian": (
+        "effective_dimension",
+        "hessian_trace",
+        "hessian_largest",
+        "hessian_smallest",
+        "rank",
+        "eigenvalue",
+    ),
 }
+"""Which quantities each part of the section measure brings."""
+
+_TRAINING = ("train_loss", "test_loss", "train_accuracy", "test_accuracy", "weight_norm", "step")
+
+VOCABULARY = Vocabulary(
+    sections={
+        "train": TrainConfig,
+        "llc": LLCConfig,
+        "circuits": CircuitsConfig,
+        "hessian": HessianConfig,
+        "measure": MeasureConfig,
+    },
+    quantities=(*_TRAINING, *(name for names in MEASURED.values() for name in names)),
+    labels=("status", "circuits"),
+)
+
+
+class Settings(NamedTuple):
+    """A cell's sections."""
+
+    train: TrainConfig
+    llc: LLCConfig
+    circuits: CircuitsConfig
+    hessian: HessianConfig
+    measure: MeasureConfig
+
+    def parts(self) -> dict[str, Config]:
+        """The sections that say how something is measured."""
+        return {"llc": self.llc, "circuits": self.circuits, "hessian": self.hessian}
+
+    def checkpoints(self, part: str) -> list[int]:
+        """The checkpoints at which llc, circuits or hessian are measured, ascending."""
+        last = self.train.num_checkpoints - 1
+        which = getattr(self.measure, part)
+        if which != "all":
+            return [last] if which == "final" else []
+        chosen = getattr(getattr(self, part), "checkpoints", None)
+        return list(range(last + 1)) if chosen is None else sorted(set(chosen))
+
+
+def settings_of(cell: Cell) -> Settings:
+    """A cell's sections, by name."""
+    return Settings(**cell.configs)  # type: ignore[arg-type]

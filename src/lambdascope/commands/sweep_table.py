@@ -1,32 +1,54 @@
-"""What stands of a sweep as tables: every measurement, means over seeds, straight lines."""
+"""What stands of a sweep as tables: every measurement, eigenvalues, means over seeds."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from lambdascope.sweeps import CellRecords, FigureWish, SweepPlan
+from lambdascope.sweeps import Cell, CellRecords, Outcome, SweepPlan
 from lambdascope.wording import number, with_error
 
 # Axes over which runs are repetitions of each other.
-_SEEDS = ("train.seed", "train.data_seed", "llc.seed")
-_SHOWN = ("llc", "train_loss", "test_loss", "test_accuracy")
+_SEEDS = ("train.seed", "train.data_seed", "llc.seed", "network.seed", "hessian.seed")
+_SHOWN = (
+    "llc",
+    "exact",
+    "num_circuits",
+    "effective_dimension",
+    "train_loss",
+    "test_loss",
+    "test_accuracy",
+)
+# A list in a row of its own, one table further.
+_SPECTRUM = "eigenvalues"
 
 
 def measurements(plan: SweepPlan, records: CellRecords) -> pd.DataFrame:
     """A row for each finished cell and checkpoint: number, key, axes, what was measured."""
     rows: list[dict[str, Any]] = []
-    for cell in plan.cells:
-        outcome = records.get(cell)
-        if outcome is not None and outcome.error is None:
-            label = {"cell": cell.number, "key": cell.key, **cell.point}
-            rows += [{**label, **row} for row in outcome.rows]
+    for cell, outcome in _finished(plan, records):
+        label = _label(cell)
+        for row in outcome.rows:
+            rows.append(label | {name: one for name, one in row.items() if name != _SPECTRUM})
     table = pd.DataFrame(rows)
     if len(table) and "llc" not in table:
         table["llc"] = math.nan
     return table
+
+
+def spectra(plan: SweepPlan, records: CellRecords) -> pd.DataFrame:
+    """A row for each finished cell, checkpoint and eigenvalue, the largest first."""
+    parts = []
+    for cell, outcome in _finished(plan, records):
+        for row in outcome.rows:
+            if _SPECTRUM in row:
+                values = row[_SPECTRUM]
+                part = pd.DataFrame({"rank": range(1, len(values) + 1), "eigenvalue": values})
+                label = _label(cell)
+                label |= {name: row[name] for name in ("checkpoint", "step")}
+                parts.append(part.assign(**label)[[*label, "rank", "eigenvalue"]])
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
 
 def finals(table: pd.DataFrame) -> pd.DataFrame:
@@ -38,7 +60,7 @@ def summary_text(plan: SweepPlan, table: pd.DataFrame) -> str:
     """Means ± standard deviation over seeds at the last checkpoint, as aligned text."""
     last = finals(table)
     axes = [name for name in plan.axes if name not in _SEEDS]
-    shown = [name for name in _SHOWN if last[name].notna().any()]
+    shown = [name for name in _SHOWN if name in last and last[name].notna().any()]
     lines = [[*axes, "runs", *("λ̂" if name == "llc" else name for name in shown)]]
     for point, rows in _groups(last, axes):
         cells = [_mean_text(rows[name]) for name in shown]
@@ -56,65 +78,20 @@ def summary_text(plan: SweepPlan, table: pd.DataFrame) -> str:
     )
 
 
-def figure_tables(
-    table: pd.DataFrame, wish: FigureWish, axes: Sequence[str]
-) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """The means, the runs and the straight lines of a figure.
-
-    Runs are the same where all axes agree but the figure's own; a mean is taken over all that share
-    x and family. Axes other than seeds that are averaged over are the figure's own doing.
-
-    Returns:
-        means: family, x, mean, spread; runs: family, run, x, y; lines: family, x0, y0, x1, y1,
-        label.
-    """
-    chosen = table if wish.x == "step" else finals(table)
-    chosen = chosen[chosen[wish.y].notna()]
-    family = chosen[wish.family] if wish.family else pd.Series("all", index=chosen.index)
-    others = [name for name in axes if name not in (wish.x, wish.family)]
-    run = [", ".join(map(str, row)) for row in chosen[others].itertuples(index=False)]
-    runs = pd.DataFrame(
-        {"family": family, "run": run, "x": chosen[wish.x], "y": chosen[wish.y].astype(float)}
-    )
-    grouped = runs.groupby(["family", "x"], sort=False)["y"]
-    means = grouped.agg(mean="mean", spread="std").reset_index()
-    if pd.api.types.is_numeric_dtype(means["x"]):
-        means, runs = means.sort_values("x"), runs.sort_values("x")
-    lines = [_line(name, rows) for name, rows in runs.groupby("family", sort=False)]
-    columns = ["family", "x0", "y0", "x1", "y1", "label"]
-    fitted = [line for line in lines if line is not None] if wish.line else []
-    return means, runs, pd.DataFrame(fitted, columns=columns)
+def _finished(plan: SweepPlan, records: CellRecords) -> Iterator[tuple[Cell, Outcome]]:
+    for cell in plan.cells:
+        outcome = records.get(cell)
+        if outcome is not None and outcome.error is None:
+            yield cell, outcome
 
 
-def slope(x: Sequence[float], y: Sequence[float]) -> tuple[float, float, float]:
-    """Slope, its standard error, and intercept of a straight line by least squares.
-
-    The error is that of independent, equal scatter about the line: s/√Σ(x − x̄)² with s² the
-    residual sum of squares over n − 2; NaN for two points.
-    """
-    at, value = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
-    away = at - at.mean()
-    spread = float((away**2).sum())
-    gradient = float((away * value).sum()) / spread
-    residual = value - value.mean() - gradient * away
-    free = len(at) - 2
-    error = math.sqrt(float((residual**2).sum()) / free / spread) if free > 0 else math.nan
-    return gradient, error, float(value.mean() - gradient * at.mean())
-
-
-def _line(family: Any, rows: pd.DataFrame) -> dict[str, Any] | None:
-    if not pd.api.types.is_numeric_dtype(rows["x"]) or rows["x"].nunique() < 2:
-        return None
-    gradient, error, start = slope(rows["x"].tolist(), rows["y"].tolist())
-    low, high = float(rows["x"].min()), float(rows["x"].max())
-    return {
-        "family": family,
-        "x0": low,
-        "y0": start + gradient * low,
-        "x1": high,
-        "y1": start + gradient * high,
-        "label": f"slope {with_error(gradient, error)}",
+def _label(cell: Cell) -> dict[str, Any]:
+    """What tells a cell apart; values that are lists become names, which a table can group by."""
+    point = {
+        name: ", ".join(map(str, value)) if isinstance(value, list | tuple) else value
+        for name, value in cell.point.items()
     }
+    return {"cell": cell.number, "key": cell.key, **point}
 
 
 def _groups(table: pd.DataFrame, axes: Sequence[str]) -> list[tuple[tuple[Any, ...], pd.DataFrame]]:
@@ -124,6 +101,6 @@ def _groups(table: pd.DataFrame, axes: Sequence[str]) -> list[tuple[tuple[Any, .
 
 
 def _mean_text(values: pd.Series) -> str:
-    if values.notna().sum() > 1:
+    if values.notna().sum() > 1 and values.nunique() > 1:
         return with_error(float(values.mean()), float(values.std()))
     return number(float(values.mean()))

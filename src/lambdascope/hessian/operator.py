@@ -5,7 +5,10 @@
 Source: Pearlmutter 1994, "Fast exact multiplication by the Hessian".
 """
 
+import math
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -17,6 +20,9 @@ from lambdascope.posterior.local_posterior import LocalPosterior
 # Samples in one graph. The graph of the gradient is kept from product to product if all samples fit
 # into one; otherwise each call builds them anew, one after the other.
 _SAMPLES_A_GRAPH = 8192
+# Samples that keep a thread busy. The parts follow from the data alone, so the bits of a product do
+# not depend on how many cores there are.
+_SAMPLES_A_PART, _MOST_PARTS = 1024, 8
 # Between two gradients that are compared with a product, relative to the weights.
 _DIFFERENCE = 1e-7
 
@@ -33,6 +39,7 @@ class HessianOperator:
         posterior: Weights, data, loss, restrictions.
         dtype: Floating-point type of the products. In float32 an eigenvalue is known to some
             1e-6 of the largest one only.
+        num_threads: Threads that share the parts of the data (default: as many as PyTorch's own).
         on_product: Called with the number of products done, for progress bars.
 
     Attributes:
@@ -49,6 +56,7 @@ class HessianOperator:
         posterior: LocalPosterior,
         *,
         dtype: torch.dtype = torch.float64,
+        num_threads: int | None = None,
         on_product: Callable[[int], None] | None = None,
     ) -> None:
         self._objective, self._samples = posterior.objective, posterior.samples
@@ -61,6 +69,7 @@ class HessianOperator:
         self._free = None if posterior.mask is None else posterior.mask.nonzero()[:, 0]
         self.size = self._w.numel() if self._free is None else self._free.numel()
         self._normal = None if posterior.normal is None else posterior.normal.to(dtype)
+        self._num_threads = num_threads or torch.get_num_threads()
         self._kept: list[Tensor] | None = None
         if self._samples.num_samples <= _SAMPLES_A_GRAPH:
             self._kept = list(self._gradients(self._w))
@@ -82,17 +91,37 @@ class HessianOperator:
     def _products(self, vectors: Tensor) -> Tensor:
         """∇²L_n times each of `vectors` [vector, param]."""
         total = torch.zeros_like(vectors)
-        for gradient in self._kept or self._gradients(self._w):
-            if not gradient.requires_grad:  # a loss that is linear in the weights
-                continue
-            # One by one: the networks studied fill the processor with one vector, and several in
-            # one vmapped pass took a third longer.
-            for row, vector in enumerate(vectors):
-                total[row] += self._backward(gradient, vector)
-                self._on_product(1)
+        if self._kept is None:
+            for gradient in self._gradients(self._w):
+                for row, vector in enumerate(vectors):
+                    total[row] += self._backward(gradient, vector)
+            self._on_product(len(vectors))
+            return total
+        # One by one: the networks studied fill the processor with one vector, and several in one
+        # vmapped pass took a third longer.
+        for row, vector in enumerate(vectors):
+            for part in self._parts(vector):
+                total[row] += part
+            self._on_product(1)
         return total
 
+    def _parts(self, vector: Tensor) -> Iterator[Tensor]:
+        """Each kept gradient's share of a product, in order; several at once where that helps."""
+        assert self._kept is not None
+        vectors = [vector] * len(self._kept)
+        if len(self._kept) == 1 or self._num_threads == 1:
+            return map(self._backward, self._kept, vectors)
+        return self._pool.map(self._backward, self._kept, vectors)
+
+    @cached_property
+    def _pool(self) -> ThreadPoolExecutor:
+        # Kernels with threads of their own would wait for each other.
+        count = min(self._num_threads, _MOST_PARTS)
+        return ThreadPoolExecutor(count, initializer=torch.set_num_threads, initargs=(1,))
+
     def _backward(self, gradient: Tensor, vector: Tensor) -> Tensor:
+        if not gradient.requires_grad:  # a loss that is linear in the weights
+            return torch.zeros_like(vector)
         try:
             return torch.autograd.grad(
                 gradient, self._w, vector, retain_graph=True, materialize_grads=True
@@ -134,8 +163,9 @@ class HessianOperator:
     def _gradients(self, w: Tensor) -> Iterator[Tensor]:
         """Each part of the data's share of ∇L_n(w), [param], with its graph."""
         n = self._samples.num_samples
-        for start in range(0, max(n, 1), _SAMPLES_A_GRAPH):
-            part = [tensor[start : start + _SAMPLES_A_GRAPH] for tensor in self._tensors]
+        size = self._part_size()
+        for start in range(0, max(n, 1), size):
+            part = [tensor[start : start + size] for tensor in self._tensors]
             batch: Any = self._samples.batch(part) if part else self._samples.batch()
             try:
                 loss = self._objective(w, self._held, batch).sum() / max(n, 1)
@@ -145,6 +175,13 @@ class HessianOperator:
             except RuntimeError as error:
                 raise _not_twice(error) from error
             yield gradient
+
+    def _part_size(self) -> int:
+        """Samples a graph."""
+        n = self._samples.num_samples
+        if n > _SAMPLES_A_GRAPH or self.device.type != "cpu":
+            return _SAMPLES_A_GRAPH
+        return math.ceil(max(n, 1) / max(1, min(n // _SAMPLES_A_PART, _MOST_PARTS)))
 
     def _expand(self, vectors: Tensor) -> Tensor:
         if self._free is None:

@@ -1,7 +1,7 @@
 """Both ends of the Hessian's spectrum, its density and its trace."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import torch
@@ -20,6 +20,7 @@ _DENSE_AT_MOST = 16_000
 # the lower end, where neighbours are close and convergence is slow. The eigenvalue's own error is
 # of the order of its square.
 _UPPER_TOLERANCE, _LOWER_TOLERANCE = 1e-7, 1e-5
+_NARROWEST_BASIS = 200
 
 
 @dataclass(frozen=True)
@@ -108,15 +109,11 @@ def hessian_spectrum(
     size = operator.size
     if size <= _DENSE_BY_CHOICE or num_largest + num_smallest >= size:
         return _dense(operator, num_largest, num_smallest)
-    upper, upper_vectors = _end(operator, num_largest, sign=1.0, shift=0.0, seed=seed)
+    upper, upper_vectors = _upper_end(operator, num_largest, seed)
     exact, vectors = upper, upper_vectors
     lower = np.empty(0)
     if num_smallest:
-        # Turned around and moved, so that the wanted end is the largest one in size and tolerances
-        # are relative to the whole spectrum.
-        lower, lower_vectors = _end(
-            operator, num_smallest, sign=-1.0, shift=abs(float(upper[0])), seed=seed
-        )
+        lower, lower_vectors = _lower_end(operator, num_smallest, upper, upper_vectors, seed)
         exact = np.concatenate([upper, lower])
         vectors = np.concatenate([upper_vectors, lower_vectors])
     basis = torch.from_numpy(vectors).to(operator.device, operator.dtype)
@@ -163,33 +160,65 @@ def _dense(operator: HessianOperator, num_largest: int, num_smallest: int) -> He
     )
 
 
-def _end(
-    operator: HessianOperator, count: int, *, sign: float, shift: float, seed: int
+def _upper_end(
+    operator: HessianOperator, count: int, seed: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """`count` eigenpairs of H from the end where sign·λ is largest, beginning there.
+    """The `count` largest eigenvalues, [count], descending, and their vectors, [count, d]."""
+    return _largest(
+        lambda vector: _product(operator, vector), operator.size, count, _UPPER_TOLERANCE, seed
+    )
 
-    Returns:
-        [count] and [count, d].
+
+def _lower_end(
+    operator: HessianOperator,
+    count: int,
+    upper: NDArray[np.float64],
+    upper_vectors: NDArray[np.float64],
+    seed: int,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The `count` smallest eigenvalues, [count], ascending, and their vectors, [count, d].
+
+    The largest ones are first lowered to the least of them: what is left is narrow, so that
+    neighbours at the lower end lie far apart beside its width, and Lanczos finds them in a fraction
+    of the products.
     """
+    # Moved, so that tolerances are relative to the whole spectrum.
+    shift = abs(float(upper[0]))
+    excess = upper - upper[-1]
 
-    def apply(vector: NDArray[Any]) -> NDArray[np.float64]:
-        point = torch.from_numpy(vector.reshape(1, -1)).to(operator.device, operator.dtype)
-        product = (operator @ point)[0].cpu().double().numpy()
-        return sign * product + shift * vector.reshape(-1)
+    def apply(vector: NDArray[np.float64]) -> NDArray[np.float64]:
+        lowered = upper_vectors.T @ (excess * (upper_vectors @ vector))
+        return lowered - _product(operator, vector) + shift * vector
 
-    size = operator.size
+    values, vectors = _largest(apply, operator.size, count, _LOWER_TOLERANCE, seed)
+    return shift - values, vectors
+
+
+def _product(operator: HessianOperator, vector: NDArray[np.float64]) -> NDArray[np.float64]:
+    point = torch.from_numpy(vector.reshape(1, -1)).to(operator.device, operator.dtype)
+    return (operator @ point)[0].cpu().double().numpy()
+
+
+def _largest(
+    apply: Callable[[NDArray[np.float64]], NDArray[np.float64]],
+    size: int,
+    count: int,
+    tolerance: float,
+    seed: int,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The `count` largest eigenvalues of a map, descending, and their vectors, [count, d]."""
     start = np.random.default_rng(seed).standard_normal(size)
     # For few eigenvalues a wider basis than SciPy's own choice: a restart costs more products than
     # it saves where the neighbours are close.
-    width = min(size, max(2 * count + 1, 200))
+    width = min(size, max(2 * count + 1, _NARROWEST_BASIS))
     try:
         values, vectors = eigsh(
-            LinearOperator((size, size), matvec=apply, dtype=np.float64),
+            LinearOperator((size, size), matvec=lambda v: apply(v.reshape(-1)), dtype=np.float64),
             k=count,
             which="LA",
             ncv=width,
             v0=start,
-            tol=_UPPER_TOLERANCE if sign > 0 else _LOWER_TOLERANCE,
+            tol=tolerance,
         )
     except ArpackNoConvergence as error:
         raise LambdascopeError(
@@ -197,4 +226,4 @@ def _end(
             "ask for fewer at this end."
         ) from error
     order = np.argsort(-values)
-    return sign * (values[order] - shift), vectors[:, order].T.copy()
+    return values[order], vectors[:, order].T.copy()

@@ -1,8 +1,10 @@
-"""A quantity over an axis of a sweep: mean and spread over seeds, each run faint behind."""
+"""Quantities over an axis of a sweep: mean and spread over seeds, each run faint behind."""
 
-import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lambdascope.reporting import style
@@ -17,82 +19,159 @@ _COLOURS = (
     style.BLACK,
     style.GREY,
 )
+# Above this many points a curve needs no marker at each of them.
+_MOST_MARKERS = 40
+
+
+@dataclass(frozen=True)
+class SweepPanel:
+    """What one panel shows.
+
+    Attributes:
+        title: Above it; empty if there is one panel.
+        y_label: With its unit.
+        means: `family`, `x`, `mean`, `spread` (standard deviation over runs; of a single run its
+            standard error; NaN where neither is known).
+        runs: `family`, `run`, `x`, `y`, `doubtful`: each run by itself; doubtful ones are hollow.
+        lines: Straight lines: `family`, `x0`, `y0`, `x1`, `y1`, `label`; may be empty.
+        theory: Exact values: `family`, `x`, `exact`; may be empty.
+    """
+
+    title: str
+    y_label: str
+    means: pd.DataFrame
+    runs: pd.DataFrame
+    lines: pd.DataFrame
+    theory: pd.DataFrame
 
 
 def sweep_figure(
-    means: pd.DataFrame,
-    runs: pd.DataFrame,
+    panels: Sequence[SweepPanel],
     *,
     x_label: str,
-    y_label: str,
-    family_label: str,
-    lines: pd.DataFrame,
+    family_label: str | None,
     log: tuple[bool, bool],
+    stacked: bool,
     title: str,
     caption: str,
 ) -> Figure:
     """Draw it.
 
     Args:
-        means: `family`, `x`, `mean`, `spread` (standard deviation over runs, NaN for one run).
-        runs: `family`, `run`, `x`, `y`: each run by itself.
+        panels: One or more; all have the same families.
         x_label: With its unit.
-        y_label: With its unit.
-        family_label: What the families differ in; empty if there is one.
-        lines: Straight lines to draw: `family`, `x0`, `y0`, `x1`, `y1`, `label`; may be empty.
+        family_label: What to write before a family's name; None if there is one family.
         log: Whether the horizontal and the vertical axis are logarithmic.
+        stacked: Put the panels below each other, each with a vertical axis of its own, instead of
+            side by side with one that they share.
         title: What it shows.
         caption: How it was made, in small type below.
     """
-    figure = style.new_figure()
+    count = len(panels)
+    width, height = (9.0, 3.0 * count) if stacked else (4.6 * count, 5.4)
+    figure = style.new_figure(max(width, 9.0), max(height, 5.4))
     with style.styled():
-        axes = figure.add_subplot()
-        families = list(dict.fromkeys(means["family"]))
+        grid = figure.subplots(
+            count if stacked else 1, 1 if stacked else count,
+            sharex=stacked, sharey=not stacked, squeeze=False,
+        ).ravel()  # fmt: skip
+        families = list(dict.fromkeys(one for panel in panels for one in panel.means["family"]))
         # Numbers keep their distances; names stand side by side.
-        places = _places(means["x"])
-        for number, family in enumerate(families):
-            colour = _COLOURS[number % len(_COLOURS)]
-            for _, run in runs[runs["family"] == family].groupby("run"):
-                where = [places[x] for x in run["x"]]
-                axes.plot(
-                    where, run["y"], color=colour, alpha=0.25, linewidth=1, marker=".", markersize=4
-                )
-            own = means[means["family"] == family]
-            where = [places[x] for x in own["x"]]
-            spread = own["spread"].fillna(0.0)
-            axes.fill_between(
-                where,
-                own["mean"] - spread,
-                own["mean"] + spread,
-                color=colour,
-                alpha=0.18,
-                linewidth=0,
-            )
-            label = f"{family_label} {family}" if family_label else "mean of the runs"
-            dash = "-" if number < len(_COLOURS) else "--"
-            axes.plot(where, own["mean"], dash, color=colour, marker="o", markersize=5, label=label)
-            for line in lines[lines["family"] == family].itertuples():
-                axes.plot(
-                    [line.x0, line.x1],
-                    [line.y0, line.y1],
-                    color=colour,
-                    linestyle=":",
-                    linewidth=1.5,
-                    label=line.label,
-                )
-        axes.set_xscale("log" if log[0] else "linear")
-        axes.set_yscale("log" if log[1] else "linear")
-        # After the scales, which bring ticks of their own.
-        if any(x != place for x, place in places.items()):
-            axes.set_xticks(list(places.values()), [str(x) for x in places])
-        axes.set_xlabel(x_label)
-        axes.set_ylabel(y_label)
-        style.grid_below(axes)
-        if len(families) > 1 or len(lines):
-            axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
-        figure.suptitle(title, fontsize=15, fontweight="bold")
-        figure.supxlabel("\n".join(textwrap.wrap(caption, 110)), fontsize=9.5, color=style.GREY)
+        places = _places(pd.concat([panel.means["x"] for panel in panels]))
+        for axes, panel in zip(grid, panels, strict=True):
+            for number, family in enumerate(families):
+                _draw_family(axes, panel, family, number, places, family_label)
+            axes.set_xscale("log" if log[0] else "linear")
+            axes.set_yscale("log" if log[1] else "linear")
+            # After the scales, which bring ticks of their own.
+            if any(x != place for x, place in places.items()):
+                axes.set_xticks(list(places.values()), [str(x) for x in places])
+            if stacked or panel is panels[0]:
+                axes.set_ylabel(panel.y_label)
+            if not stacked or panel is panels[-1]:
+                axes.set_xlabel(x_label)
+            if panel.title:
+                axes.set_title(panel.title, fontsize=13)
+            style.grid_below(axes)
+            if len(panel.theory):
+                axes.plot([], [], color=style.GREY, linestyle=(0, (4, 2)), label="exact value")
+        keys = len(families) > 1 or any(len(panel.lines) + len(panel.theory) for panel in panels)
+        if keys:
+            for axes in grid if any(len(panel.lines) for panel in panels) else (grid[-1],):
+                last = axes is grid[-1] and not stacked
+                where = {"loc": "center left", "bbox_to_anchor": (1.0, 0.5)} if last else {}
+                if stacked or last or len(panels) > 1:
+                    axes.legend(**(where or {"loc": "best"}))
+        style.title_and_caption(figure, title, caption)
     return figure
+
+
+def _draw_family(
+    axes: Axes,
+    panel: SweepPanel,
+    family: object,
+    number: int,
+    places: dict[object, float],
+    family_label: str | None,
+) -> None:
+    colour = _COLOURS[number % len(_COLOURS)]
+    own = panel.means[panel.means["family"] == family]
+    many = len(own) > _MOST_MARKERS
+    for _, run in panel.runs[panel.runs["family"] == family].groupby("run"):
+        where = [places[x] for x in run["x"]]
+        axes.plot(where, run["y"], color=colour, alpha=0.22, linewidth=0.9)
+        if many:
+            continue
+        for doubtful, dots in run.groupby("doubtful"):
+            axes.plot(
+                [places[x] for x in dots["x"]],
+                dots["y"],
+                linestyle="none",
+                marker="o",
+                markersize=4,
+                markerfacecolor="white" if doubtful else colour,
+                markeredgecolor=colour,
+                alpha=0.45,
+            )
+    where = [places[x] for x in own["x"]]
+    spread = own["spread"].fillna(0.0)
+    axes.fill_between(
+        where, own["mean"] - spread, own["mean"] + spread, color=colour, alpha=0.18, linewidth=0
+    )
+    label = "mean of the runs" if family_label is None else f"{family_label} {family}".strip()
+    dash = "-" if number < len(_COLOURS) else "--"
+    marker = None if many else "o"
+    axes.plot(where, own["mean"], dash, color=colour, marker=marker, markersize=5.5, label=label)
+    doubted = panel.runs[panel.runs["family"] == family].groupby("x")["doubtful"].all()
+    hollow = own[own["x"].map(doubted).fillna(False).astype(bool)]
+    if len(hollow) and not many:
+        axes.plot(
+            [places[x] for x in hollow["x"]],
+            hollow["mean"],
+            linestyle="none",
+            marker="o",
+            markersize=5.5,
+            markerfacecolor="white",
+            markeredgecolor=colour,
+        )
+    for line in panel.lines[panel.lines["family"] == family].itertuples():
+        axes.plot(
+            [line.x0, line.x1],
+            [line.y0, line.y1],
+            color=colour,
+            linestyle=":",
+            linewidth=1.8,
+            label=line.label,
+        )
+    exact = panel.theory[panel.theory["family"] == family]
+    if len(exact):
+        axes.plot(
+            [places[x] for x in exact["x"]],
+            exact["exact"],
+            color=colour,
+            linestyle=(0, (4, 2)),
+            linewidth=1.4,
+        )
 
 
 def _places(values: pd.Series) -> dict[object, float]:

@@ -1,7 +1,9 @@
 """Grids of runs: what a sweep's file says, which cells stand, and the engines that work on them."""
 
 from lambdascope.sweeps.engines import Engine, LocalEngine, ProcessEngine
-from lambdascope.sweeps.plan import Cell, FigureWish, SweepPlan, read_plan
+from lambdascope.sweeps.figures import FigureWish
+from lambdascope.sweeps.plan import Cell, SweepPlan, Vocabulary, read_plan
+from lambdascope.sweeps.ray_engine import RayEngine
 from lambdascope.sweeps.records import CellRecords, Outcome
 
 __all__ = [
@@ -12,6 +14,8 @@ __all__ = [
     "LocalEngine",
     "Outcome",
     "ProcessEngine",
+    "RayEngine",
     "SweepPlan",
+    "Vocabulary",
     "read_plan",
 ]

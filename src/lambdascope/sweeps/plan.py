@@ -1,5 +1,6 @@
 """A sweep's file as cells: every combination of its axes, checked before anything runs.
 
+    system = "modular_addition"  whose sections these are; this one may be left out
     [train]                      settings that all cells share, by section
     p = 53
     [measure]
@@ -23,48 +24,34 @@ import hashlib
 import itertools
 import json
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
-
-from pydantic import Field
+from typing import Any
 
 from lambdascope.config import Config
 from lambdascope.errors import LambdascopeError
+from lambdascope.sweeps.figures import FigureWish, read_wish
 from lambdascope.sweeps.ranges import expand_range
 
 _PARTS = ("grid", "zip", "list", "figures")
 _MOST_CELLS = 1_000_000
 
 
-class FigureWish(Config):
-    """A figure that a sweep asks for.
+@dataclass(frozen=True)
+class Vocabulary:
+    """What a system lets a sweep's file say.
 
-    Raises:
-        LambdascopeError: A field is unknown or impossible.
+    Attributes:
+        sections: The sections that the file may have, and the settings of each. Any field of any
+            section can be an axis, written `section.field`.
+        quantities: What is measured, as numbers.
+        labels: What is measured, as names.
     """
 
-    x: str
-    """What runs along the horizontal axis: an axis of the sweep, or step."""
-    y: Literal["llc", "train_loss", "test_loss", "train_accuracy", "test_accuracy"] = "llc"
-    """What is drawn."""
-    family: str | None = None
-    """The axis whose values get a curve each (default: one curve)."""
-    line: bool = False
-    """Fit a straight line to the runs by least squares and state its slope."""
-    log_x: bool = False
-    """A logarithmic horizontal axis."""
-    log_y: bool = False
-    """A logarithmic vertical axis."""
-    name: Annotated[str, Field(pattern=r"^[\w-]+$")] | None = None
-    """File name without its suffix (default: from y, x and family)."""
-
-    @property
-    def file_name(self) -> str:
-        """The PNG's name."""
-        parts = [self.y, "vs", self.x] + (["by", self.family] if self.family else [])
-        return (self.name or "_".join(parts).replace(".", "_")) + ".png"
+    sections: Mapping[str, type[Config]]
+    quantities: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -99,32 +86,37 @@ class SweepPlan:
 
     Attributes:
         path: The file.
+        system: What its cells are runs of.
         axes: Names of what varies, in the order of the file.
         cells: All combinations.
         figures: The figures wanted.
     """
 
     path: Path
+    system: str
     axes: tuple[str, ...]
     cells: tuple[Cell, ...]
     figures: tuple[FigureWish, ...]
 
 
-def read_plan(path: Path, sections: Mapping[str, type[Config]]) -> SweepPlan:
+def read_plan(path: Path, systems: Mapping[str, Vocabulary]) -> SweepPlan:
     """Read a sweep's file and make its cells.
 
     Args:
         path: A TOML file.
-        sections: The sections that it may have, and the settings of each. Any field of any section
-            can be an axis, written `section.field`.
+        systems: By name; the first is meant where the file names none.
 
     Raises:
-        LambdascopeError: The file can't be read; it names a section or setting that does not exist
-            (said with the nearest that does), an axis twice or without values, zipped axes of
-            different lengths; a cell's settings are refused (said with cell and field); two cells
-            are the same.
+        LambdascopeError: The file can't be read; it names a system, section or setting that does
+            not exist (said with the nearest that does), an axis twice or without values, zipped
+            axes of different lengths; a cell's settings are refused (said with cell and field); two
+            cells are the same; a figure asks for what there is not.
     """
     document = _document(path)
+    system = document.pop("system", next(iter(systems)))
+    if not isinstance(system, str) or system not in systems:
+        raise LambdascopeError(f"{path}: system={system!r}: {', '.join(systems)} are accepted")
+    sections = systems[system].sections
     _known("section", document, [*sections, *_PARTS], path)
     base = {name: _table(document.get(name, {}), name, path) for name in sections}
     for name, settings in base.items():
@@ -138,8 +130,12 @@ def read_plan(path: Path, sections: Mapping[str, type[Config]]) -> SweepPlan:
             raise LambdascopeError(
                 f"{path}: {cell} has the settings of {same}: each combination is accepted once"
             )
-    wishes = tuple(_figure(one, axes, path) for one in document.get("figures", []))
-    return SweepPlan(path, axes, cells, wishes)
+    quantities, labels = systems[system].quantities, systems[system].labels
+    try:
+        wishes = [read_wish(one, axes, quantities, labels) for one in document.get("figures", [])]
+    except LambdascopeError as error:
+        raise LambdascopeError(f"{path}: {error}") from None
+    return SweepPlan(path, system, axes, cells, tuple(wishes))
 
 
 def _document(path: Path) -> dict[str, Any]:
@@ -258,21 +254,3 @@ def _cell(
     except LambdascopeError as error:
         raise LambdascopeError(f"{path}: {Cell(number, row, {})}: {error}") from None
     return Cell(number, dict(row), configs)
-
-
-def _figure(table: Any, axes: Sequence[str], path: Path) -> FigureWish:
-    try:
-        wish = FigureWish(**_table(table, "figures", path))
-    except LambdascopeError as error:
-        raise LambdascopeError(f"{path}: figures: {error}") from None
-    named = {"x": (wish.x, [*axes, "step"])}
-    if wish.family is not None:
-        named["family"] = (wish.family, list(axes))
-    for field, (name, known) in named.items():
-        if name not in known:
-            nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.3) or known
-            raise LambdascopeError(
-                f"{path}: figures: {field}={name!r} is no axis of this sweep; the nearest is "
-                f"{nearest[0]}"
-            )
-    return wish

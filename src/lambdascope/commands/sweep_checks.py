@@ -1,0 +1,170 @@
+"""What is refused of a sweep on modular addition before anything runs."""
+
+from collections.abc import Sequence
+from functools import cache
+
+from lambdascope.commands.sweep_config import MEASURED, Settings, settings_of
+from lambdascope.errors import LambdascopeError
+from lambdascope.modular_addition.architectures import make_network
+from lambdascope.modular_addition.circuits import SMALLEST_P
+from lambdascope.modular_addition.config import TrainConfig
+from lambdascope.posterior import Parameters
+from lambdascope.posterior.scalars import inverse_temperature
+from lambdascope.sweeps import Cell, FigureWish
+
+_SPECTRUM = ("rank", "eigenvalue")
+
+
+def check_cells(cells: Sequence[Cell], figures: Sequence[FigureWish] = ()) -> None:
+    """Refuse what each section alone cannot see.
+
+    Args:
+        cells: All of a sweep.
+        figures: What it wants drawn.
+
+    Raises:
+        LambdascopeError: a figure shows what no cell measures; an axis or a setting has no effect
+            in a cell; settings of different sections contradict each other. Names cell and field.
+    """
+    for wish in figures:
+        _check_figure(wish, cells)
+    for cell in cells:
+        settings = settings_of(cell)
+        try:
+            _check_effect(cell, settings)
+            for part in ("llc", "hessian"):
+                _check_checkpoints(part, settings)
+                _check_parameters(part, settings)
+            _check_temperature(settings)
+            _check_measures(settings)
+        except LambdascopeError as error:
+            raise LambdascopeError(f"{cell}: {error}") from None
+
+
+def _check_figure(wish: FigureWish, cells: Sequence[Cell]) -> None:
+    shown = {wish.x, *wish.y, wish.family or "", wish.panel or ""}
+    for part, quantities in MEASURED.items():
+        asked = sorted(shown & {*quantities, *(["status"] if part == "llc" else [])})
+        measured = any(getattr(settings_of(cell).measure, part) != "none" for cell in cells)
+        if asked and not measured:
+            raise LambdascopeError(
+                f"figures: {asked[0]} with measure.{part}='none': give it 'final' or 'all'"
+            )
+    spectrum = (wish.x == "rank", "eigenvalue" in wish.y)
+    if any(spectrum) and (not all(spectrum) or wish.y != ("eigenvalue",)):
+        raise LambdascopeError(
+            f"figures: x={wish.x!r} with y={', '.join(wish.y)}: eigenvalues are drawn by rank, and "
+            "nothing else is; x='rank' with y='eigenvalue' is accepted"
+        )
+    if any(spectrum) and (wish.map_over or wish.slope_over):
+        raise LambdascopeError(
+            "figures: eigenvalues with map_over or slope_over: curves are accepted for them"
+        )
+
+
+def _check_effect(cell: Cell, settings: Settings) -> None:
+    """Refuse an axis that changes nothing, and a setting that another one overrules."""
+    for name, reason in _overruled(settings).items():
+        section, field = name.split(".")
+        if field in cell.configs[section].model_fields_set:
+            raise LambdascopeError(f"{name} has no effect: {reason}")
+    idle = _idle(settings)
+    for axis in cell.point:
+        if axis in idle:
+            raise LambdascopeError(f"{axis} has no effect: {idle[axis]}")
+
+
+def _overruled(settings: Settings) -> dict[str, str]:
+    """Settings that others of the same file overrule, and why."""
+    found: dict[str, str] = {}
+    llc, measure = settings.llc, settings.measure
+    if measure.llc != "none" and not llc.is_automatic:
+        plain = next(name for name in llc.plain()._fields if getattr(llc, name) is not None)
+        reason = f"llc.{plain} asks for the plain estimator; leave one of the two out"
+        found |= {"llc.target_error": reason, "llc.max_steps": reason}
+    if measure.hessian != "none":
+        for name in ("localization", "nbeta"):
+            found[f"hessian.{name}"] = (
+                f"in a sweep the effective dimension stands beside λ̂ and takes llc.{name}; give "
+                "that"
+            )
+    return found
+
+
+def _idle(settings: Settings) -> dict[str, str]:
+    """Settings that change nothing with the others as they are, and why."""
+    found: dict[str, str] = {}
+    measure = settings.measure
+    for part, config in settings.parts().items():
+        if getattr(measure, part) == "none":
+            reason = f"measure.{part}='none'"
+            found |= {f"{part}.{name}": reason for name in type(config).model_fields}
+    if measure.hessian != "none" and measure.llc == "none":
+        for name in ("localization", "nbeta", "n_multiplier", "temp_multiplier"):
+            del found[f"llc.{name}"]
+    if settings.train.full_batch:
+        found["train.batch_size"] = "train.full_batch=True takes all pairs in every step"
+    if settings.train.weight_decay == 0:
+        found["train.num_final_steps_without_weight_decay"] = "train.weight_decay=0"
+    return found
+
+
+def _check_checkpoints(part: str, settings: Settings) -> None:
+    checkpoints: tuple[int, ...] | None = getattr(settings, part).checkpoints
+    which = getattr(settings.measure, part)
+    if checkpoints is None or which == "none":
+        return
+    given = f"{part}.checkpoints={checkpoints!r}"
+    if which != "all":
+        raise LambdascopeError(f"{given} needs measure.{part}='all', and it is {which!r}")
+    last = settings.train.num_checkpoints - 1
+    if max(checkpoints) > last:
+        raise LambdascopeError(
+            f"{given}: {max(checkpoints)} does not exist; train.num_checkpoints={last + 1} makes "
+            f"0 to {last}"
+        )
+
+
+def _check_parameters(part: str, settings: Settings) -> None:
+    patterns: tuple[str, ...] | None = getattr(settings, part).parameters
+    if patterns is None or getattr(settings.measure, part) == "none":
+        return
+    try:
+        Parameters(*patterns).select(list(_trainable(settings.train)))
+    except LambdascopeError as error:
+        raise LambdascopeError(f"{part}.parameters: {error}") from None
+
+
+@cache
+def _trainable(config: TrainConfig) -> tuple[str, ...]:
+    network = make_network(config)
+    return tuple(name for name, one in network.named_parameters() if one.requires_grad)
+
+
+def _check_temperature(settings: Settings) -> None:
+    if settings.measure.llc == settings.measure.hessian == "none":
+        return
+    llc, train = settings.llc, settings.train
+    num_pairs = int(train.train_fraction * train.p**2)
+    try:
+        inverse_temperature(num_pairs, llc.nbeta, llc.n_multiplier, llc.temp_multiplier)
+    except LambdascopeError as error:
+        raise LambdascopeError(f"llc: {error}") from None
+    if settings.measure.hessian != "none" and llc.localization == 0:
+        raise LambdascopeError(
+            "llc.localization=0 with measure.hessian: the effective dimension needs γ > 0"
+        )
+
+
+def _check_measures(settings: Settings) -> None:
+    train, measure = settings.train, settings.measure
+    if measure.circuits != "none" and train.p < SMALLEST_P:
+        raise LambdascopeError(
+            f"measure.circuits={measure.circuits!r} with train.p={train.p}: circuits are looked "
+            f"for from p={SMALLEST_P} on"
+        )
+    if measure.hessian != "none" and settings.hessian.weight_decay and train.optimizer != "adam":
+        raise LambdascopeError(
+            f"hessian.weight_decay with train.optimizer={train.optimizer!r}, whose decay is no "
+            "term of the loss: 'adam' has one"
+        )

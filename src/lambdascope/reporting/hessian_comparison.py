@@ -1,0 +1,88 @@
+"""Spectra of several runs in one figure, with effective dimension and λ̂ beside them."""
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from lambdascope.reporting import style
+from lambdascope.reporting.finding import INTERVAL
+
+COLOURS = (
+    style.BLUE,
+    style.VERMILION,
+    style.GREEN,
+    style.PURPLE,
+    style.ORANGE,
+    style.SKY,
+    style.BLACK,
+    style.GREY,
+)
+# Weights of line by checkpoint: the last is the one that people look for.
+_FAINTEST = 0.3
+
+
+def comparison_figure(
+    spectra: pd.DataFrame, summary: pd.DataFrame, *, title: str, caption: str
+) -> Figure:
+    """Left: the largest eigenvalues by rank, a colour a run. Right: what they say of λ̂.
+
+    Args:
+        spectra: `run`, `step`, `rank`, `eigenvalue` (loss/parameter²), of the largest eigenvalues.
+        summary: `run`, `step`, `ratio` (γ/nβ, loss/parameter²), `effective_dimension`,
+            `effective_dimension_stderr`, `llc`, `llc_stderr` (NaN where there is none).
+        title: What it shows.
+        caption: How it was made, in small type below.
+    """
+    figure = style.new_figure(width=11.5)
+    with style.styled():
+        left, right = figure.subplots(1, 2, width_ratios=(3, 2))
+        runs = list(dict.fromkeys(summary["run"]))
+        for number, run in enumerate(runs):
+            colour = COLOURS[number % len(COLOURS)]
+            dash = "-" if number < len(COLOURS) else "--"
+            own = spectra[(spectra["run"] == run) & (spectra["eigenvalue"] > 0)]
+            steps = sorted(own["step"].unique())
+            for place, step in enumerate(steps, start=1):
+                rows = own[own["step"] == step]
+                alpha = _FAINTEST + (1 - _FAINTEST) * place / len(steps)
+                label = run if place == len(steps) else None
+                left.plot(
+                    rows["rank"], rows["eigenvalue"], dash, color=colour, alpha=alpha, label=label
+                )
+        ratios = sorted(summary["ratio"].unique())
+        for ratio in ratios:
+            left.axhline(ratio, color=style.GREY, linestyle=":", linewidth=1.2)
+        left.annotate(
+            "γ/nβ", (1.0, ratios[-1]), xycoords=("axes fraction", "data"), ha="right", va="bottom",
+            color=style.GREY,
+        )  # fmt: skip
+        left.set_yscale("log")
+        left.set_xlabel("Rank")
+        left.set_ylabel("Eigenvalue (loss / parameter²)")
+        left.legend(loc="upper right")
+        style.grid_below(left)
+
+        last = summary.sort_values("step").groupby("run", sort=False).tail(1).set_index("run")
+        last = last.loc[runs[::-1]]  # the first run at the top, as in the legend
+        places = range(len(last))
+        for offset, name, colour, marker, label in (
+            (0.1, "effective_dimension", style.GREEN, "s", "effective dimension"),
+            (-0.1, "llc", style.LLC, "o", "learning coefficient λ̂"),
+        ):
+            right.errorbar(
+                last[name],
+                [place + offset for place in places],
+                xerr=INTERVAL * last[f"{name}_stderr"].fillna(0.0),
+                fmt=marker,
+                color=colour,
+                label=label if last[name].notna().any() else None,
+            )
+        right.set_yticks(list(places), list(last.index))
+        right.set_ylim(-0.6, len(last) - 0.4)
+        right.set_xlim(left=0.0)
+        right.set_xlabel("Dimensions (dimensionless)")
+        right.set_title("At the last checkpoint shown", fontsize=13)
+        right.grid(axis="x", color=style.PALE_GREY, linewidth=0.7)
+        right.set_axisbelow(True)
+        right.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=1)
+        style.title_and_caption(figure, title, caption)
+    return figure

@@ -1,0 +1,121 @@
+"""What a sweep is refused for before anything runs: axes without effect, contradictions."""
+
+from pathlib import Path
+
+import pytest
+
+from lambdascope.commands.sweep import Sweep
+from lambdascope.errors import LambdascopeError
+
+
+def opened(folder: Path, text: str) -> Sweep:
+    file = folder / "small.toml"
+    file.write_text(text)
+    return Sweep(file, folder / "results")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            "[llc]\nnum_chains = 2\n[grid]\nllc.target_error = [0.01, 0.1]",
+            r"cell 0 \(llc\.target_error=0\.01\): llc\.target_error has no effect: llc\.num_chains "
+            "asks for the plain estimator",
+        ),
+        (
+            "[llc]\nburnin = 0.5\nmax_steps = 900",
+            r"cell 0: llc\.max_steps has no effect: llc\.burnin asks for the plain",
+        ),
+        (
+            "[measure]\nllc = 'none'\n[grid]\nllc.localization = [1.0, 2.0]",
+            r"llc\.localization has no effect: measure\.llc='none'",
+        ),
+        (
+            "[measure]\nllc = 'none'\nhessian = 'final'\n[grid]\nllc.logit_scale = [1.0, 2.0]",
+            r"llc\.logit_scale has no effect",
+        ),
+        ("[grid]\nhessian.top = [3, 4]", r"hessian\.top has no effect: measure\.hessian='none'"),
+        ("[grid]\ncircuits.error_rate = [0.1]", r"circuits\.error_rate has no effect"),
+        (
+            "[measure]\nhessian = 'final'\n[hessian]\nlocalization = 2.0",
+            r"hessian\.localization has no effect: .* takes llc\.localization; give that",
+        ),
+        (
+            "[train]\nfull_batch = true\n[grid]\ntrain.batch_size = [64, 128]",
+            r"train\.batch_size has no effect: train\.full_batch=True",
+        ),
+        (
+            "[train]\nweight_decay = 0\n[grid]\ntrain.num_final_steps_without_weight_decay=[0, 5]",
+            r"num_final_steps_without_weight_decay has no effect: train\.weight_decay=0",
+        ),
+        (
+            "[llc]\nn_multiplier = 2.0\n[grid]\nllc.nbeta = [10.0]",
+            r"cell 0 \(llc\.nbeta=10\.0\): llc: nbeta=10\.0 together with n_multiplier=2\.0",
+        ),
+        ("[train]\np = 2\ntrain_fraction = 0.3\n", r"llc: nbeta=None with n · n_multiplier = 1"),
+        (
+            "[measure]\ncircuits = 'final'\n[grid]\ntrain.p = [7, 3]",
+            r"cell 1 \(train\.p=3\): measure\.circuits='final' with train\.p=3: .* from p=5",
+        ),
+        (
+            "[measure]\nhessian = 'final'\n[hessian]\nweight_decay = true\n"
+            "[train]\noptimizer = 'adamw'",
+            r"hessian\.weight_decay with train\.optimizer='adamw'",
+        ),
+        (
+            "[measure]\nhessian = 'all'\n[hessian]\ncheckpoints = '0,30'",
+            r"hessian\.checkpoints=\(0, 30\): 30 does not exist",
+        ),
+        (
+            "[measure]\nhessian = 'final'\n[hessian]\nparameters = 'embeding*'",
+            r"hessian\.parameters: .*'embeding\*'",
+        ),
+        (
+            "[measure]\nhessian = 'final'\n[llc]\nlocalization = 0",
+            r"llc\.localization=0 with measure\.hessian",
+        ),
+        (
+            "[[figures]]\nx = 'num_circuits'",
+            r"figures: num_circuits with measure\.circuits='none': give it 'final' or 'all'",
+        ),
+        (
+            "[measure]\nhessian = 'final'\n[[figures]]\nx = 'step'\ny = 'eigenvalue'",
+            "eigenvalues are drawn by rank",
+        ),
+        (
+            "[measure]\nhessian = 'final'\n[grid]\ntrain.p = [5]\n[[figures]]\nx = 'rank'\n"
+            "y = 'eigenvalue'\nslope_over = 'train.p'",
+            "eigenvalues with map_over or slope_over",
+        ),
+    ],
+)
+def test_what_has_no_effect_or_no_sense_is_refused(text: str, said: str, tmp_path: Path) -> None:
+    with pytest.raises(LambdascopeError, match=said):
+        opened(tmp_path, text)
+
+
+def test_what_has_an_effect_is_not(tmp_path: Path) -> None:
+    text = """
+    [measure]
+    llc = "none"
+    hessian = "all"
+    circuits = "final"
+    [hessian]
+    checkpoints = "0,24"
+    top = 3
+    [grid]
+    llc.localization = [1.0, 2.0]
+    circuits.error_rate = [0.01, 0.02]
+    """
+    assert len(opened(tmp_path, text).plan.cells) == 4
+    assert len(opened(tmp_path, "[grid]\nllc.target_error = [0.1, 0.2]\n").plan.cells) == 2
+
+
+def test_every_example_is_accepted_and_says_what_it_takes() -> None:
+    folder = Path(__file__).parents[2] / "examples" / "sweeps"
+    files = sorted(folder.glob("*.toml"))
+    assert len(files) > 10
+    for file in files:
+        sweep = Sweep(file)
+        assert sweep.plan.figures
+        assert "of one core" in str(sweep.estimate())

@@ -1,0 +1,103 @@
+"""Sweeps over systems with known answers."""
+
+import functools
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lambdascope.commands import sweep_measures
+from lambdascope.commands.sweep import Sweep
+from lambdascope.errors import LambdascopeError
+from lambdascope.estimates.automatic import automatic_llc
+from lambdascope.sampling import sample
+
+
+@pytest.fixture(autouse=True)
+def eager(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compiling takes longer than these chains; the compiled step has tests of its own."""
+    monkeypatch.setattr(sweep_measures, "sample", functools.partial(sample, compile=False))
+    automatic = functools.partial(automatic_llc, compile=False)
+    monkeypatch.setattr(sweep_measures, "automatic_llc", automatic)
+
+
+def sweep(folder: Path, text: str) -> Sweep:
+    file = folder / "small.toml"
+    file.write_text(text)
+    return Sweep(file, folder / "results")
+
+
+@pytest.mark.slow
+def test_potentials_stand_beside_their_exact_values_at_each_temperature(tmp_path: Path) -> None:
+    text = """
+    system = "potentials"
+    [[list]]
+    potential.kind = "quadratic"
+    potential.curvatures = [1.0, 0.5]
+    [[list]]
+    potential.kind = "powers"
+    potential.powers = [4]
+    [llc]
+    target_error = 0.1
+    max_steps = 1500
+    [grid]
+    llc.nbeta = [10.0, 1000.0]
+    [[figures]]
+    x = "llc.nbeta"
+    family = "system"
+    theory = true
+    log_x = true
+    """
+    found = sweep(tmp_path, text)
+    table = found.run(progress=False)
+    assert table["system"].nunique() == 2
+    quadratic = table[table["potential.kind"] == "quadratic"]
+    exact = [sum(0.5 * b * c / (b * c + 5) for c in (1.0, 0.5)) for b in (10.0, 1000.0)]
+    np.testing.assert_allclose(quadratic["exact"], exact, rtol=1e-6)
+    assert (abs(table["llc"] - table["exact"]) < 4 * table["llc_stderr"] + 0.05).all()
+    assert (tmp_path / "results" / "figures" / "llc_vs_llc_nbeta_by_system.png").exists()
+
+
+def test_a_network_that_multiplies_is_trained_and_measured(tmp_path: Path) -> None:
+    text = """
+    system = "complex_multiplication"
+    [network]
+    num_samples = 60
+    num_steps = 20
+    hidden_size = 4
+    [llc]
+    num_chains = 2
+    num_steps = 40
+    step_size = 1e-6
+    batch_size = 16
+    [grid]
+    llc.temp_multiplier = [1.0, 2.0]
+    """
+    table = sweep(tmp_path, text).run(progress=False)
+    n = 60
+    np.testing.assert_allclose(table["nbeta"], [n / np.log(n), n / np.log(n) / 2], rtol=1e-6)
+    assert table["llc"].notna().all()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[grid]\npotential.powers = [[2], [1]]", r"cell 1 .*powers"),
+        ("[potential]\nepsilon = 0.1\n[llc]\nnbeta = 9", "epsilon is no setting of kind='powers'"),
+        ("[potential]\npowers = [4]", r"cell 0: llc\.nbeta is required"),
+        (
+            "[llc]\nnbeta = 9.0\n[grid]\nllc.checkpoints = ['0']",
+            r"llc\.checkpoints has no effect: there is one place",
+        ),
+        (
+            "[llc]\nnbeta = 9.0\nnum_steps = 50\ntarget_error = 0.1",
+            r"llc\.target_error has no effect",
+        ),
+        ("[llc]\nnbeta = 9.0\nbatch_size = 5", r"llc\.batch_size has no effect"),
+        ("[llc]\nnbeta = 9.0\ntemp_multiplier = 2.0", r"llc\.nbeta=9\.0 together with"),
+        ("[train]\np = 5", "train is no section"),
+    ],
+)
+def test_what_cannot_be_is_refused(text: str, said: str, tmp_path: Path) -> None:
+    with pytest.raises(LambdascopeError, match=said):
+        sweep(tmp_path, f'system = "potentials"\n{text}\n')

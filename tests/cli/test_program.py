@@ -104,7 +104,7 @@ def test_quiet_prints_no_result(
         (
             KeyboardInterrupt(),
             130,
-            "lambdascope: interrupted: the same command resumes where this one stopped\n",
+            "lambdascope: interrupted: what was finished stands; give the same command again\n",
         ),
     ],
 )

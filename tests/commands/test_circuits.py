@@ -193,3 +193,19 @@ def test_an_unknown_architecture_is_refused(run: Path) -> None:
 def test_an_impossible_error_rate_is_refused() -> None:
     with pytest.raises(LambdascopeError, match=r"error_rate=1.5: .*less than 1"):
         CircuitsConfig(error_rate=1.5)
+
+
+def test_another_error_rate_is_refused_unless_told_and_the_same_writes_the_same(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def files() -> dict[str, bytes]:
+        return {path.name: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+
+    circuits(run, CircuitsConfig(), progress=False)
+    before = files()
+    assert cli.main(["circuits", str(run), "--error-rate", "0.02", "--quiet"]) == 2
+    assert "error_rate 0.01 there, 0.02 asked for" in capsys.readouterr().err
+    circuits(run, CircuitsConfig(), progress=False)
+    assert files() == before
+    assert cli.main(["circuits", str(run), "--error-rate", "0.02", "--overwrite", "--quiet"]) == 0
+    assert set(read_table(run / "clock_or_pizza.csv")["error_rate"]) == {0.02}

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
+from lambdascope.commands import fourier as fourier_command
 from lambdascope.commands.fourier import fourier, print_result
 from lambdascope.commands.fourier_config import FourierConfig
 from lambdascope.commands.systems import load_run
@@ -159,3 +160,37 @@ def test_from_the_command_line(run, tmp_path):
     assert "modes_over_training.gif" in done.stdout
     assert list(folder.iterdir()) == []
     assert {p.name for p in (run / "figures").iterdir()} == {*FIGURES, "modes_over_training.gif"}
+
+
+def test_other_key_modes_are_refused_unless_told_and_the_same_write_the_same(run):
+    fourier(run, FourierConfig(key_modes=(1, 3)), progress=False)
+    before = {path.name: path.read_bytes() for path in sorted(run.rglob("*")) if path.is_file()}
+    for other, said in (((1,), "1 3 there, 1 asked"), (None, "1 3 there, found asked")):
+        with pytest.raises(LambdascopeError, match=rf"key_modes_asked {said} for.*--overwrite"):
+            fourier(run, FourierConfig(key_modes=other), progress=False)
+    fourier(run, FourierConfig(key_modes=(1, 3)), progress=False)
+    after = {path.name: path.read_bytes() for path in sorted(run.rglob("*")) if path.is_file()}
+    assert after == before
+    fourier(run, FourierConfig(key_modes=(2,)), overwrite=True, progress=False)
+    assert set(read_table(run / "progress.csv")["key_modes"]) == {2}
+    fourier(run, FourierConfig(key_modes=(2,)), progress=False)
+
+
+def test_interrupted_it_can_be_given_again_or_begun_otherwise(run, monkeypatch):
+    fourier(run, FourierConfig(key_modes=(1,)), progress=False)
+    with monkeypatch.context() as patch:
+        patch.setattr(fourier_command, "write_table", lambda *_: (_ for _ in ()).throw(KeyError))
+        with pytest.raises(KeyError):
+            fourier(run, FourierConfig(key_modes=(2,)), overwrite=True, progress=False)
+    # Figures are of mode 2, modes.csv of mode 1: nothing says that either stands.
+    assert not (run / "progress.csv").exists()
+    fourier(run, FourierConfig(key_modes=(1,)), progress=False)
+    assert set(read_table(run / "progress.csv")["key_modes"]) == {1}
+
+
+def test_what_is_refused_leaves_what_stands(run):
+    fourier(run, FourierConfig(key_modes=(1,)), progress=False)
+    before = (run / "progress.csv").read_bytes()
+    with pytest.raises(LambdascopeError, match="modes 1 to 3"):
+        fourier(run, FourierConfig(key_modes=(4,)), overwrite=True, progress=False)
+    assert (run / "progress.csv").read_bytes() == before

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from lambdascope.cli.shared import Outcome, RunCommand
+from lambdascope.cli.shared import Outcome, RunCommand, Switch
 from lambdascope.commands.circuits_config import CircuitsConfig
 from lambdascope.commands.flags import flags_of, values_given
 
@@ -22,10 +22,13 @@ class Command(RunCommand):
     """
 
     settings: flags_of(CircuitsConfig)  # type: ignore[valid-type]
+    overwrite: Switch = False
+    """Replace results with another error rate that stand there."""
 
     def run(self) -> Outcome[Any]:
         """Search, measure, draw."""
         config = CircuitsConfig(**values_given(self.settings))
         from lambdascope.commands.circuits import circuits, print_result
 
-        return Outcome(circuits(self.directory, config, progress=self.progress), print_result)
+        found = circuits(self.directory, config, overwrite=self.overwrite, progress=self.progress)
+        return Outcome(found, print_result)

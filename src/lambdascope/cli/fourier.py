@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from lambdascope.cli.shared import Outcome, RunCommand
+from lambdascope.cli.shared import Outcome, RunCommand, Switch
 from lambdascope.commands.flags import flags_of, values_given
 from lambdascope.commands.fourier_config import FourierConfig
 
@@ -25,10 +25,13 @@ class Command(RunCommand):
     """
 
     settings: flags_of(FourierConfig)  # type: ignore[valid-type]
+    overwrite: Switch = False
+    """Replace results with other key modes that stand there."""
 
     def run(self) -> Outcome[Any]:
         """Measure and draw."""
         config = FourierConfig(**values_given(self.settings))
         from lambdascope.commands.fourier import fourier, print_result
 
-        return Outcome(fourier(self.directory, config, progress=self.progress), print_result)
+        found = fourier(self.directory, config, overwrite=self.overwrite, progress=self.progress)
+        return Outcome(found, print_result)

@@ -78,7 +78,7 @@ def _run(command: "BaseCommand") -> int:
         sys.stdout.flush()
         return _say(outcome.complaint, _NOT_AS_DEMANDED) if outcome.complaint else 0
     except KeyboardInterrupt:
-        return _say("interrupted: the same command resumes where this one stopped", _INTERRUPTED)
+        return _say("interrupted: what was finished stands; give the same command again", _INTERRUPTED)
     except BrokenPipeError:
         raise
     except (LambdascopeError, OSError) as error:

@@ -26,6 +26,7 @@ from lambdascope.reporting.formation_figure import formation_figure
 from lambdascope.reporting.llc_text import TARGET_SETTINGS, llc_target
 from lambdascope.reporting.style import png_bytes
 from lambdascope.runs.files import atomic_write_bytes
+from lambdascope.runs.settings import stands
 from lambdascope.runs.tables import read_table, write_table
 
 _CIRCUITS, _OVER_TRAINING, _MEASURES = (
@@ -55,15 +56,18 @@ class CircuitsResult:
     paths: list[Path]
 
 
-def circuits(run: Path, config: CircuitsConfig, *, progress: bool = True) -> CircuitsResult:
+def circuits(
+    run: Path, config: CircuitsConfig, *, overwrite: bool = False, progress: bool = True
+) -> CircuitsResult:
     """Find the circuits at every checkpoint of a run, and describe those of the last.
 
-    All that is written follows from the run and the settings; what stood is replaced. Where llc.csv
-    stands, the figure shows λ̂ over training above the circuits.
+    All that is written follows from the run and the settings: given again, the same call writes the
+    same. Where llc.csv stands, the figure shows λ̂ over training above the circuits.
 
     Args:
         run: A run directory of a network that adds, p ≥ 5.
         config: The error rate.
+        overwrite: Replace results with another error rate.
         progress: Show a progress bar.
 
     Returns:
@@ -71,10 +75,13 @@ def circuits(run: Path, config: CircuitsConfig, *, progress: bool = True) -> Cir
         under figures/, circuits_formation.png and circuits_contributions.png.
 
     Raises:
-        LambdascopeError: The run cannot be read, is not finished or has no checkpoints, or p < 5.
+        LambdascopeError: The run cannot be read, is not finished or has no checkpoints, the
+            directory holds results with another error rate, or p < 5.
     """
     loaded = load_run(run)
     check_finished(loaded)
+    settings = config.model_dump()
+    is_new = not stands(loaded.directory.path / _MEASURES, settings, overwrite=overwrite)
     steps = tqdm(
         range(len(loaded.steps)),
         desc="circuits",
@@ -88,13 +95,15 @@ def circuits(run: Path, config: CircuitsConfig, *, progress: bool = True) -> Cir
     final = loaded.network_at(len(loaded.steps) - 1)
     classification = classify(final, last)
     table = _circuits_table(searches, classification, over_training, loaded.steps)
-    measures = _measures_table(classification, searches[-1])
+    measures = _measures_table(classification, searches[-1]).assign(**settings)
     finding = circuits_finding(table, measures, loaded.config.p)
     notes = circuits_notes(loaded.config.p, loaded.config.task, loaded.config.network)
     drawn = _figures(loaded, table, over_training, finding[0])
     if not drawn:
         notes.append(f"{' and '.join(_FIGURES)} show circuits, and are not written.")
     paths = [loaded.directory.path / name for name in (_CIRCUITS, _OVER_TRAINING, _MEASURES)]
+    if is_new:  # the last one holds the settings: until it is written, they are open
+        paths[-1].unlink(missing_ok=True)
     for path, content in zip(paths, (table, over_training, measures), strict=True):
         write_table(path, content)
     for name in _FIGURES:

@@ -26,6 +26,7 @@ from lambdascope.reporting.modes_figure import ablation_figure, magnitudes_figur
 from lambdascope.reporting.progress_figure import progress_figure
 from lambdascope.reporting.style import png_bytes
 from lambdascope.runs.files import atomic_write_bytes
+from lambdascope.runs.settings import stands
 from lambdascope.runs.tables import write_table
 from lambdascope.wording import number
 
@@ -55,14 +56,18 @@ class FourierResult:
     paths: list[Path]
 
 
-def fourier(run: Path, config: FourierConfig, *, progress: bool = True) -> FourierResult:
+def fourier(
+    run: Path, config: FourierConfig, *, overwrite: bool = False, progress: bool = True
+) -> FourierResult:
     """Measure and draw every mode at every checkpoint of a run.
 
-    All that is written follows from the run and the key modes; what stood is replaced.
+    All that is written follows from the run and the key modes: given again, the same call writes
+    the same.
 
     Args:
         run: A run directory.
         config: Key modes and film.
+        overwrite: Replace results with other key modes.
         progress: Show a progress bar while a film is made.
 
     Returns:
@@ -70,20 +75,24 @@ def fourier(run: Path, config: FourierConfig, *, progress: bool = True) -> Fouri
         modes_ablation.png, modes_picture.png, modes_progress.png and the film.
 
     Raises:
-        LambdascopeError: The run cannot be read or is not finished, a key mode does not exist, or
-            the film needs an extra that is not installed.
+        LambdascopeError: The run cannot be read or is not finished, a key mode does not exist, the
+            directory holds results with other key modes, or the film needs an extra that is not
+            installed.
     """
     if config.film is not None:
         check_film(config.film)
     loaded = load_run(run)
     check_finished(loaded)
+    table_path = loaded.directory.path / _PROGRESS
+    settings = _settings(config)
+    is_new = not stands(table_path, settings, overwrite=overwrite)
     weights = loaded.stacked_weights()
     network, p = loaded.network(), loaded.config.p
     keys = _key_modes(loaded, config)
     development = mode_development(network, weights, loaded.data, progress=progress)
     modes = _modes_table(development, loaded.steps)
     measures = progress_measures(network, weights, loaded.data, keys)
-    table = _progress_table(loaded, development, vars(measures), keys)
+    table = _progress_table(loaded, development, vars(measures), keys).assign(**settings)
     named = keys or _largest(modes, 3)
     note = _note(config, keys, p)
     positions = _positions(weights, loaded.steps)
@@ -112,7 +121,9 @@ def fourier(run: Path, config: FourierConfig, *, progress: bool = True) -> Fouri
             caption=f"{_PROGRESS_NOTE if keys else _NO_PROGRESS_NOTE} · {note}",
         ),
     }
-    paths = [loaded.directory.path / _MODES, loaded.directory.path / _PROGRESS]
+    paths = [loaded.directory.path / _MODES, table_path]
+    if is_new:  # it holds the settings and comes last: until then, they are open
+        table_path.unlink(missing_ok=True)
     for name, figure in drawn.items():
         paths.append(figures / name)
         atomic_write_bytes(paths[-1], png_bytes(figure))
@@ -152,6 +163,12 @@ def print_result(result: FourierResult) -> None:
         )
     for path in result.paths:
         print(path)
+
+
+def _settings(config: FourierConfig) -> dict[str, str]:
+    """The settings that decide the numbers, as columns of the table."""
+    asked = config.key_modes
+    return {"key_modes_asked": "found" if asked is None else " ".join(map(str, asked))}
 
 
 def _key_modes(loaded: LoadedRun, config: FourierConfig) -> list[int]:

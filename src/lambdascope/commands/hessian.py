@@ -23,6 +23,7 @@ from lambdascope.reporting.hessian_figures import (
 )
 from lambdascope.reporting.style import png_bytes
 from lambdascope.runs.files import atomic_write_bytes
+from lambdascope.runs.settings import stands
 from lambdascope.runs.tables import read_table, write_table
 from lambdascope.sampling.plan import choose_device
 from lambdascope.wording import number, with_error
@@ -98,6 +99,8 @@ def hessian(
             # Last: a checkpoint that is in the summary has all its rows.
             _SUMMARY: [{**_summary_row(spectrum, settings), **settings}],
         }
+        if not len(tables[_SUMMARY]):  # what stands there is of other settings
+            (folder / _SUMMARY).unlink(missing_ok=True)
         for name, rows in new.items():
             held = tables[name]
             if len(held):  # rows that an interruption left without their summary
@@ -159,21 +162,9 @@ def _standing(
 ) -> dict[str, pd.DataFrame]:
     """The tables of earlier calls with the same settings; empty ones where there are none."""
     names = (_EIGENVALUES, _DENSITY, _SUMMARY)
-    if overwrite or not (folder / _SUMMARY).exists():
-        return {name: pd.DataFrame() for name in names}
-    tables = {name: read_table(folder / name) for name in names}
-    held = tables[_SUMMARY].iloc[0]
-    changed = [
-        f"{name} {held.get(name)} there, {value} asked for"
-        for name, value in settings.items()
-        if held.get(name) != value
-    ]
-    if changed:
-        raise LambdascopeError(
-            f"{folder / _SUMMARY} holds spectra of other settings ({'; '.join(changed)}): give "
-            "those, or --overwrite to replace them"
-        )
-    return tables
+    if stands(folder / _SUMMARY, settings, overwrite=overwrite):
+        return {name: read_table(folder / name) for name in names}
+    return {name: pd.DataFrame() for name in names}
 
 
 def _spectrum(

@@ -4,7 +4,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import torch
@@ -13,14 +12,14 @@ from lambdascope.commands.llc_config import LLCConfig
 from lambdascope.commands.llc_sampling import sampler_of
 from lambdascope.commands.llc_target import llc_posterior
 from lambdascope.commands.systems import LoadedRun, check_finished, chosen_checkpoints, load_run
-from lambdascope.errors import LambdascopeError
 from lambdascope.posterior import LocalPosterior
 from lambdascope.reporting.finding import llc_finding, llc_headline
 from lambdascope.reporting.llc_figure import llc_figure
 from lambdascope.reporting.llc_text import llc_advice, llc_table_text, seconds_text
 from lambdascope.reporting.style import png_bytes
 from lambdascope.runs.files import atomic_write_bytes
-from lambdascope.runs.tables import read_table, write_table
+from lambdascope.runs.settings import stands
+from lambdascope.runs.tables import write_table
 
 _TABLE, _FIGURE = "llc.csv", "llc_vs_checkpoint.png"
 
@@ -76,12 +75,7 @@ def llc(
     posteriors, losses = _posteriors(loaded, chosen, config)
     sampler = sampler_of(config, posteriors[0])
     table_path = loaded.directory.path / _TABLE
-    changed = _changed(table_path, chosen, sampler.settings)
-    if changed and not overwrite:
-        raise LambdascopeError(
-            f"{table_path} holds an estimate with other settings ({'; '.join(changed.values())}): "
-            "give those, or --overwrite to replace it"
-        )
+    stands(table_path, sampler.settings, overwrite=overwrite, checkpoints=chosen)
     figure_path = loaded.directory.figures / _FIGURE
     started = time.perf_counter()
     sampled = sampler.run(
@@ -153,24 +147,6 @@ def _mean_loss(network: torch.nn.Module, inputs: torch.Tensor, targets: torch.Te
     """Mean cross-entropy in nats; NaN without samples (a train fraction of 1 has no test set)."""
     with torch.no_grad():
         return torch.nn.functional.cross_entropy(network(inputs).double(), targets).item()
-
-
-def _changed(table_path: Path, chosen: Sequence[int], settings: dict[str, Any]) -> dict[str, str]:
-    """Settings of the table that stands there which differ from those asked for, in words."""
-    if not table_path.exists():
-        return {}
-    held = read_table(table_path)
-    if missing := {"checkpoint", *settings} - set(held.columns):
-        return {name: f"{name} is not recorded there" for name in sorted(missing)}
-    # NumPy's own types would show in the sentence.
-    there = {name: held[name].tolist()[0] for name in settings}
-    there["checkpoints"] = held["checkpoint"].tolist()
-    asked = {**settings, "checkpoints": list(chosen)}
-    return {
-        name: f"{name} {there[name]!r} there, {asked[name]!r} asked for"
-        for name in asked
-        if there[name] != asked[name]
-    }
 
 
 def _table(

@@ -25,12 +25,17 @@ def write_table(path: Path, table: DataFrame) -> None:
     Raises:
         LambdascopeError: the file cannot be written; what was there before stands.
     """
+    atomic_write_text(path, table_text(table))
+
+
+def table_text(table: DataFrame) -> str:
+    """The text of a table's file, as `write_table` writes it."""
     import numpy
 
     single = [name for name in table.columns if table[name].dtype == numpy.float32]
     # A float32 would be written with its own few digits, which read back as another float64.
     exact = table.astype(dict.fromkeys(single, "float64"))
-    atomic_write_text(path, exact.to_csv(index=False, lineterminator="\n"))
+    return exact.to_csv(index=False, lineterminator="\n")
 
 
 def read_table(path: Path) -> DataFrame:
@@ -45,18 +50,29 @@ def read_table(path: Path) -> DataFrame:
     """
     import pandas
 
+    cells = read_cells(path)
+    return pandas.DataFrame({name: _typed(cells[name]) for name in cells.columns})
+
+
+def read_cells(path: Path) -> DataFrame:
+    """Read a table as the text of its cells.
+
+    Raises:
+        LambdascopeError: as `read_table`.
+    """
+    import pandas
+
     path = Path(path)
     if not path.is_file():
         raise LambdascopeError(
             f"the table {path} does not exist: run the command that writes it first"
         )
     try:
-        cells = pandas.read_csv(path, dtype=str, keep_default_na=False)
+        return pandas.read_csv(path, dtype=str, keep_default_na=False)
     except (pandas.errors.EmptyDataError, pandas.errors.ParserError, UnicodeDecodeError) as error:
         raise LambdascopeError(
             f"{path} is no CSV table ({error}): give one with a header line and equal rows"
         ) from error
-    return pandas.DataFrame({name: _typed(cells[name]) for name in cells.columns})
 
 
 def _typed(column: Series) -> Series:

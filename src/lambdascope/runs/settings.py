@@ -1,0 +1,71 @@
+"""Settings in the table that they made: results of others are never replaced unasked.
+
+A command's settings stand as columns in one of its tables, which it writes last.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from lambdascope.errors import LambdascopeError
+from lambdascope.runs.tables import read_cells, table_text
+
+
+def stands(
+    path: Path,
+    settings: Mapping[str, Any],
+    *,
+    overwrite: bool = False,
+    checkpoints: Sequence[int] | None = None,
+) -> bool:
+    """Whether a table of these very settings stands.
+
+    Args:
+        path: The table.
+        settings: Column → the one value that it holds; None is an empty cell.
+        overwrite: A table that stands is to be replaced, whatever its settings.
+        checkpoints: What the column `checkpoint` holds, all of it; None if that is no setting.
+
+    Returns:
+        False where there is none, or where it is to be replaced.
+
+    Raises:
+        LambdascopeError: a table of other settings stands, and is not to be replaced; or it cannot
+            be read.
+    """
+    if overwrite or not path.exists():
+        return False
+    there = {str(name): cells.tolist() for name, cells in read_cells(path).items()}
+    changed = []
+    for name, asked in _as_cells(settings).items():
+        held = there.get(name)
+        if held is None:
+            changed.append(f"{name} is not recorded there")
+        elif set(held) != {asked}:
+            changed.append(_change(name, ", ".join(sorted(set(held))), asked))
+    if checkpoints is not None:
+        held = there.get("checkpoint", [])
+        if held != [str(index) for index in checkpoints]:
+            changed.append(_change("checkpoints", f"[{', '.join(held)}]", str(list(checkpoints))))
+    if changed:
+        raise LambdascopeError(
+            f"{path} holds results of other settings ({'; '.join(changed)}): give those, or "
+            "--overwrite to replace them"
+        )
+    return True
+
+
+def _as_cells(settings: Mapping[str, Any]) -> dict[str, str]:
+    """Settings as they are written into a table."""
+    import pandas
+
+    (row,) = csv.DictReader(io.StringIO(table_text(pandas.DataFrame([settings]))))
+    return dict(row)
+
+
+def _change(name: str, there: str, asked: str) -> str:
+    return f"{name} {there or 'none'} there, {asked or 'none'} asked for"

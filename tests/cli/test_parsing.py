@@ -58,7 +58,7 @@ def test_the_examples_are_understood(name: str) -> None:
         (["trian"], "'trian' is no command, perhaps 'train' was meant: give one of demo,"),
         (["xyz"], "'xyz' is no command: give one of demo, "),
         (["llc"], "Missing from lambdascope llc: RUN"),
-        (["hessian"], "Missing from lambdascope hessian: RUN"),
+        (["hessian"], "RUN is missing: one run directory or more is accepted"),
         (["train"], "Missing from lambdascope train: --out"),
         (["llc", "x", "--num-step", "1"], "--num-step is no flag of this command, perhaps --num-"),
         (["llc", "--frob", "3", "x"], "--frob is no flag of this command (see `lambdascope llc"),

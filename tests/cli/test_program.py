@@ -102,6 +102,18 @@ def test_quiet_prints_no_result(
             "lambdascope: No space left on device (runs/p53/llc.csv): what was written stands\n",
         ),
         (
+            MemoryError(),
+            2,
+            "lambdascope: there is not enough memory (no reason is given): smaller settings do; "
+            "what was written stands\n",
+        ),
+        (
+            RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory\nat line 3"),
+            2,
+            "lambdascope: there is not enough memory ([enforce fail] DefaultCPUAllocator: can't "
+            "allocate memory): smaller settings do; what was written stands\n",
+        ),
+        (
             KeyboardInterrupt(),
             130,
             "lambdascope: interrupted: what was finished stands; give the same command again\n",

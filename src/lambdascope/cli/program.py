@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import lambdascope
 from lambdascope.cli.listing import GROUPS
-from lambdascope.errors import LambdascopeError
+from lambdascope.errors import LambdascopeError, is_allocation_failure
 
 if TYPE_CHECKING:
     from lambdascope.cli.shared import BaseCommand
@@ -78,16 +78,32 @@ def _run(command: "BaseCommand") -> int:
         sys.stdout.flush()
         return _say(outcome.complaint, _NOT_AS_DEMANDED) if outcome.complaint else 0
     except KeyboardInterrupt:
-        return _say("interrupted: what was finished stands; give the same command again", _INTERRUPTED)
+        said = "interrupted: what was finished stands; give the same command again"
+        return _say(said, _INTERRUPTED)
     except BrokenPipeError:
         raise
-    except (LambdascopeError, OSError) as error:
+    except Exception as error:
+        said = _sentence(command, error)
+        if said is None:
+            raise
         if general.debug:
             traceback.print_exc()
-        if isinstance(error, LambdascopeError):
-            return _say(command.in_flags(str(error)), _REFUSED)
+        return _say(said, _REFUSED)
+
+
+def _sentence(command: "BaseCommand", error: Exception) -> str | None:
+    """What to say of an error that a user can mend; None if it is a mistake of ours."""
+    if isinstance(error, LambdascopeError):
+        return command.in_flags(str(error))
+    if is_allocation_failure(error):
+        reason = (str(error) or "no reason is given").splitlines()[0]
+        return (
+            f"there is not enough memory ({reason}): smaller settings do; what was written stands"
+        )
+    if isinstance(error, OSError):
         place = f" ({error.filename})" if error.filename else ""
-        return _say(f"{error.strerror or error}{place}: what was written stands", _REFUSED)
+        return f"{error.strerror or error}{place}: what was written stands"
+    return None
 
 
 def _help() -> str:

@@ -78,8 +78,8 @@ def _run(command: "BaseCommand") -> int:
         sys.stdout.flush()
         return _say(outcome.complaint, _NOT_AS_DEMANDED) if outcome.complaint else 0
     except KeyboardInterrupt:
-        said = "interrupted: what was finished stands; give the same command again"
-        return _say(said, _INTERRUPTED)
+        advice = "what was finished stands; give the same command again"
+        return _say(f"interrupted: {advice}", _INTERRUPTED)
     except BrokenPipeError:
         raise
     except Exception as error:

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 import torch
 import xarray as xr
+from scipy.stats import t
 
 import lambdascope as ls
 from lambdascope.errors import LambdascopeError
+from lambdascope.estimates import Status
 from lambdascope.estimates.extrapolation import combined, extrapolated_llc
 from tests.problems import draw, quadratic_posterior
 
@@ -74,6 +76,29 @@ def test_a_small_bias_of_second_order_enters_the_error():
     loss[:, :4] += 0.3
     seen = extrapolated_llc(made_trace(loss, [[2.0] * 4 + [1.0] * 4], "BAOAB"))[0]
     assert seen.llc == pytest.approx(seen.llc_uncorrected - 1.0, abs=0.02)  # 0.3·10/(2² − 1)
+
+
+def test_the_error_of_few_draws_is_students():
+    """White noise: 60 fine steps of one chain are 60 draws, of which t has 59 freedoms."""
+    rng = np.random.default_rng(2)
+    loss = 1.0 + 0.1 * rng.standard_normal((1, 2, 30))
+    one = extrapolated_llc(made_trace(loss, [[2.0, 1.0]], "SGLD"), [0])[0]
+    a_normal = math.hypot(one.bias_stderr, math.sqrt(3) * one.mc_stderr)
+    assert one.stderr / a_normal == pytest.approx(t.ppf(0.975, one.ess - 1) / 1.959964, rel=1e-6)
+    assert one.stderr > 1.01 * a_normal
+
+
+@pytest.mark.parametrize(("lost", "words"), [(1, "the others measure"), (2, "nothing measures")])
+def test_coarse_chains_that_diverge_are_counted(lost, words):
+    rng = np.random.default_rng(3)
+    loss = 1.0 + 0.1 * rng.standard_normal((1, 6, 400))
+    loss[:, :lost, 200:] = np.nan
+    one = extrapolated_llc(made_trace(loss, [[2.0] * 2 + [1.0] * 4], "SGLD"))[0]
+    assert one.status is Status.DIVERGED_CHAINS
+    assert one.num_diverged_chains == lost
+    assert one.num_chains == 6
+    assert f"{lost} of the 2 chains with the longer step" in one.advice
+    assert words in one.advice
 
 
 def test_an_unknown_bias_leaves_the_estimate():

@@ -4,7 +4,7 @@ import re
 import pytest
 
 from lambdascope.estimates.verdict import FEWEST_EFFECTIVE_DRAWS as FEWEST
-from lambdascope.estimates.verdict import LARGEST_DRIFT, LARGEST_RHAT, Status, judge
+from lambdascope.estimates.verdict import LARGEST_DRIFT, LARGEST_RHAT, Demands, Status, judge
 
 HEALTHY = {
     "num_chains": 4,
@@ -40,6 +40,10 @@ NAN = math.nan
         ({"growth": 0.3, "growth_stderr": 0.1}, Status.NOT_CONVERGED, "grew by 30%"),
         ({"growth": 0.3, "growth_stderr": 0.2}, Status.CONVERGED, "the chains agree"),
         ({"growth": 0.1, "growth_stderr": 0.01}, Status.CONVERGED, "the chains agree"),
+        ({"distance_rhat": 1.5, "distance_spread": 0.4}, Status.NOT_CONVERGED,
+         "different distances"),
+        ({"distance_rhat": 1.5, "distance_spread": 0.02}, Status.CONVERGED, "the chains agree"),
+        ({"distance_rhat": 1.1, "distance_spread": 0.4}, Status.CONVERGED, "the chains agree"),
         ({"reach": 4.0}, Status.ESCAPED, "2.0 times as far as localization alone"),
         ({"reach": 1.2}, Status.CONVERGED, "the chains agree"),
         ({"llc": -1.6}, Status.NOT_AT_A_MINIMUM, "λ̂ is negative.*try OrthogonalToGradient"),
@@ -49,6 +53,15 @@ def test_every_verdict(changes, status, words):
     found, advice = judge(**{**HEALTHY, **changes})
     assert found is status
     assert re.search(words, advice)
+
+
+def test_demands_move_the_bounds():
+    loose = Demands(rhat=1.3, effective_draws=10)
+    assert judge(**{**HEALTHY, "rhat": 1.2, "ess": 12.0}, demands=loose)[0] is Status.CONVERGED
+    found, advice = judge(**{**HEALTHY, "ess": 9.0}, demands=loose)
+    assert found is Status.TOO_FEW_SAMPLES
+    assert "10 are needed" in advice
+    assert judge(**{**HEALTHY, "rhat": 1.31}, demands=loose)[0] is Status.NOT_CONVERGED
 
 
 def test_every_status_has_a_case_and_reads_as_words():

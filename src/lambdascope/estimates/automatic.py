@@ -19,8 +19,8 @@ import xarray as xr
 from lambdascope.errors import LambdascopeError
 from lambdascope.estimates.extrapolation import COARSE, extrapolated_llc
 from lambdascope.estimates.llc import LLCCurve, LLCEstimate, estimate_llc
-from lambdascope.estimates.step_choice import BAOAB_STEP, SGLD_STEP, StepChoice, choose_step
-from lambdascope.estimates.verdict import Status
+from lambdascope.estimates.step_choice import StepChoice, choose_step
+from lambdascope.estimates.verdict import Demands, Status
 from lambdascope.posterior.local_posterior import LocalPosterior
 from lambdascope.posterior.scalars import positive
 from lambdascope.samplers import BAOAB
@@ -29,10 +29,19 @@ from lambdascope.sampling import sample
 from lambdascope.sampling.checks import check_posteriors, whole_number
 
 # The first length, in times that the softest direction needs to forget, and its bounds in steps.
-_FIRST_LENGTH, _FEWEST_STEPS = 25.0, 400
+_FIRST_LENGTH, _FEWEST_STEPS = 18.0, 300
 # Burn-in, at least, in the same times: e^−5 of the start is left.
 _BURNIN = 5.0
+# Length of the chains at other localizations, in the same times.
+_SIDE_LENGTH = 9.0
 _MARGIN, _MOST_ROUNDS = 1.3, 3
+# The target is what these estimates are held to, and their error holds what the chains disagree by.
+# R-hat, which at 1.1 asks for some fifty effective draws whatever error they would leave, has only
+# to find chains that are in different places; ten draws know their own error well enough for
+# Student's interval.
+_DEMANDS = Demands(rhat=1.3, effective_draws=10)
+# From here on λ̂ is γ's more than the network's (`LLCEstimate.localization_slope`).
+_STEEP = 0.5
 # What more steps, or shorter ones, may mend.
 _LONGER_HELPS = (
     Status.NOT_CONVERGED,
@@ -148,7 +157,7 @@ def automatic_llc(
         )
         traces.append(trace)
         settled = np.ceil(_BURNIN * choice.forgetting[list(which)]).astype(int)
-        return list(extrapolated_llc(trace, np.minimum(settled, num_steps // 2)))
+        return list(extrapolated_llc(trace, np.minimum(settled, num_steps // 2), _DEMANDS))
 
     estimates = run(range(len(many)), length)
     for _ in range(_MOST_ROUNDS):
@@ -162,8 +171,7 @@ def automatic_llc(
         for index, one in zip(longer, run(longer, length), strict=True):
             estimates[index] = one
     if settings.localizations and all(posterior.localization > 0 for posterior in many):
-        steps = traces[0].sizes["step"]
-        estimates = _with_other_localizations(estimates, many, labels, choice, steps, store, common)
+        estimates = _with_other_localizations(estimates, many, labels, choice, store, common)
     method = _method(choice.kernel)
     judged = [replace(_judged(one, settings), method=method) for one in estimates]
     return AutomaticResult(LLCCurve(judged), tuple(traces), _choices(choice, many, traces))
@@ -174,12 +182,13 @@ def _with_other_localizations(
     many: Sequence[LocalPosterior],
     labels: Sequence[int],
     choice: StepChoice,
-    num_steps: int,
     store: Path | None,
     common: dict[str, Any],
 ) -> list[LLCEstimate]:
     """The estimates with λ̂ at γ/2 and 2γ beside them, from one chain each."""
-    burnin = int(min(_BURNIN * np.median(choice.forgetting), num_steps // 2))
+    forgetting = float(np.median(choice.forgetting))
+    num_steps = max(int(_SIDE_LENGTH * forgetting), _FEWEST_STEPS // 2)
+    burnin = int(_BURNIN / _SIDE_LENGTH * num_steps)
     sides = []
     for name, factor in (("half", 0.5), ("double", 2.0)):
         trace = sample(
@@ -203,14 +212,21 @@ def _with_other_localizations(
 
 def _judged(one: LLCEstimate, settings: AutomaticSettings) -> LLCEstimate:
     """The estimate, called short of its target where nothing worse is wrong with it."""
-    if settings.excess(one) <= 1 or one.status not in (Status.CONVERGED, Status.TOO_FEW_SAMPLES):
-        return one
-    return replace(
-        one,
-        status=Status.TARGET_NOT_REACHED,
-        advice=f"the standard error is {one.stderr:.2g}, above the target, after the "
-        f"{settings.max_steps} steps allowed; raise max_steps or the target error.",
-    )
+    if settings.excess(one) > 1 and one.status in (Status.CONVERGED, Status.TOO_FEW_SAMPLES):
+        return replace(
+            one,
+            status=Status.TARGET_NOT_REACHED,
+            advice=f"the standard error is {one.stderr:.2g}, above the target, after the "
+            f"{settings.max_steps} steps allowed; raise max_steps or the target error.",
+        )
+    if one.status is Status.CONVERGED and one.localization_slope > _STEEP:
+        return replace(
+            one,
+            advice=f"{one.advice} λ̂ goes as localization to the power of "
+            f"−{one.localization_slope:.1f} here, so it tells of localization more than of the "
+            "network.",
+        )
+    return one
 
 
 def _method(kernel: Kernel) -> str:
@@ -226,10 +242,10 @@ def _choices(
     if isinstance(choice.kernel, BAOAB):
         why = "the potential has no data" if n == 0 else f"{n:,} samples can be read at every step"
         first = f"full-batch BAOAB, friction {choice.kernel.friction:.2g}, since {why}"
-        rule = f"h = {BAOAB_STEP}/ω with ω² the largest curvature of the potential"
+        rule = f"h = {choice.scale}/ω with ω² the largest curvature of the potential"
     else:
         first = f"SGLD with minibatches of {choice.kernel.batch_size}, since {n:,} samples are many"
-        rule = f"ε = {SGLD_STEP}/ω² with ω² the largest curvature of the potential"
+        rule = f"ε = {choice.scale}/ω² with ω² the largest curvature of the potential"
     low, high = f"{choice.steps.min():.3g}", f"{choice.steps.max():.3g}"
     num_chains, length = traces[0].sizes["chain"], traces[0].sizes["step"]
     sentences = [

@@ -20,6 +20,7 @@ import xarray as xr
 from lambdascope.errors import LambdascopeError
 from lambdascope.estimates import diagnostics
 from lambdascope.estimates.llc import LLCCurve, LLCEstimate, checked, estimate_one
+from lambdascope.estimates.verdict import Demands, Status
 
 ORDERS = {"SGLD": 1, "BAOAB": 2}
 """Order in the step size of each sampler's bias."""
@@ -32,7 +33,13 @@ COARSE = 2.0
 _STANDS_OUT = 3.0
 
 
-def extrapolated_llc(trace: xr.Dataset, burnin: Sequence[int] | None = None) -> LLCCurve:
+# Few draws know their own error badly: below this many no interval is worth its name.
+_FEWEST_FREEDOMS = 2.0
+
+
+def extrapolated_llc(
+    trace: xr.Dataset, burnin: Sequence[int] | None = None, demands: Demands | None = None
+) -> LLCCurve:
     """λ̂ of every checkpoint of a trace whose chains have step sizes h and 2h.
 
     Args:
@@ -40,9 +47,12 @@ def extrapolated_llc(trace: xr.Dataset, burnin: Sequence[int] | None = None) -> 
             and some of twice that.
         burnin: Fewest steps to drop, [checkpoint]; more are dropped where the trace asks for it
             (`diagnostics.settled_after`).
+        demands: What the verdicts ask of the chains; None: the defaults.
 
     Returns:
-        Estimates whose `stderr` holds the Monte Carlo error and what is not known of the bias.
+        Estimates whose `stderr` holds the Monte Carlo error and what is not known of the bias, and
+        is widened where few effective draws know their own error badly, so that λ̂ ± 1.96·stderr
+        is Student's interval. A chain that diverged at either step counts in the status.
 
     Raises:
         LambdascopeError: if the trace has no such chains, or its sampler no known order.
@@ -57,11 +67,13 @@ def extrapolated_llc(trace: xr.Dataset, burnin: Sequence[int] | None = None) -> 
     for position in range(trace.sizes["checkpoint"]):
         one = trace.isel(checkpoint=position)
         fewest = 0 if burnin is None else int(burnin[position])
-        estimates.append(_at_checkpoint(one, fewest, ORDERS[kernel]))
+        estimates.append(_at_checkpoint(one, fewest, ORDERS[kernel], demands))
     return LLCCurve(estimates)
 
 
-def _at_checkpoint(trace: xr.Dataset, fewest: int, order: int) -> LLCEstimate:
+def _at_checkpoint(
+    trace: xr.Dataset, fewest: int, order: int, demands: Demands | None
+) -> LLCEstimate:
     loss = trace["loss"].values.astype(np.float64)
     factor = trace["step_factor"].values
     fine = factor == factor.min()
@@ -72,13 +84,32 @@ def _at_checkpoint(trace: xr.Dataset, fewest: int, order: int) -> LLCEstimate:
             "and 2h, both present, are accepted."
         )
     burnin = max(fewest, diagnostics.settled_after(loss[fine]))
-    plain = estimate_one(trace.isel(chain=np.flatnonzero(fine)), burnin)
-    other = estimate_one(trace.isel(chain=np.flatnonzero(coarse)), burnin)
+    plain = estimate_one(trace.isel(chain=np.flatnonzero(fine)), burnin, demands)
+    other = estimate_one(trace.isel(chain=np.flatnonzero(coarse)), burnin, demands)
     divisor = 2.0**order - 1
     bias = (other.llc - plain.llc) / divisor
     bias_stderr = math.hypot(other.stderr, plain.stderr) / divisor
     plain = replace(plain, step_size=float(factor.min()))
-    return combined(plain, bias, bias_stderr, order)
+    return _counting(other, combined(plain, bias, bias_stderr, order))
+
+
+def _counting(coarse: LLCEstimate, corrected: LLCEstimate) -> LLCEstimate:
+    """The corrected estimate, with the coarse chains among those that ran."""
+    lost, num_coarse = coarse.num_diverged_chains, coarse.num_chains
+    corrected = replace(
+        corrected,
+        num_chains=corrected.num_chains + num_coarse,
+        num_diverged_chains=corrected.num_diverged_chains + lost,
+    )
+    if not lost or corrected.status in (Status.ALL_DIVERGED, Status.DIVERGED_CHAINS):
+        return corrected
+    measured = "nothing measures the bias" if lost == num_coarse else "the others measure the bias"
+    return replace(
+        corrected,
+        status=Status.DIVERGED_CHAINS,
+        advice=f"{lost} of the {num_coarse} chains with the longer step reached NaN or infinite "
+        f"loss, so {measured}; use a smaller step_size.",
+    )
 
 
 def combined(plain: LLCEstimate, bias: float, bias_stderr: float, order: int) -> LLCEstimate:
@@ -102,4 +133,13 @@ def combined(plain: LLCEstimate, bias: float, bias_stderr: float, order: int) ->
         llc, variance = plain.llc - bias, bias_stderr**2 + (1 + 2 * a) * plain.stderr**2
     else:
         llc, variance = plain.llc, plain.stderr**2 + max(0.0, bias**2 - bias_stderr**2)
-    return replace(plain, llc=llc, stderr=math.sqrt(variance), bias=bias, bias_stderr=bias_stderr)
+    stderr = math.sqrt(variance) * _student(plain.ess)
+    return replace(plain, llc=llc, stderr=stderr, bias=bias, bias_stderr=bias_stderr)
+
+
+def _student(num_draws: float) -> float:
+    """By how much Student's 95 % interval of so many draws is wider than the normal one."""
+    from scipy.stats import norm, t
+
+    freedoms = max(num_draws - 1, _FEWEST_FREEDOMS)
+    return float(t.ppf(0.975, freedoms) / norm.ppf(0.975)) if math.isfinite(freedoms) else 1.0

@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from lambdascope.errors import LambdascopeError
 from lambdascope.estimates import diagnostics
 from lambdascope.estimates.display import html_table, text_table
-from lambdascope.estimates.verdict import Status, judge
+from lambdascope.estimates.movement import movement
+from lambdascope.estimates.verdict import Demands, Status, judge
 from lambdascope.posterior.local_posterior import LocalPosterior
 
 _COLUMNS = ("initial_loss", "nbeta", "checkpoint")
@@ -266,8 +267,14 @@ def _burnin_steps(burnin: float | int, num_steps: int) -> int:
     return int(burnin) if whole else int(burnin * num_steps)
 
 
-def estimate_one(trace: xr.Dataset, num_burnin: int) -> LLCEstimate:
-    """The estimate from one checkpoint of a trace, `loss` [chain, step]."""
+def estimate_one(trace: xr.Dataset, num_burnin: int, demands: Demands | None = None) -> LLCEstimate:
+    """The estimate from one checkpoint of a trace, `loss` [chain, step].
+
+    Args:
+        trace: Of one checkpoint.
+        num_burnin: Steps to drop.
+        demands: What the verdict asks of the chains; None: the defaults.
+    """
     losses = trace["loss"]
     # One chain or step may have been picked out of the trace.
     losses = losses.expand_dims([name for name in ("chain", "step") if name not in losses.dims])
@@ -288,10 +295,12 @@ def estimate_one(trace: xr.Dataset, num_burnin: int) -> LLCEstimate:
     else:
         mean_loss = llc = stderr = rhat = ess = drift = math.nan
     num_diverged = int((~healthy).sum())
-    moved = _movement(trace, np.flatnonzero(healthy), num_burnin)
+    moved = movement(trace, np.flatnonzero(healthy), num_burnin)
     status, advice = judge(
         growth=moved.growth,
         growth_stderr=moved.growth_stderr,
+        distance_rhat=moved.rhat,
+        distance_spread=moved.spread,
         reach=moved.reach,
         num_chains=len(loss),
         num_diverged=num_diverged,
@@ -300,6 +309,7 @@ def estimate_one(trace: xr.Dataset, num_burnin: int) -> LLCEstimate:
         rhat=rhat,
         ess=ess,
         drift=drift,
+        demands=demands,
     )
     return LLCEstimate(
         checkpoint=int(trace["checkpoint"]),
@@ -320,38 +330,3 @@ def estimate_one(trace: xr.Dataset, num_burnin: int) -> LLCEstimate:
         llc_uncorrected=llc,
         mc_stderr=stderr,
     )
-
-
-@dataclass(frozen=True)
-class _Movement:
-    """Where chains went, from ‖w − w*‖² after burn-in; NaN where the trace does not tell.
-
-    Attributes:
-        growth: Its relative growth from the first half to the second.
-        growth_stderr: Standard error of `growth`.
-        reach: γ·E‖w − w*‖² over the number of free directions.
-    """
-
-    growth: float = math.nan
-    growth_stderr: float = math.nan
-    reach: float = math.nan
-
-
-def _movement(trace: xr.Dataset, chains: NDArray[np.intp], num_burnin: int) -> _Movement:
-    if not {"distance", "num_free", "localization"} <= set(trace.variables):
-        return _Movement()
-    if "draw" not in trace["distance"].dims or "chain" not in trace["distance"].dims:
-        return _Movement()
-    kept = trace["distance"].isel(chain=chains).transpose("chain", "draw")
-    squares = kept.values[:, trace["draw"].values >= num_burnin].astype(np.float64) ** 2
-    if not len(squares) or squares.shape[1] < 2 or not np.isfinite(squares).all():
-        return _Movement()
-    mean = float(squares.mean())
-    reach = float(trace["localization"]) * mean / float(trace["num_free"])
-    half = squares.shape[1] // 2
-    first, second = squares[:, :half], squares[:, -half:]
-    if first.mean() <= 0:
-        return _Movement(reach=reach)
-    errors = [diagnostics.standard_error(part) for part in (first, second)]
-    growth = float(second.mean() / first.mean() - 1)
-    return _Movement(growth, math.hypot(*errors) / float(first.mean()), reach)

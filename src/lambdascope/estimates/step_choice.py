@@ -18,15 +18,16 @@ from lambdascope.sampling.plan import choose_device, make_plan
 from lambdascope.sampling.stack import PosteriorStack
 
 # BAOAB is stable for h·ω < 2. At 0.5 the coarse chains are at 1, and curvature may be four times
-# larger elsewhere than where it was measured.
-BAOAB_STEP = 0.5
+# larger elsewhere than where it was measured, as in few dimensions it is. In many it is much the
+# same everywhere, and gradients cost more: twice as large is room enough.
+BAOAB_STEP, BAOAB_STEP_IN_MANY = 0.5, 0.7
 # SGLD multiplies a direction's variance by 1/(1 − εω²/4); the coarse chains are at twice this ε.
 SGLD_STEP = 0.4
 _SGLD_BATCH = 256
 # Samples up to which a full-batch step is taken. It paid at 2,668 samples (the README's example);
 # where it ceases to is not measured.
 LARGEST_FULL_BATCH = 10_000
-_PILOT_STEPS = 240
+_PILOT_STEPS = 80
 _PLACES, _MOST_PLACES = 1000, 6
 # Chains a posterior, a quarter of them at the coarse step; more where a step reads few numbers and
 # costs next to nothing.
@@ -42,6 +43,7 @@ class StepChoice:
 
     Attributes:
         kernel: With a step size of 1: the steps come as factors.
+        scale: h·ω of BAOAB or εω² of SGLD, with ω² the largest curvature.
         steps: [posterior], of the fine chains; NaN where no step keeps a chain finite.
         forgetting: [posterior], steps in which the variance of the softest direction is forgotten
             e-fold: 1/(c·h) for BAOAB, underdamped there, 1/(ε·γ) for SGLD.
@@ -50,6 +52,7 @@ class StepChoice:
     """
 
     kernel: Kernel
+    scale: float
     steps: NDArray[np.float64]
     forgetting: NDArray[np.float64]
     num_chains: int
@@ -74,13 +77,15 @@ def choose_step(
     kernel = _kernel(many, common["device"])
     elements = batch_elements(many[0], kernel)
     device = choose_device(common["device"])
-    cheap = max(many[0].num_parameters, elements) <= _CHEAP_STEP
+    cheap = _is_cheap(many, kernel)
     num_chains = _CHEAP_CHAINS if cheap else _CHAINS
     num_pilots = num_chains if cheap else 1
     plan = make_plan(len(many) * num_pilots, many[0].num_parameters, elements, device, None)
     common = {**common, "chunk_size": plan.chunk_size, "num_chains": num_pilots}
-    steps = _rounded(_steps(kernel, _curvature(many, kernel, labels, common)))
-    return StepChoice(kernel, steps, _forgetting(many, kernel, steps), num_chains, plan.chunk_size)
+    scale = _scale(kernel, cheap)
+    steps = _rounded(_steps(kernel, _curvature(many, kernel, labels, common, scale), scale))
+    forgetting = _forgetting(many, kernel, steps)
+    return StepChoice(kernel, scale, steps, forgetting, num_chains, plan.chunk_size)
 
 
 def _kernel(many: Sequence[LocalPosterior], device: str) -> Kernel:
@@ -95,16 +100,29 @@ def _kernel(many: Sequence[LocalPosterior], device: str) -> Kernel:
     return SGLD(step_size=1.0, batch_size=_SGLD_BATCH)
 
 
-def _steps(kernel: Kernel, curvature: NDArray[np.float64]) -> NDArray[np.float64]:
+def _is_cheap(many: Sequence[LocalPosterior], kernel: Kernel) -> bool:
+    return max(many[0].num_parameters, batch_elements(many[0], kernel)) <= _CHEAP_STEP
+
+
+def _scale(kernel: Kernel, cheap: bool) -> float:
+    """h·ω of BAOAB, εω² of SGLD."""
+    if not isinstance(kernel, BAOAB):
+        return SGLD_STEP
+    return BAOAB_STEP if cheap else BAOAB_STEP_IN_MANY
+
+
+def _steps(kernel: Kernel, curvature: NDArray[np.float64], scale: float) -> NDArray[np.float64]:
     """Step size of the fine chains, [posterior]."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        if isinstance(kernel, BAOAB):
-            return BAOAB_STEP / np.sqrt(curvature)
-        return SGLD_STEP / curvature
+        return scale / (np.sqrt(curvature) if isinstance(kernel, BAOAB) else curvature)
 
 
 def _curvature(
-    many: Sequence[LocalPosterior], kernel: Kernel, labels: Sequence[int], common: dict[str, Any]
+    many: Sequence[LocalPosterior],
+    kernel: Kernel,
+    labels: Sequence[int],
+    common: dict[str, Any],
+    scale: float,
 ) -> NDArray[np.float64]:
     """The largest curvature at w* and along pilots, [posterior]; NaN where all ran away."""
     at_start = largest_curvature(many, device=common["device"])
@@ -119,7 +137,9 @@ def _curvature(
             num_steps=_PILOT_STEPS,
             checkpoints=labels,
             thinning=max(1, (_PILOT_STEPS - 1) // places),
-            step_factors=np.repeat(_steps(kernel, found)[:, None], common["num_chains"], axis=1),
+            step_factors=np.repeat(
+                _steps(kernel, found, scale)[:, None], common["num_chains"], axis=1
+            ),
             observables={"w": many[0].layout.ravel},
             progress=False,
             **common,

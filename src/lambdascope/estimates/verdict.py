@@ -1,6 +1,7 @@
 """A verdict on an estimate, in words, with what to try."""
 
 import math
+from dataclasses import dataclass
 from enum import StrEnum
 
 # The guides to λ̂ name 1.05 to 1.1. On means of blocks, where a few hundred effective draws are
@@ -12,9 +13,28 @@ LARGEST_DRIFT = 4.0
 # Of ‖w − w*‖² from the first half of the trace to the second. Soft directions, which take 2/(ε·γ)
 # steps to settle, show in it long before they show in the noisy loss.
 LARGEST_GROWTH = 0.15
+# R-hat of ‖w − w*‖², the slowest of what is recorded, and so far from R-hat's own ideal in chains
+# that read the loss well: chains that have hardly left w* are far above it.
+LARGEST_DISTANCE_RHAT = 1.2
+# Relative spread of ‖w − w*‖² over half chains, from which on a high R-hat of it counts. In
+# thousands of directions it varies so little that R-hat sees differences which no λ̂ feels.
+LARGEST_SPREAD = 0.1
 # In equilibrium γ·E‖w − w*‖² = (free directions) − nβ·E[(w − w*)·∇L] (integrate by parts): above 1
 # the loss pushes chains away from w*.
 LARGEST_REACH = 1.5
+
+
+@dataclass(frozen=True)
+class Demands:
+    """What is asked of chains before an estimate from them is called converged.
+
+    Attributes:
+        rhat: Largest R-hat of the loss.
+        effective_draws: Fewest effective draws.
+    """
+
+    rhat: float = LARGEST_RHAT
+    effective_draws: float = FEWEST_EFFECTIVE_DRAWS
 
 
 class Status(StrEnum):
@@ -41,7 +61,10 @@ def judge(
     drift: float,
     growth: float = math.nan,
     growth_stderr: float = math.nan,
+    distance_rhat: float = math.nan,
+    distance_spread: float = math.nan,
     reach: float = math.nan,
+    demands: Demands | None = None,
 ) -> tuple[Status, str]:
     """The most serious finding, and a sentence that says what to try.
 
@@ -55,8 +78,12 @@ def judge(
         drift: Second half of the trace against the first, in standard errors.
         growth: Relative growth of ‖w − w*‖² between the halves; NaN if unknown.
         growth_stderr: Its standard error.
+        distance_rhat: R-hat of ‖w − w*‖²; NaN if unknown.
+        distance_spread: Relative spread of its means over half chains; NaN if unknown.
         reach: γ·E‖w − w*‖² over the free directions; NaN if unknown.
+        demands: What is asked; None: the defaults.
     """
+    demands = demands or Demands()
     if num_diverged == num_chains:
         return (
             Status.ALL_DIVERGED,
@@ -75,10 +102,10 @@ def judge(
             "there are too few steps after burn-in to tell an error, or the loss does not vary; "
             "run more steps, or use a larger step_size.",
         )
-    if rhat > LARGEST_RHAT:
+    if rhat > demands.rhat:
         return (
             Status.NOT_CONVERGED,
-            f"the chains disagree (R-hat {rhat:.2f}, above {LARGEST_RHAT}); run more steps, or a "
+            f"the chains disagree (R-hat {rhat:.2f}, above {demands.rhat}); run more steps, or a "
             "longer burn-in.",
         )
     if abs(drift) > LARGEST_DRIFT:
@@ -94,6 +121,13 @@ def judge(
             f"the chains are still moving away from w* (‖w − w*‖² grew by {growth:.0%} between the "
             "halves); run more steps, a larger step_size, or a larger localization.",
         )
+    if distance_rhat > LARGEST_DISTANCE_RHAT and distance_spread > LARGEST_SPREAD:
+        return (
+            Status.NOT_CONVERGED,
+            f"the chains went different distances from w* (R-hat of ‖w − w*‖² "
+            f"{distance_rhat:.2f}, above {LARGEST_DISTANCE_RHAT}), so they have not forgotten "
+            "where they began; run more steps, a larger step_size, or a larger localization.",
+        )
     if reach > LARGEST_REACH:
         return (
             Status.ESCAPED,
@@ -101,11 +135,11 @@ def judge(
             "so λ̂ speaks of other places than w*; use a larger localization, or "
             "OrthogonalToGradient where w* is not at a minimum.",
         )
-    if not math.isfinite(stderr) or not ess >= FEWEST_EFFECTIVE_DRAWS:
+    if not math.isfinite(stderr) or not ess >= demands.effective_draws:
         return (
             Status.TOO_FEW_SAMPLES,
-            f"the chains hold {ess:.0f} effective draws, {FEWEST_EFFECTIVE_DRAWS} are needed; run "
-            "more steps or more chains.",
+            f"the chains hold {ess:.0f} effective draws, {demands.effective_draws:.0f} are needed; "
+            "run more steps or more chains.",
         )
     if llc < -3 * stderr:
         return (

@@ -7,9 +7,12 @@ from lambdascope.errors import LambdascopeError
 
 if TYPE_CHECKING:
     from lambdascope.estimates import (
+        FunctionalVariance,
         LLCCurve,
         LLCEstimate,
         estimate_llc,
+        functional_variance,
+        loss_covariance,
         principal_components,
     )
     from lambdascope.posterior import (
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
         LocalPosterior,
         OrthogonalToGradient,
         Parameters,
+        SampleLosses,
         cross_entropy,
         gaussian_nll,
     )
@@ -43,6 +47,7 @@ __all__ = [
     "CrossEntropy",
     "EagerModeWarning",
     "ElementMask",
+    "FunctionalVariance",
     "GaussianNLL",
     "LLCCurve",
     "LLCEstimate",
@@ -52,9 +57,12 @@ __all__ = [
     "Parameters",
     "PointSamples",
     "RMSpropSGLD",
+    "SampleLosses",
     "cross_entropy",
     "estimate_llc",
+    "functional_variance",
     "gaussian_nll",
+    "loss_covariance",
     "open_trace",
     "principal_components",
     "sample",
@@ -64,7 +72,15 @@ __all__ = [
 # torch takes a second or more to import: each name is fetched when it is first asked for, so that
 # `lambdascope --help` and a config cost no more than themselves.
 _HOMES = {
-    "estimates": ("LLCCurve", "LLCEstimate", "estimate_llc", "principal_components"),
+    "estimates": (
+        "FunctionalVariance",
+        "LLCCurve",
+        "LLCEstimate",
+        "estimate_llc",
+        "functional_variance",
+        "loss_covariance",
+        "principal_components",
+    ),
     "posterior": (
         "CrossEntropy",
         "ElementMask",
@@ -72,6 +88,7 @@ _HOMES = {
         "LocalPosterior",
         "OrthogonalToGradient",
         "Parameters",
+        "SampleLosses",
         "cross_entropy",
         "gaussian_nll",
     ),

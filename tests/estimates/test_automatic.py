@@ -79,7 +79,7 @@ def test_estimate_llc_takes_posteriors():
     ("settings", "sentence"),
     [
         ({"target_error": 0}, r"target_error=0: a positive finite number"),
-        ({"max_steps": 10}, r"max_steps=10: an integer ≥ 400"),
+        ({"max_steps": 10}, r"max_steps=10: an integer ≥ 300"),
     ],
 )
 def test_impossible_settings_are_refused(settings, sentence):

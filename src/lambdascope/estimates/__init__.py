@@ -1,14 +1,22 @@
 """From traces to numbers: λ̂, its error, and whether to believe it."""
 
+from lambdascope.estimates.fluctuation import (
+    FunctionalVariance,
+    functional_variance,
+    loss_covariance,
+)
 from lambdascope.estimates.llc import LLCCurve, LLCEstimate, estimate_llc
 from lambdascope.estimates.pca import PrincipalComponents, principal_components
 from lambdascope.estimates.verdict import Status
 
 __all__ = [
+    "FunctionalVariance",
     "LLCCurve",
     "LLCEstimate",
     "PrincipalComponents",
     "Status",
     "estimate_llc",
+    "functional_variance",
+    "loss_covariance",
     "principal_components",
 ]

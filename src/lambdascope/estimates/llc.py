@@ -46,7 +46,7 @@ class LLCEstimate:
         nbeta: nβ.
         num_chains: Chains run.
         num_diverged_chains: Chains with NaN or infinite loss, left out.
-        num_burnin_steps: Steps dropped at the beginning of each chain.
+        numburnin_steps: Steps dropped at the beginning of each chain.
         status: The verdict.
         advice: What the verdict means and what to try.
         llc_uncorrected: λ̂ as the chains gave it, before any bias was subtracted.
@@ -71,7 +71,7 @@ class LLCEstimate:
     nbeta: float
     num_chains: int
     num_diverged_chains: int
-    num_burnin_steps: int
+    numburnin_steps: int
     status: Status
     advice: str
     llc_uncorrected: float = math.nan
@@ -147,7 +147,7 @@ class LLCCurve(Sequence[LLCEstimate]):
                 "mean_loss": one.mean_loss,
                 "num_chains": one.num_chains,
                 "num_diverged_chains": one.num_diverged_chains,
-                "num_burnin_steps": one.num_burnin_steps,
+                "numburnin_steps": one.numburnin_steps,
                 "status": str(one.status),
                 "advice": one.advice,
                 "llc_uncorrected": one.llc_uncorrected,
@@ -229,7 +229,7 @@ def _of_trace(trace: xr.Dataset, burnin: float | int) -> LLCEstimate | LLCCurve:
     alone = bool(trace.attrs.get("single")) or "checkpoint" not in loss.dims
     if "checkpoint" not in loss.dims:
         trace = trace.expand_dims("checkpoint")
-    num_burnin = _burnin_steps(burnin, int(loss.sizes.get("step", 1)))
+    num_burnin = burnin_steps(burnin, int(loss.sizes.get("step", 1)))
     estimates = [
         estimate_one(trace.isel(checkpoint=position), num_burnin)
         for position in range(trace.sizes["checkpoint"])
@@ -252,7 +252,7 @@ def checked(trace: xr.Dataset) -> xr.Dataset:
     return trace
 
 
-def _burnin_steps(burnin: float | int, num_steps: int) -> int:
+def burnin_steps(burnin: float | int, num_steps: int) -> int:
     """The number of steps to drop."""
     if isinstance(burnin, bool) or not isinstance(burnin, Real) or not burnin >= 0:
         raise LambdascopeError(
@@ -324,7 +324,7 @@ def estimate_one(trace: xr.Dataset, num_burnin: int, demands: Demands | None = N
         nbeta=nbeta,
         num_chains=len(loss),
         num_diverged_chains=num_diverged,
-        num_burnin_steps=num_burnin,
+        numburnin_steps=num_burnin,
         status=status,
         advice=advice,
         llc_uncorrected=llc,

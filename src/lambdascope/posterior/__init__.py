@@ -8,6 +8,7 @@ from lambdascope.posterior.restrictions import (
     Parameters,
     Restriction,
 )
+from lambdascope.posterior.sample_losses import SampleLosses
 
 __all__ = [
     "CrossEntropy",
@@ -17,6 +18,7 @@ __all__ = [
     "OrthogonalToGradient",
     "Parameters",
     "Restriction",
+    "SampleLosses",
     "cross_entropy",
     "gaussian_nll",
 ]

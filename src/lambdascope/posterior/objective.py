@@ -38,10 +38,12 @@ class Objective:
 
     def __call__(self, w: Tensor, held: Mapping[str, Tensor], batch: Any) -> Tensor:
         """Per-sample losses [batch] at sampled weights `w` [param], the other tensors in `held`."""
-        values = {**self.layout.unravel(w), **held}
-        return functional_call(
-            self._module, {f"model.{name}": value for name, value in values.items()}, (batch,)
-        )
+        return self.at({**self.layout.unravel(w), **held}, batch)
+
+    def at(self, values: Mapping[str, Tensor], batch: Any) -> Tensor:
+        """Per-sample losses [batch] where the model's tensors have these `values`, by name."""
+        named = {f"model.{name}": value for name, value in values.items()}
+        return functional_call(self._module, named, (batch,))
 
     def outputs(self, w: Tensor, held: Mapping[str, Tensor], inputs: Any) -> Any:
         """What the model makes of `inputs`, at sampled weights `w` [param]."""

@@ -40,8 +40,6 @@ _MARGIN, _MOST_ROUNDS = 1.3, 3
 # to find chains that are in different places; ten draws know their own error well enough for
 # Student's interval.
 _DEMANDS = Demands(rhat=1.3, effective_draws=10)
-# From here on λ̂ is γ's more than the network's (`LLCEstimate.localization_slope`).
-_STEEP = 0.5
 # What more steps, or shorter ones, may mend.
 _LONGER_HELPS = (
     Status.NOT_CONVERGED,
@@ -218,13 +216,6 @@ def _judged(one: LLCEstimate, settings: AutomaticSettings) -> LLCEstimate:
             status=Status.TARGET_NOT_REACHED,
             advice=f"the standard error is {one.stderr:.2g}, above the target, after the "
             f"{settings.max_steps} steps allowed; raise max_steps or the target error.",
-        )
-    if one.status is Status.CONVERGED and one.localization_slope > _STEEP:
-        return replace(
-            one,
-            advice=f"{one.advice} λ̂ goes as localization to the power of "
-            f"−{one.localization_slope:.1f} here, so it tells of localization more than of the "
-            "network.",
         )
     return one
 

@@ -8,6 +8,8 @@ import pandas as pd
 from lambdascope.reporting.finding import INTERVAL
 from lambdascope.wording import aligned, number, with_error
 
+# −d log λ̂ / d log γ, from which on λ̂ is γ's more than the network's: flat directions have 1.
+STEEP_SLOPE = 0.5
 _COLUMNS: tuple[tuple[str, Callable[[Any], str]], ...] = (
     ("checkpoint", lambda row: f"{row.checkpoint:d}"),
     ("step", lambda row: f"{row.step:,d}"),
@@ -46,7 +48,8 @@ def llc_advice(table: pd.DataFrame) -> list[str]:
     """What to try, one line for each kind of trouble: where it is, and the advice for the first.
 
     Args:
-        table: As above, with `status` and `advice`. Converged rows need no advice.
+        table: As above, with `status` and `advice`. Converged rows need none, but where λ̂ tells of
+            the localisation more than of the network.
     """
     lines = []
     troubled = table[table["status"] != "converged"]
@@ -55,6 +58,13 @@ def llc_advice(table: pd.DataFrame) -> list[str]:
         at_first = f"at {rows['checkpoint'].iloc[0]}, " if len(rows) > 1 else ""
         plural = "s" if len(rows) > 1 else ""
         lines.append(f"checkpoint{plural} {which}: {status}; {at_first}{rows['advice'].iloc[0]}")
+    if "localization_slope" in table and (steep := table["localization_slope"] > STEEP_SLOPE).any():
+        which = ", ".join(str(index) for index in table.loc[steep, "checkpoint"])
+        lines.append(
+            f"checkpoint{'s' if steep.sum() > 1 else ''} {which}: λ̂ goes as γ to the power of "
+            f"−{STEEP_SLOPE:g} or steeper, so it tells of the localisation more than of the network; "
+            "compare it at one γ only"
+        )
     return lines
 
 

@@ -62,8 +62,8 @@ def llc_advice(table: pd.DataFrame) -> list[str]:
         which = ", ".join(str(index) for index in table.loc[steep, "checkpoint"])
         lines.append(
             f"checkpoint{'s' if steep.sum() > 1 else ''} {which}: λ̂ goes as γ to the power of "
-            f"−{STEEP_SLOPE:g} or steeper, so it tells of the localisation more than of the network; "
-            "compare it at one γ only"
+            f"−{STEEP_SLOPE:g} or steeper, so it tells of the localisation more than of the "
+            "network; compare it at one γ only"
         )
     return lines
 

@@ -153,7 +153,8 @@ def test_a_transformer_at_its_end(tmp_path: Path) -> None:
     [
         (12, "addition", ["p = 12 is even: mode 6", "p = 12 is composite"]),
         (9, "random", ["p = 9 is composite", "labels of this run are random"]),
-        (5, "addition", []),
+        (7, "addition", []),
+        (5, "addition", ["p = 5 is too small for this error rate: even a perfect circle", "3.7 %"]),
     ],
 )
 def test_what_changes_is_said(tmp_path: Path, p: int, task: str, notes: list[str]) -> None:

@@ -3,6 +3,7 @@
 import ast
 import importlib.util
 import inspect
+import json
 import re
 import shlex
 from collections.abc import Iterator
@@ -95,6 +96,19 @@ def test_every_call_has_arguments_that_exist(block: Block) -> None:
 def test_every_file_linked_is_there(page: Path) -> None:
     links = re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8"))
     assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def test_the_speeds_are_those_measured() -> None:
+    results = json.loads((ROOT / "benchmarks/results/llc_throughput.json").read_text("utf-8"))
+    median = {row["name"]: row["us_per_chain_step"]["median"] for row in results["rows"]}
+
+    def ways(prefix: str) -> str:
+        of_one = [round(value) for name, value in median.items() if name.startswith(prefix)]
+        return f"{min(of_one)}–{max(of_one)}"
+
+    ours = round(median["lambdascope_100"])
+    line = f"| {ours} | {ways('devinterp')} | {ways('canonical')} |"
+    assert line in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def test_the_citation_is_of_this_version() -> None:

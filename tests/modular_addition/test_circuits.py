@@ -3,6 +3,7 @@ import torch
 
 from lambdascope.errors import LambdascopeError
 from lambdascope.modular_addition.architectures import make_network
+from lambdascope.modular_addition.circuit_measures import measure_modes
 from lambdascope.modular_addition.circuit_null import power_ratio_threshold, power_ratios
 from lambdascope.modular_addition.circuits import find_circuits
 from lambdascope.modular_addition.config import TrainConfig
@@ -134,6 +135,17 @@ def test_a_planted_network_has_its_neurons():
     assert int(counts[[9, 20, 18, 13]].sum()) == 16
 
 
+def with_embedding(rows):
+    network = make_network(TrainConfig(p=7, embed_dim=3, hidden_size=5))
+    network.embedding.weight = torch.nn.Parameter(rows)
+    return network
+
+
+def test_noise_alone_holds_none():
+    network = planted_network(31, [4, 9], embed_dim=8, signal_to_noise=0.0, seed=0)
+    assert find_circuits(network).circuits == ()
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -142,6 +154,23 @@ def test_a_planted_network_has_its_neurons():
             r"p=4 has too few Fourier modes \(2\) .*at least 5",
         ),
         (lambda: find_circuits(torch.nn.Linear(2, 2)), "network is a Linear, an architecture not"),
+        (lambda: measure_modes(torch.nn.Linear(2, 2), [1]), "network is a Linear"),
+        (
+            lambda: find_circuits(with_embedding(torch.randn(5, 3))),
+            r"embedding has shape \[5, 3\]: \[7, 3\], a row for each token, is accepted at p=7",
+        ),
+        (
+            lambda: find_circuits(with_embedding(torch.full((7, 3), torch.nan))),
+            r"the network's embedding\.weight hold NaN or infinity: finite weights are needed",
+        ),
+        (
+            lambda: power_ratios(torch.randn(2, 7, 3)),
+            r"embedding has shape \[2, 7, 3\]: \[p, embed_dim\] with p ≥ 5 is accepted",
+        ),
+        (
+            lambda: planted_network(7, [1], embed_dim=4, signal_to_noise=-1, seed=0),
+            "signal_to_noise=-1: a number from 0 on",
+        ),
         (
             lambda: find_circuits(make_network(TrainConfig(p=7)), error_rate=0.0),
             r"error_rate=0.0: it should be above 5e-05 and below 1",

@@ -166,6 +166,13 @@ def test_a_network_without_circles_is_neither():
             "version='wrong': correct or largest_wrong",
         ),
         (lambda: circularity(torch.zeros(4, 2)), r"shape \[4, 2\]: .*p ≥ 5"),
+        (lambda: logit_fits(torch.zeros(7, 7, 7).double(), 9), r"modes=\[9\]: .* modes 1 to 3"),
+        (lambda: doubling(torch.zeros(7, 7, 2), 0), r"modes=\[0\]: .* modes 1 to 3"),
+        (
+            lambda: gradient_symmetricity(make_network(TrainConfig(p=7)), num_triples=0),
+            "num_triples=0: at least 1",
+        ),
+        (lambda: classify(torch.nn.Linear(2, 2), [1]), "network is a Linear"),
         (lambda: doubling(torch.zeros(3, 4, 2), 1), r"shape \[3, 4, 2\]: \[p, p, features\]"),
     ],
 )

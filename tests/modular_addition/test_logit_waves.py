@@ -3,6 +3,7 @@ import math
 import pytest
 import torch
 
+from lambdascope.errors import LambdascopeError
 from lambdascope.modular_addition.clock_or_pizza import logit_formulas
 from lambdascope.modular_addition.logit_waves import (
     alignment,
@@ -84,3 +85,16 @@ def test_what_is_in_phase_is_preferred():
     value, phase, accompanying = alignment(both, 4)
     assert (value, accompanying) == (pytest.approx(1), False)
     assert phase == pytest.approx(0, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: alignment(torch.zeros(7, 7, 6).double(), 1), r"shape \[7, 7, 6\]: .*p, p, p\]"),
+        (lambda: alignment(torch.zeros(7, 7, 7).double(), 9), r"modes=\[9\]: .* modes 1 to 3"),
+        (lambda: sum_wave_shares(torch.zeros(7, 6, 7)), r"shape \[7, 6, 7\]: .*p, p, p\]"),
+    ],
+)
+def test_bad_input_is_refused(call, message):
+    with pytest.raises(LambdascopeError, match=message):
+        call()

@@ -15,6 +15,7 @@ from lambdascope.errors import LambdascopeError
 from lambdascope.modular_addition.circuit_measures import measure_modes
 from lambdascope.modular_addition.circuits import CircuitSearch, find_circuits
 from lambdascope.modular_addition.formation import formation_index
+from lambdascope.modular_addition.logit_waves import alignment_p_value
 from lambdascope.modular_addition.verdicts import Classification, classify
 from lambdascope.reporting.circuits_figure import contributions_figure
 from lambdascope.reporting.circuits_text import (
@@ -97,7 +98,13 @@ def circuits(
     table = _circuits_table(searches, classification, over_training, loaded.steps)
     measures = _measures_table(classification, searches[-1]).assign(**settings)
     finding = circuits_finding(table, measures, loaded.config.p)
-    notes = circuits_notes(loaded.config.p, loaded.config.task, loaded.config.network)
+    chance = alignment_p_value(1.0, loaded.config.p, 1)
+    notes = circuits_notes(
+        loaded.config.p,
+        loaded.config.task,
+        loaded.config.network,
+        chance_of_a_perfect_circle=chance if chance >= config.error_rate else None,
+    )
     drawn = _figures(loaded, table, over_training, finding[0])
     if not drawn:
         notes.append(f"{' and '.join(_FIGURES)} show circuits, and are not written.")

@@ -12,7 +12,8 @@ from torch import Tensor
 
 from lambdascope.commands.fourier_config import FourierConfig
 from lambdascope.commands.systems import LoadedRun, check_finished, load_run
-from lambdascope.modular_addition.circuits import SMALLEST_P, find_circuits
+from lambdascope.modular_addition.circuit_null import SMALLEST_P
+from lambdascope.modular_addition.circuits import find_circuits
 from lambdascope.modular_addition.development import (
     ModeDevelopment,
     mode_development,

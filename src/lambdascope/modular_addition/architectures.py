@@ -1,5 +1,7 @@
 """The architectures by their name in the settings."""
 
+import torch
+
 from lambdascope.errors import LambdascopeError
 from lambdascope.modular_addition.config import TrainConfig
 from lambdascope.modular_addition.network import ModularAdditionMLP
@@ -20,14 +22,27 @@ def make_network(config: TrainConfig) -> Network:
 
 
 def check_architecture(network: object) -> Network:
-    """The network, if it is of an architecture known here.
+    """The network, if it is one that can be looked into.
 
     Raises:
-        LambdascopeError: it is not.
+        LambdascopeError: its architecture is not known here, its embedding has the wrong shape, or
+            it holds weights that are not finite.
     """
-    if isinstance(network, Network):
-        return network
-    raise LambdascopeError(
-        f"network is a {type(network).__name__}, an architecture not known here: it should be a "
-        "ModularAdditionMLP or a ModularAdditionTransformer"
-    )
+    if not isinstance(network, Network):
+        raise LambdascopeError(
+            f"network is a {type(network).__name__}, an architecture not known here: it should be "
+            "a ModularAdditionMLP or a ModularAdditionTransformer"
+        )
+    extra = network.num_tokens - 2 if isinstance(network, ModularAdditionTransformer) else 0
+    wanted, held = [network.p + extra, network.embed_dim], list(network.embedding.weight.shape)
+    if held != wanted:
+        raise LambdascopeError(
+            f"the network's embedding has shape {held}: {wanted}, a row for each token, is "
+            f"accepted at p={network.p}"
+        )
+    bad = [name for name, w in network.named_parameters() if not torch.isfinite(w).all()]
+    if bad:
+        raise LambdascopeError(
+            f"the network's {', '.join(bad)} hold NaN or infinity: finite weights are needed"
+        )
+    return network

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import torch
 
-from lambdascope.modular_addition.architectures import Network
+from lambdascope.modular_addition.architectures import Network, check_architecture
 from lambdascope.modular_addition.logit_waves import sum_wave_shares
 from lambdascope.modular_addition.maps import token_maps
 from lambdascope.modular_addition.modes import mode_magnitudes, mode_mask
@@ -45,8 +45,9 @@ def measure_modes(network: Network, modes: Sequence[int]) -> list[ModeMeasures]:
         modes: each 1 … p//2.
 
     Raises:
-        LambdascopeError: a mode does not exist.
+        LambdascopeError: the architecture is unknown, or a mode does not exist.
     """
+    network = check_architecture(network)
     if not modes:
         return []
     embedding = token_embedding(network)

@@ -8,6 +8,9 @@ from torch import Tensor
 from lambdascope.errors import LambdascopeError
 from lambdascope.modular_addition.modes import mode_magnitudes
 
+SMALLEST_P = 5
+"""Below, there are too few modes to tell a circuit from noise."""
+
 _DRAWS = 20_000
 _SEED = 20_231_107
 
@@ -22,8 +25,17 @@ def power_ratios(embedding: Tensor) -> Tensor:
         embedding: [p, embed_dim], one row a token, p ≥ 5.
 
     Returns:
-        [p//2], dimensionless; entry i is mode i + 1. Infinite where the median is 0.
+        [p//2], dimensionless; entry i is mode i + 1. Infinite where the median is 0, NaN where all
+        are.
+
+    Raises:
+        LambdascopeError: the embedding has another shape.
     """
+    if embedding.dim() != 2 or len(embedding) < SMALLEST_P:
+        raise LambdascopeError(
+            f"embedding has shape {list(embedding.shape)}: [p, embed_dim] with p ≥ {SMALLEST_P} is "
+            "accepted"
+        )
     power = mode_magnitudes(embedding)[..., 1:].square()
     return power / power.median()
 

@@ -24,7 +24,7 @@ from torch import Tensor
 
 from lambdascope.errors import LambdascopeError
 from lambdascope.modular_addition.architectures import Network, check_architecture
-from lambdascope.modular_addition.modes import check_embedding
+from lambdascope.modular_addition.modes import check_embedding, mode_mask
 from lambdascope.modular_addition.probing import own_weights, token_embedding, with_embeddings
 
 LogitVersion = Literal["correct", "largest_wrong"]
@@ -49,10 +49,12 @@ def gradient_symmetricity(network: Network, *, num_triples: int = 100, seed: int
         −1 to 1, dimensionless.
 
     Raises:
-        LambdascopeError: the architecture is unknown, or p < 5.
+        LambdascopeError: the architecture is unknown, p < 5, or there are no triples.
     """
     network = check_architecture(network)
     p = network.p
+    if num_triples < 1:
+        raise LambdascopeError(f"num_triples={num_triples}: at least 1 is accepted")
     if p < 5:
         raise LambdascopeError(f"p={p} leaves no triples to compare: it should be at least 5")
     random = torch.Generator().manual_seed(seed)
@@ -87,7 +89,7 @@ def distance_irrelevance(logits: Tensor, version: LogitVersion = "correct") -> T
     Raises:
         LambdascopeError: version is unknown, or the logits have another shape.
     """
-    p = _check_logits(logits)
+    p = check_logits(logits)
     token = torch.arange(p)
     answer = (token[:, None] + token) % p
     if version == "correct":
@@ -138,7 +140,11 @@ def logit_formulas(p: int, mode: int) -> dict[str, Tensor]:
     Returns:
         "clock", "pizza" and, for odd p, "accompanying": [p, p, p] float64: a, b, c. The
         accompanying circle serves the frequency k/2 mod p, which even p need not have.
+
+    Raises:
+        LambdascopeError: the mode does not exist.
     """
+    mode_mask(p, [mode])
     token = torch.arange(p, dtype=torch.float64)
     a, b, c = token[:, None, None], token[:, None], token
     w = 2 * math.pi * mode / p
@@ -170,9 +176,9 @@ def logit_fits(logits: Tensor, mode: int, *, at_frequency: bool = False) -> dict
         formula → 0 to 1, dimensionless; NaN where there is nothing to compare.
 
     Raises:
-        LambdascopeError: the logits have another shape.
+        LambdascopeError: the logits have another shape, or the mode does not exist.
     """
-    p = _check_logits(logits)
+    p = check_logits(logits)
     seen = torch.fft.rfft(logits, dim=-1)[..., 1:]
     fits = {}
     for name, formula in logit_formulas(p, mode).items():
@@ -213,19 +219,25 @@ def doubling(features: Tensor, mode: int) -> float:
         0 to 1, dimensionless; NaN where there is no power in either.
 
     Raises:
-        LambdascopeError: the features have another shape.
+        LambdascopeError: the features have another shape, or the mode does not exist.
     """
     if features.dim() != 3 or features.shape[0] != features.shape[1]:
         raise LambdascopeError(
             f"features have shape {list(features.shape)}: [p, p, features] is accepted"
         )
     p = len(features)
+    mode_mask(p, [mode])
     power = torch.fft.fft(features, dim=1).abs().square().sum(-1).mean(0)
     single, double = power[mode], power[2 * mode % p]
     return (double / (single + double)).item()
 
 
-def _check_logits(logits: Tensor) -> int:
+def check_logits(logits: Tensor) -> int:
+    """The modulus p of logits [..., p, p, p].
+
+    Raises:
+        LambdascopeError: they have another shape.
+    """
     shape = list(logits.shape)
     if logits.dim() < 3 or shape[-3:] != [shape[-1]] * 3:
         raise LambdascopeError(f"logits have shape {shape}: [..., p, p, p] is accepted")

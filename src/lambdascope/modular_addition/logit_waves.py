@@ -9,7 +9,8 @@ import math
 import torch
 from torch import Tensor
 
-from lambdascope.modular_addition.clock_or_pizza import served_frequency
+from lambdascope.modular_addition.clock_or_pizza import check_logits, served_frequency
+from lambdascope.modular_addition.modes import mode_mask
 
 
 def sum_wave_shares(logits: Tensor) -> Tensor:
@@ -22,8 +23,11 @@ def sum_wave_shares(logits: Tensor) -> Tensor:
 
     Returns:
         [..., p//2 + 1], 0 to 1; entry 0 is 0.
+
+    Raises:
+        LambdascopeError: the logits have another shape.
     """
-    p = logits.shape[-1]
+    p = check_logits(logits)
     waves = _waves(logits)
     by_sum = _mean_by_sum(waves, p)  # [..., sum, k]
     turns = torch.fft.rfft(torch.eye(p, dtype=logits.dtype), dim=1)  # e^{−2πi·sum·k/p}
@@ -53,8 +57,12 @@ def alignment(logits: Tensor, mode: int) -> tuple[float, float, bool]:
         the alignment, 0 to 1; the phase error, the angle of S in degrees, −180 to 180, above 0
         where the reading lies ahead of the answer; and whether they are those of an accompanying
         circle.
+
+    Raises:
+        LambdascopeError: the logits have another shape, or the mode does not exist.
     """
-    p = logits.shape[-1]
+    p = check_logits(logits)
+    mode_mask(p, [mode])
     found = [(*_aligned(logits, mode, None), False)]
     if p % 2:
         token = torch.arange(p, dtype=logits.dtype)

@@ -40,8 +40,8 @@ def planted_network(
         seed: decides noise and planes.
 
     Raises:
-        LambdascopeError: a frequency does not exist or is given twice, there is none, or the
-            embedding has too few coordinates.
+        LambdascopeError: a frequency does not exist or is given twice, there is none, the embedding
+            has too few coordinates, or the signal is impossible.
     """
     mode_mask(p, frequencies)
     count = len(frequencies)
@@ -55,6 +55,8 @@ def planted_network(
             f"embed_dim={embed_dim} has no room for {count} circles: it should be at least "
             f"{2 * count}"
         )
+    if not 0 <= signal_to_noise < math.inf:
+        raise LambdascopeError(f"signal_to_noise={signal_to_noise}: a number from 0 on is accepted")
     random = torch.Generator().manual_seed(seed)
     noise = torch.randn(p, embed_dim, generator=random, dtype=torch.float64)
     square = torch.randn(embed_dim, embed_dim, generator=random, dtype=torch.float64)
@@ -71,7 +73,8 @@ def planted_network(
             parameter.zero_()
         network.embedding.weight.copy_(noise + radius * torch.stack(circles).sum(0))
         for place, (k, plane) in enumerate(zip(frequencies, planes, strict=True)):
-            _add_circuit(network, place, _circle(p, k), plane / radius)
+            # Without a signal there is only noise to read: the scale doesn't matter.
+            _add_circuit(network, place, _circle(p, k), plane / (radius or 1.0))
         network.unembedding.weight.mul_(_best_scale(network))
     return network
 

@@ -20,7 +20,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from lambdascope.modular_addition.architectures import Network
+from lambdascope.modular_addition.architectures import Network, check_architecture
 from lambdascope.modular_addition.clock_or_pizza import (
     circularity,
     distance_irrelevance,
@@ -94,8 +94,9 @@ def classify(network: Network, modes: Sequence[int]) -> Classification:
         modes: the circles of its embedding, each 1 … p//2, as `find_circuits` finds them.
 
     Raises:
-        LambdascopeError: p < 5, or a mode does not exist.
+        LambdascopeError: the architecture is unknown, p < 5, or a mode does not exist.
     """
+    network = check_architecture(network)
     embedding = token_embedding(network)
     logits = logits_with(network, embedding[None])[0]
     symmetricity = gradient_symmetricity(network)

@@ -92,15 +92,24 @@ def _verdict(value: Mapping[str, float], measures: pd.DataFrame) -> str:
     )
 
 
-def circuits_notes(p: int, task: str, network: str) -> list[str]:
+def circuits_notes(
+    p: int, task: str, network: str, *, chance_of_a_perfect_circle: float | None = None
+) -> list[str]:
     """What is different at this modulus or task; nothing for addition modulo a prime.
 
     Args:
         p: The modulus.
         task: The labels that the network was trained on.
         network: The architecture.
+        chance_of_a_perfect_circle: With classes named at random; None where it is below the error
+            rate, so that circuits can be found.
     """
     notes = []
+    if chance_of_a_perfect_circle is not None:
+        notes.append(
+            f"p = {p} is too small for this error rate: even a perfect circle would come about by "
+            f"chance at {percent(chance_of_a_perfect_circle)}, so none can be found."
+        )
     if p % 2 == 0:
         notes.append(
             f"p = {p} is even: mode {p // 2} has two points and no sine, and the fit of an "

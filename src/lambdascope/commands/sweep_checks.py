@@ -6,7 +6,7 @@ from functools import cache
 from lambdascope.commands.sweep_config import MEASURED, Settings, settings_of
 from lambdascope.errors import LambdascopeError
 from lambdascope.modular_addition.architectures import make_network
-from lambdascope.modular_addition.circuits import SMALLEST_P
+from lambdascope.modular_addition.circuit_null import SMALLEST_P
 from lambdascope.modular_addition.config import TrainConfig
 from lambdascope.posterior import Parameters
 from lambdascope.posterior.scalars import inverse_temperature

@@ -161,16 +161,18 @@ def test_a_cluster_that_goes_away_is_said_and_what_came_stands(two_nodes: TwoNod
         assert all(line.startswith("finished") and "None" in line for line in lines)
         two_nodes.cluster.shutdown()
         rest, _ = driver.communicate(timeout=60)
-    said = rest.splitlines()[-1]
+    *finished, said = rest.splitlines()
+    # No cell counts as failed, and Ray's own notes are not among the results.
+    assert all(line.startswith("finished") and "None" in line for line in finished), rest
     assert said.startswith("refused: the Ray cluster at"), rest
     assert "the same command goes on with the rest" in said
 
 
-@pytest.mark.slow
-def test_no_cluster_at_the_address() -> None:
+@pytest.mark.parametrize("address", ["127.0.0.1:9", "head", "head:port"])
+def test_no_cluster_at_the_address(address: str) -> None:
     pytest.importorskip("ray", reason="Ray is not installed (extra `ray`)")
-    with pytest.raises(LambdascopeError, match=r"address='127\.0\.0\.1:9': no Ray cluster"):
-        worked(RayEngine("127.0.0.1:9"), BATCHES, squares)
+    with pytest.raises(LambdascopeError, match=rf"address='{address}': no Ray cluster"):
+        worked(RayEngine(address), BATCHES, squares)
 
 
 @pytest.mark.slow

@@ -1,6 +1,7 @@
 """`lambdascope sweep`: run a sweep's file, and tabulate and draw what stands of it."""
 
 import os
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -96,7 +97,7 @@ class Sweep:
                     for cell, outcome in zip(batch, outcomes, strict=True):
                         self.records.put(cell, outcome)
                         if outcome.error is not None:
-                            bar.write(f"{cell} failed: {outcome.error}")
+                            bar.write(f"{cell} failed: {outcome.error}", file=sys.stderr)
                     bar.update(len(batch))
             return self.draw()
 

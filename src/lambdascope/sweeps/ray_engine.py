@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import logging
 import socket
+import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from types import ModuleType
-from typing import Any
+from typing import Any, TextIO, cast
 
 from lambdascope.errors import LambdascopeError
 from lambdascope.sweeps.engines import Batch, Engine, Work, Worked, attempt
@@ -90,7 +92,7 @@ class RayEngine(Engine):
                     for reference in done:
                         # Nothing here may hold on to it: the store lets go of what nobody holds.
                         batch = running.pop(reference)
-                        yield batch, self._outcome(reference, batch)
+                        yield batch, self._outcome(reference, batch, health)
             except BaseException:
                 self._cancel(running)
                 raise
@@ -108,18 +110,23 @@ class RayEngine(Engine):
                 return done
             health.check()
 
-    def _outcome(self, reference: Any, batch: Batch) -> list[Outcome]:
+    def _outcome(self, reference: Any, batch: Batch, health: _Health) -> list[Outcome]:
         errors = self._ray.exceptions
         try:
             return self._ray.get(reference)
+        except errors.LocalRayletDiedError as error:
+            raise health.gone(error) from error
         except (errors.WorkerCrashedError, errors.OutOfMemoryError, errors.NodeDiedError) as error:
+            health.insist()  # a cluster that goes away takes its workers with it
             kind = type(error).__name__.removesuffix("Error")
             said = f"its worker died {_RETRIES + 1} times ({kind}; out of memory?)"
             return [Outcome(error=said)] * len(batch)
         except errors.ObjectLostError as error:
+            health.insist()
             said = f"its result was lost with the machine that held it ({type(error).__name__})"
             return [Outcome(error=said)] * len(batch)
         except errors.RayError as error:
+            health.insist()
             raise LambdascopeError(
                 f"Ray could not run {batch[0]}: {_first_line(error)}; lambdascope should be "
                 "installed in the same version on every machine of the cluster"
@@ -132,6 +139,9 @@ class RayEngine(Engine):
         if ray.is_initialized():
             yield
             return
+        if self._address not in (None, "auto") and (error := _silence(self._address)) is not None:
+            # Ray would try for minutes.
+            raise self._unreachable(error) from error
         own = {} if self._address else {"num_cpus": self._num_workers, "include_dashboard": False}
         try:
             ray.init(
@@ -142,21 +152,44 @@ class RayEngine(Engine):
                 **own,
             )
         except (ConnectionError, RuntimeError, ValueError, OSError) as error:
-            raise LambdascopeError(
-                f"address={self._address!r}: no Ray cluster could be reached there "
-                f"({_first_line(error)}); start one with `ray start --head`, or leave the address "
-                "out for a cluster of this machine alone"
-            ) from error
+            raise self._unreachable(error) from error
         try:
-            yield
+            with contextlib.redirect_stdout(cast(TextIO, _NotesAside(sys.stdout))):
+                yield
         finally:
             ray.shutdown()
+
+    def _unreachable(self, error: Exception) -> LambdascopeError:
+        return LambdascopeError(
+            f"address={self._address!r}: no Ray cluster could be reached there "
+            f"({_first_line(error)}); start one with `ray start --head`, or leave the address out "
+            "for a cluster of this machine alone"
+        )
 
     def _cancel(self, running: dict[Any, Batch]) -> None:
         """Nobody waits for these any more; a cluster that has gone can't be told."""
         for reference in running:
             with contextlib.suppress(Exception):
                 self._ray.cancel(reference, force=True)
+
+
+class _NotesAside:
+    """Standard output for everybody but Ray.
+
+    A thread of Ray's prints notes there on workers that died and tasks begun again; they belong on
+    standard error.
+    """
+
+    def __init__(self, stdout: TextIO) -> None:
+        self._stdout = stdout
+
+    def write(self, text: str) -> int:
+        """Write, to where the thread's words belong."""
+        ray_speaks = threading.current_thread().name.startswith("ray_")
+        return (sys.stderr if ray_speaks else self._stdout).write(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stdout, name)
 
 
 class _Health:
@@ -176,17 +209,33 @@ class _Health:
 
     def check(self) -> None:
         """Raises LambdascopeError: the head has not answered for a while."""
-        host, _, port = self._address.rpartition(":")
-        try:
-            socket.create_connection((host, int(port)), timeout=_LOOK_EVERY).close()
-        except OSError as error:
-            if time.monotonic() - self._seen > _GONE_AFTER:
-                raise LambdascopeError(
-                    f"the Ray cluster at {self._address} has gone ({error}): what was finished is "
-                    "recorded, and the same command goes on with the rest"
-                ) from error
-        else:
+        error = _silence(self._address)
+        if error is None:
             self.answered()
+        elif time.monotonic() - self._seen > _GONE_AFTER:
+            raise self.gone(error) from error
+
+    def insist(self) -> None:
+        """Raises LambdascopeError: the head does not answer."""
+        if (error := _silence(self._address)) is not None:
+            raise self.gone(error) from error
+
+    def gone(self, error: Exception) -> LambdascopeError:
+        """What to say of it."""
+        return LambdascopeError(
+            f"the Ray cluster at {self._address} has gone ({_first_line(error)}): what was "
+            "finished is recorded, and the same command goes on with the rest"
+        )
+
+
+def _silence(address: str) -> Exception | None:
+    """Why nothing answers at HOST:PORT; None if something does."""
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), timeout=_LOOK_EVERY).close()
+    except (OSError, ValueError, OverflowError) as error:
+        return error
+    return None
 
 
 def _attempt(initialize: Callable[[], None] | None, work: Work, batch: Batch) -> list[Outcome]:

@@ -230,7 +230,7 @@ def _figures(
     llc = _estimates(loaded.directory.path / "llc.csv")
     caption = [
         "each ridge: a circuit's magnitude, pale until it has formed",
-        "the line: the first checkpoint after its magnitude jumps",
+        "the line: where its magnitude splits best into a lower and a higher level",
         "right: its share of the logits",
         *([] if llc is None else _about_llc(llc)),
     ]

@@ -18,10 +18,13 @@ from lambdascope.modular_addition.config import TrainConfig
 from lambdascope.modular_addition.modes import mode_magnitudes, mode_mask
 from lambdascope.modular_addition.projections import keep_modes
 from lambdascope.reporting import film
+from lambdascope.reporting.progress_figure import progress_figure
 from lambdascope.runs.tables import read_table
 
 SMALL = {"p": 7, "embed_dim": 4, "hidden_size": 6, "num_steps": 40, "num_checkpoints": 3}
 FIGURES = {"modes_magnitude.png", "modes_ablation.png", "modes_progress.png", "modes_picture.png"}
+
+CUT = ("restricted", "excluded")
 
 
 @pytest.fixture
@@ -119,6 +122,28 @@ def test_key_modes_are_the_circuits_at_the_end(tmp_path):
     assert first.excluded_train_loss < math.log(29) + 1
     assert last.restricted_train_loss < 0.5 < last.excluded_train_loss
     assert last.gini_embedding > first.gini_embedding
+
+
+def test_where_no_circuit_is_found_nothing_is_drawn_or_said_of_key_modes(run, capsys, monkeypatch):
+    drawn = {}
+
+    def draw(table, **words):
+        drawn.update(words, columns=table.dropna(axis=1, how="all").columns)
+        return progress_figure(table, **words)
+
+    monkeypatch.setattr(fourier_command, "progress_figure", draw)
+    result = fourier(run, FourierConfig(), progress=False)
+    assert result.key_modes == []
+    cut = [f"{what}_{split}_loss" for what in CUT for split in ("train", "test")]
+    assert result.progress[cut].isna().all(axis=None)
+    assert read_table(run / "progress.csv")[cut].isna().all(axis=None)
+    assert not set(cut) & set(drawn["columns"])
+    assert drawn["title"] == "Losses and Gini coefficients over training"
+    assert "restricted and excluded loss need key modes, and are left out" in drawn["caption"]
+    print_result(result)
+    said = capsys.readouterr().out
+    assert "Key modes: none. No circuit was found at step 40" in said
+    assert "restricted to" not in said
 
 
 def test_a_run_that_is_not_finished_is_refused(run):

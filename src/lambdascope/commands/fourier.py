@@ -95,7 +95,8 @@ def fourier(
     measures = progress_measures(network, weights, loaded.data, keys)
     table = _progress_table(loaded, development, vars(measures), keys).assign(**settings)
     named = keys or _largest(modes, 3)
-    note = _note(config, keys, p)
+    whence = _whence(config, keys, p)
+    note = whence if keys else f"{whence}: the largest modes are named"
     positions = _positions(weights, loaded.steps)
     figures = loaded.directory.figures
     drawn = {
@@ -119,7 +120,7 @@ def fourier(
             title="Progress measures over training"
             if keys
             else "Losses and Gini coefficients over training",
-            caption=f"{_PROGRESS_NOTE if keys else _NO_PROGRESS_NOTE} · {note}",
+            caption=f"{_PROGRESS_NOTE if keys else _NO_PROGRESS_NOTE} · {whence}",
         ),
     }
     paths = [loaded.directory.path / _MODES, table_path]
@@ -268,11 +269,12 @@ def _frame(picture: ModePicture, modes: pd.DataFrame, positions: pd.DataFrame, s
     )
 
 
-def _note(config: FourierConfig, keys: list[int], p: int) -> str:
+def _whence(config: FourierConfig, keys: list[int], p: int) -> str:
+    """Where the key modes come from, or why there are none."""
     if config.key_modes is not None:
         return "key modes as given"
     if keys:
         return "key modes: the circuits found at the end"
     if p < SMALLEST_P:
-        return f"at p = {p} no circuit can be told from noise; the largest modes are named"
-    return "no circuit was found at the end; the three largest modes are named"
+        return f"at p = {p} no circuit can be told from noise"
+    return "no circuit was found at the end"

@@ -14,7 +14,7 @@ from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, LogFormatter
 
 BLACK = "#000000"
 ORANGE = "#E69F00"
@@ -75,6 +75,8 @@ def grid_below(axes: Axes) -> None:
 def plain_numbers(axis: Axis) -> None:
     """Ticks of a logarithmic axis as 0.1, 1, 10 instead of powers."""
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    # Between powers only where there are too few of them, as it decides by itself.
+    axis.set_minor_formatter(LogFormatter(minor_thresholds=(1, 0.4)))
 
 
 def title_and_caption(figure: Figure, title: str, caption: str) -> Text:

@@ -46,7 +46,7 @@ class LLCEstimate:
         nbeta: nβ.
         num_chains: Chains run.
         num_diverged_chains: Chains with NaN or infinite loss, left out.
-        numburnin_steps: Steps dropped at the beginning of each chain.
+        num_burnin_steps: Steps dropped at the beginning of each chain.
         status: The verdict.
         advice: What the verdict means and what to try.
         llc_uncorrected: λ̂ as the chains gave it, before any bias was subtracted.
@@ -71,7 +71,7 @@ class LLCEstimate:
     nbeta: float
     num_chains: int
     num_diverged_chains: int
-    numburnin_steps: int
+    num_burnin_steps: int
     status: Status
     advice: str
     llc_uncorrected: float = math.nan
@@ -147,7 +147,7 @@ class LLCCurve(Sequence[LLCEstimate]):
                 "mean_loss": one.mean_loss,
                 "num_chains": one.num_chains,
                 "num_diverged_chains": one.num_diverged_chains,
-                "numburnin_steps": one.numburnin_steps,
+                "num_burnin_steps": one.num_burnin_steps,
                 "status": str(one.status),
                 "advice": one.advice,
                 "llc_uncorrected": one.llc_uncorrected,
@@ -324,7 +324,7 @@ def estimate_one(trace: xr.Dataset, num_burnin: int, demands: Demands | None = N
         nbeta=nbeta,
         num_chains=len(loss),
         num_diverged_chains=num_diverged,
-        numburnin_steps=num_burnin,
+        num_burnin_steps=num_burnin,
         status=status,
         advice=advice,
         llc_uncorrected=llc,

@@ -139,7 +139,7 @@ def test_doubtful_estimates_are_hollow_and_the_title_does_not_use_them() -> None
     np.testing.assert_array_equal(hollow.get_offsets(), [[400, 50]])
     assert [text.get_text() for text in top.get_legend().get_texts()] == [
         "λ̂, 95 % band",
-        "not converged",
+        "escaped",
     ]
     assert figure.get_suptitle().replace("\n", " ") == (
         "3 circuits formed between steps 100 and 200; λ̂ peaks at 90.0 (step 100), then falls to "

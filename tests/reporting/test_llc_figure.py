@@ -58,6 +58,21 @@ def test_points_that_have_not_converged_are_hollow_and_in_the_legend() -> None:
     assert len(left.get_legend().get_texts()) == 3
 
 
+def test_an_escape_does_not_flatten_the_rest() -> None:
+    escaped = table().assign(llc=[88.0, 268, 710, 650, math.nan, 600, 9000])
+    left, _ = llc_figure(escaped, title="T", caption="C").axes
+    edge = 1.15 * (710 + 1.96 * 5)
+    assert left.get_ylim() == (0, edge)
+    assert left.lines[0].get_ydata()[-1] == edge
+    triangle = left.collections[-1]
+    np.testing.assert_array_equal(triangle.get_offsets(), [[1500, edge]])
+    said = [text.get_text() for text in left.get_legend().get_texts()]
+    assert "not converged, up to 9,000" in said
+    # Where nothing has converged there is nothing to measure by.
+    left, _ = llc_figure(escaped.assign(status="escaped"), title="T", caption="C").axes
+    assert left.get_ylim()[1] > 9000
+
+
 def test_axes_name_their_quantity_and_the_legend_stands_off_the_data() -> None:
     figure = llc_figure(table(), title="A title", caption="A caption")
     left, right = figure.axes

@@ -10,7 +10,8 @@ from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
 from lambdascope.reporting import style
 from lambdascope.reporting.circuits_figure import circuit_label
-from lambdascope.reporting.finding import INTERVAL, llc_shape
+from lambdascope.reporting.finding import llc_shape
+from lambdascope.reporting.llc_curve import draw_llc
 from lambdascope.reporting.mode_colours import colours_of, keep_room, label_ends
 
 _ROW, _PANEL, _SMALL = 0.46, 2.7, 1.35
@@ -84,35 +85,7 @@ def _title(table: pd.DataFrame, llc: pd.DataFrame | None) -> str:
 
 
 def _draw_llc(axes: Axes, llc: pd.DataFrame) -> None:
-    known = llc[llc["llc"].notna()]
-    half = INTERVAL * known["llc_stderr"].fillna(0.0)
-    low, high = known["llc"] - half, known["llc"] + half
-    band = axes.fill_between(
-        known["step"], low, high, color=style.LLC, alpha=0.25, linewidth=0, zorder=2
-    )
-    (line,) = axes.plot(
-        known["step"],
-        known["llc"],
-        color=style.LLC,
-        linewidth=2.6,
-        marker="o",
-        markersize=5,
-        clip_on=False,
-        zorder=4,
-    )
-    entries: dict[str, Any] = {"λ̂, 95 % band": (band, line)}
-    doubtful = known[known["status"] != "converged"]
-    if not doubtful.empty:
-        entries["not converged"] = axes.scatter(
-            doubtful["step"],
-            doubtful["llc"],
-            s=34,
-            zorder=5,
-            facecolor="white",
-            edgecolor=style.LLC,
-            linewidth=1.6,
-            clip_on=False,
-        )
+    entries = draw_llc(axes, llc)
     axes.legend(
         list(entries.values()),
         list(entries),
@@ -121,10 +94,7 @@ def _draw_llc(axes: Axes, llc: pd.DataFrame) -> None:
         ncols=len(entries),
         columnspacing=1.2,
     )
-    axes.set_ylabel("Learning coefficient λ̂", color=style.LLC)
-    axes.tick_params(axis="y", colors=style.LLC)
     axes.tick_params(axis="x", length=0)
-    axes.set_ylim(bottom=min(0.0, float(low.min())) if len(known) else 0.0)
     _plain(axes)
 
 

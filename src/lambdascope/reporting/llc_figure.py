@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import StrMethodFormatter
 
 from lambdascope.reporting import style
-from lambdascope.reporting.finding import INTERVAL
+from lambdascope.reporting.llc_curve import draw_llc
 
 
 def llc_figure(table: pd.DataFrame, *, title: str, caption: str) -> Figure:
@@ -27,7 +27,7 @@ def llc_figure(table: pd.DataFrame, *, title: str, caption: str) -> Figure:
     with style.styled():
         left = figure.add_subplot()
         right = left.twinx()
-        entries = {**_draw_llc(left, table), **_draw_losses(right, table)}
+        entries = {**draw_llc(left, table), **_draw_losses(right, table)}
         left.set_xlabel("Training step")
         left.margins(x=0.02)
         left.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
@@ -45,39 +45,6 @@ def llc_figure(table: pd.DataFrame, *, title: str, caption: str) -> Figure:
         )
         style.title_and_caption(figure, title, caption)
     return figure
-
-
-def _draw_llc(axes: Axes, table: pd.DataFrame) -> dict[str, Any]:
-    """Draws the coefficient; returns what the legend shows, by label."""
-    known = table[table["llc"].notna()]
-    steps, llc = known["step"], known["llc"]
-    half = INTERVAL * known["llc_stderr"].fillna(0.0)
-    band = axes.fill_between(
-        steps, llc - half, llc + half, color=style.LLC, alpha=0.25, linewidth=0
-    )
-    (line,) = axes.plot(steps, llc, color=style.LLC, marker="o", markersize=5)
-    entries: dict[str, Any] = {"λ̂, 95 % band": (band, line)}
-    doubtful = known[known["status"] != "converged"]
-    if not doubtful.empty:
-        entries[_doubt(doubtful)] = axes.scatter(
-            doubtful["step"],
-            doubtful["llc"],
-            s=50,
-            zorder=3,
-            facecolor="white",
-            edgecolor=style.LLC,
-            linewidth=1.6,
-        )
-    axes.set_ylabel("Learning coefficient λ̂", color=style.LLC)
-    axes.tick_params(axis="y", colors=style.LLC)
-    axes.set_ylim(bottom=min(0.0, float((llc - half).min())) if len(known) else 0.0)
-    return entries
-
-
-def _doubt(rows: pd.DataFrame) -> str:
-    """What hollow points are: their status, if they have one."""
-    statuses = rows["status"].unique()
-    return str(statuses[0]) if len(statuses) == 1 else "doubtful (see llc.csv)"
 
 
 def _draw_losses(axes: Axes, table: pd.DataFrame) -> dict[str, Any]:

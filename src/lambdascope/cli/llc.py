@@ -29,8 +29,7 @@ class Command(RunCommand):
     overwrite: Switch = False
     """Replace an estimate with other settings that stands there."""
     strict: Switch = False
-    """End with exit code 1 where any checkpoint's status is not "converged"; everything is written
-    all the same."""
+    """End with exit code 1 unless every checkpoint has converged; all is written even so."""
 
     def run(self) -> Outcome[Any]:
         """Sample, estimate, draw."""

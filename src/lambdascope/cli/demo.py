@@ -14,7 +14,8 @@ from lambdascope.commands.demo_config import DEFAULT_OUT, QUICK_OUT
 class Command(BaseCommand):
     """Reads nothing. Writes a run directory with llc.csv, the trace and the figure.
 
-    The full example takes about a minute on two cores, the quick form a few seconds.
+    Takes a minute or two on two cores; the quick form some ten seconds. The first time, up to half
+    a minute more goes into compiling the sampler.
 
     Example:
       lambdascope demo

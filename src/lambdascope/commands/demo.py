@@ -11,6 +11,12 @@ if TYPE_CHECKING:
     from lambdascope.commands.llc import LLCResult
 
 
+QUICK_NOTE = (
+    "The quick form shows that everything works. Its chains are too few and too short for numbers to "
+    "be trusted, these among them: `lambdascope demo` gives real ones."
+)
+
+
 @dataclass(frozen=True)
 class DemoResult:
     """What was found and how long it took.
@@ -62,5 +68,7 @@ def print_result(result: DemoResult) -> None:
     from lambdascope.commands.llc import print_result as print_curve
 
     print_curve(result.llc, timing=False)
+    if result.quick:
+        print(f"\n{QUICK_NOTE}")
     parts = ", ".join(f"{part} {value:.1f}" for part, value in result.seconds.items())
     print(f"\n{result.total_seconds:.1f} s in all ({parts})")

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from lambdascope.wording import aligned, number, with_error
+from lambdascope.wording import aligned, number, shown, with_error
 
 
 @pytest.mark.parametrize(
@@ -14,8 +14,8 @@ from lambdascope.wording import aligned, number, with_error
         (710.4, 15.1, "710 ± 15"),
         (1234.5, 120.0, "1,234 ± 120"),
         (0.52, 0.0123, "0.520 ± 0.012"),
-        (592.0, math.nan, "592 ± unknown"),
-        (math.nan, math.nan, "unknown ± unknown"),
+        (592.0, math.nan, "592 ± –"),
+        (math.nan, math.nan, "–"),
     ],
 )
 def test_a_value_is_given_to_the_precision_of_its_error(
@@ -26,10 +26,23 @@ def test_a_value_is_given_to_the_precision_of_its_error(
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(592.4, "592"), (48.13, "48.1"), (0.62, "0.62"), (0.0263, "0.026"), (0, "0.00")],
+    [
+        (592.4, "592"),
+        (48.13, "48.1"),
+        (0.62, "0.62"),
+        (0.0263, "0.026"),
+        (0, "0.00"),
+        (math.nan, "–"),
+        (math.inf, "∞"),
+    ],
 )
 def test_numbers_are_short(value: float, text: str) -> None:
     assert number(value) == text
+
+
+def test_what_is_no_number_is_a_dash_in_any_form() -> None:
+    assert shown(1.0349, ".3f") == "1.035"
+    assert [shown(value, ".3f") for value in (math.nan, math.inf, -math.inf)] == ["–", "∞", "−∞"]
 
 
 def test_columns_are_aligned_and_a_hat_takes_no_room() -> None:

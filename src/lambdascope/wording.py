@@ -3,11 +3,14 @@
 import math
 from collections.abc import Collection, Sequence
 
+UNKNOWN = "–"
+"""A value that there is none of."""
+
 
 def number(value: float) -> str:
-    """A value at the precision that a reader can use: 592, 48.1, 0.62, 0.026."""
+    """A value at the precision that a reader can use: 592, 48.1, 0.62, 0.026; – for NaN."""
     if not math.isfinite(value):
-        return "unknown"
+        return shown(value, "")
     size = abs(value)
     if size >= 100:
         return f"{value:,.0f}"
@@ -16,8 +19,19 @@ def number(value: float) -> str:
     return f"{value:.2f}" if size >= 0.1 or size == 0 else f"{value:.2g}"
 
 
+def shown(value: float, form: str) -> str:
+    """A value in a form such as ".3f"; a dash for NaN, which means nothing to most readers."""
+    if math.isnan(value):
+        return UNKNOWN
+    if math.isinf(value):
+        return "∞" if value > 0 else "−∞"
+    return format(value, form)
+
+
 def with_error(value: float, error: float) -> str:
     """A value and its error at the precision of the error's two leading digits: 88.0 ± 5.3."""
+    if math.isnan(value):
+        return UNKNOWN
     if not math.isfinite(error) or error <= 0:
         return f"{number(value)} ± {number(error)}"
     decimals = max(0, 1 - math.floor(math.log10(error)))

@@ -28,7 +28,7 @@ def test_columns_are_aligned_and_hold_the_numbers() -> None:
     assert lines[0].split("  ")[0] == "checkpoint"
     assert lines[1].split()[:5] == ["0", "0", "88.0", "±", "4.1"]
     assert lines[2].endswith("not converged")
-    assert lines[3].split()[2:5] == ["unknown", "±", "unknown"]
+    assert lines[3].split()[2:5] == ["–", "–", "–"]
     starts = {
         line.index(word) for line, word in zip(lines[1:], ["converged", "not", "all"], strict=True)
     }

@@ -17,6 +17,7 @@ from lambdascope.samplers import SGLD
 from lambdascope.sampling import sample
 from lambdascope.sampling.points import PointSamples, trace_bytes
 from lambdascope.sampling.runner import Observable
+from lambdascope.wording import shown
 
 _TRACE, _POINTS, _MODES = "chains_trace.zarr", "chains.csv", "chains_modes.csv"
 
@@ -115,7 +116,8 @@ def chains(
 def print_result(result: ChainsResult) -> None:
     """What the components explain, and where everything is, on standard output."""
     for step, rows in result.points.groupby("training_step"):
-        shares = " and ".join(f"{100 * rows[f'explained{i}'].iloc[0]:.0f} %" for i in (1, 2))
+        explained = [100 * float(rows[f"explained{i}"].iloc[0]) for i in (1, 2)]
+        shares = " and ".join(f"{shown(share, '.0f')} %" for share in explained)
         print(
             f"Around step {step:,}: the first two principal components of {len(rows):,} points "
             f"hold {shares} of their variance."

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 
 QUICK_NOTE = (
-    "The quick form shows that everything works. Its chains are too few and too short for numbers to "
-    "be trusted, these among them: `lambdascope demo` gives real ones."
+    "The quick form shows that everything works. Its chains are too few and too short for numbers "
+    "to be trusted, these among them: `lambdascope demo` gives real ones."
 )
 
 

@@ -26,7 +26,7 @@ from lambdascope.runs.files import atomic_write_bytes
 from lambdascope.runs.settings import stands
 from lambdascope.runs.tables import read_table, write_table
 from lambdascope.sampling.plan import choose_device
-from lambdascope.wording import number, with_error
+from lambdascope.wording import number, shown, with_error
 
 _SUMMARY, _EIGENVALUES, _DENSITY = "hessian_summary.csv", "hessian.csv", "hessian_density.csv"
 # Finer bins, or bins nearer to zero, would show the nodes of the quadrature instead of a density.
@@ -118,7 +118,7 @@ def print_result(result: HessianResult) -> None:
     for row in result.summary.itertuples():
         print(
             f"checkpoint {row.checkpoint} (step {row.step:,d}): largest eigenvalue "
-            f"{row.largest:.4g}, smallest {row.smallest:.3g}, trace "
+            f"{row.largest:.4g}, smallest {shown(row.smallest, '.3g')}, trace "
             f"{_with_error(row.trace, row.trace_stderr)}, effective dimension "
             f"{_with_error(row.effective_dimension, row.effective_dimension_stderr)} "
             f"of {row.num_parameters:,d}"

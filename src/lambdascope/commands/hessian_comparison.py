@@ -13,6 +13,7 @@ from lambdascope.reporting.hessian_comparison import comparison_figure
 from lambdascope.reporting.style import png_bytes
 from lambdascope.runs.files import atomic_write_bytes, make_folder
 from lambdascope.runs.tables import write_table
+from lambdascope.wording import shown
 
 _TABLE, _FIGURE = "hessian_comparison.csv", "hessian_comparison.png"
 
@@ -88,7 +89,7 @@ def print_comparison(comparison: HessianComparison) -> None:
     """One line a run and checkpoint, and where everything is, on standard output."""
     width = max(len(str(name)) for name in comparison.summary["run"])
     for row in comparison.summary.itertuples():
-        llc = "" if pd.isna(row.llc) else f", λ̂ {row.llc:.4g} ± {row.llc_stderr:.2g}"
+        llc = "" if pd.isna(row.llc) else f", λ̂ {row.llc:.4g} ± {shown(row.llc_stderr, '.2g')}"
         print(
             f"{row.run:<{width}}  step {row.step:>7,d}  largest {row.largest:.4g}, trace "
             f"{row.trace:.4g}, effective dimension {row.effective_dimension:.4g} ± "

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pandas as pd
 
 from lambdascope.reporting.finding import INTERVAL
-from lambdascope.wording import number, with_error
+from lambdascope.wording import number, shown, with_error
 
 _COLUMNS: tuple[tuple[str, Callable[..., str]], ...] = (
     ("system", lambda row: row.system),
@@ -48,11 +48,15 @@ def ranking_text(summaries: pd.DataFrame) -> str:
             `model_median_error`, one row each.
     """
     return "\n".join(
-        f"{row.group}, {row.sampler}: median |λ\u0302/λ − 1| {100 * row.median_error:.1f} % "
-        f"({100 * row.model_median_error:.1f} % beside the model's smallest λ), "
-        f"{100 * row.share_ordered:.1f} % of pairs ordered rightly, {row.num_systems} networks"
+        f"{row.group}, {row.sampler}: median |λ\u0302/λ − 1| {_percent(row.median_error)} "
+        f"({_percent(row.model_median_error)} beside the model's smallest λ), "
+        f"{_percent(row.share_ordered)} of pairs ordered rightly, {row.num_systems} networks"
         for row in summaries.itertuples(index=False)
     )
+
+
+def _percent(share: float) -> str:
+    return f"{shown(100 * share, '.1f')} %"
 
 
 def _line(cells: list[str], widths: list[int]) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from lambdascope.wording import aligned, number
+from lambdascope.wording import aligned, number, shown
 
 
 def percent(share: float) -> str:
@@ -87,8 +87,10 @@ def _verdict(value: Mapping[str, float], measures: pd.DataFrame) -> str:
     if not math.isnan(value["score"]):
         score = f"score {value['score']:+.2f} from −1, clock, to +1, pizza; a third is a verdict"
     return (
-        f"{said} ({score}): distance irrelevance {value['distance_irrelevance']:.2f}, gradient "
-        f"symmetricity {value['symmetricity']:.2f}{forced}, circularity {value['circularity']:.3f}."
+        f"{said} ({score}): distance irrelevance "
+        f"{shown(value['distance_irrelevance'], '.2f')}, gradient symmetricity "
+        f"{shown(value['symmetricity'], '.2f')}{forced}, circularity "
+        f"{shown(value['circularity'], '.3f')}."
     )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from lambdascope.reporting.finding import INTERVAL
-from lambdascope.wording import aligned, number, with_error
+from lambdascope.wording import aligned, number, shown, with_error
 
 # −d log λ̂ / d log γ, from which on λ̂ is γ's more than the network's: flat directions have 1.
 STEEP_SLOPE = 0.5
@@ -14,8 +14,8 @@ _COLUMNS: tuple[tuple[str, Callable[[Any], str]], ...] = (
     ("checkpoint", lambda row: f"{row.checkpoint:d}"),
     ("step", lambda row: f"{row.step:,d}"),
     ("λ̂ ± 95 %", lambda row: with_error(row.llc, INTERVAL * row.llc_stderr)),
-    ("R-hat", lambda row: f"{row.rhat:.3f}"),
-    ("ESS", lambda row: f"{row.ess:,.0f}"),
+    ("R-hat", lambda row: shown(row.rhat, ".3f")),
+    ("ESS", lambda row: shown(row.ess, ",.0f")),
     ("train loss", lambda row: number(row.train_loss)),
     ("test loss", lambda row: number(row.test_loss)),
     ("status", lambda row: row.status),

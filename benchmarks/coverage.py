@@ -23,10 +23,11 @@ import torch
 from torch import nn
 
 from benchmarks.environment import describe_environment, write_json
-from lambdascope import HMC, LocalPosterior, estimate_llc, gaussian_nll, sample
+from lambdascope import HMC, LocalPosterior, cross_entropy, estimate_llc, gaussian_nll, sample
 from lambdascope.estimates.automatic import AutomaticSettings, automatic_llc
 from lambdascope.toys import (
     crossing_potential,
+    deep_linear,
     power_potential,
     product_potential,
     quadratic_potential,
@@ -40,13 +41,13 @@ SETTINGS = AutomaticSettings(target_error=0.05, target_absolute=0.05)
 
 
 class Curved(nn.Module):
-    """Three tanh units: a small nonlinear network of 10 parameters."""
+    """A few tanh units: three make a small nonlinear network of 10 parameters."""
 
-    def __init__(self, seed: int = 0) -> None:
+    def __init__(self, seed: int = 0, units: int = 3) -> None:
         super().__init__()
         generator = torch.Generator().manual_seed(seed)
-        self.inner = nn.Parameter(torch.randn(3, 2, generator=generator))
-        self.outer = nn.Parameter(torch.randn(3, generator=generator))
+        self.inner = nn.Parameter(torch.randn(units, 2, generator=generator))
+        self.outer = nn.Parameter(torch.randn(units, generator=generator))
         self.shift = nn.Parameter(torch.zeros(1))
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
@@ -54,13 +55,36 @@ class Curved(nn.Module):
         return (torch.tanh(inputs @ self.inner.T) @ self.outer)[:, None] + self.shift
 
 
-def curved_posterior() -> LocalPosterior:
-    """Around the teacher itself, on 200 samples without noise."""
-    network = Curved()
-    inputs = torch.randn(200, 2, generator=torch.Generator().manual_seed(1))
+def curved_posterior(seed: int = 0, units: int = 3, num_samples: int = 200) -> LocalPosterior:
+    """Around the teacher itself, on samples without noise."""
+    network = Curved(seed, units)
+    generator = torch.Generator().manual_seed(seed + 1)
+    inputs = torch.randn(num_samples, 2, generator=generator)
     with torch.no_grad():
         targets = network(inputs)
     return LocalPosterior(network, (inputs, targets), loss=gaussian_nll, localization=1.0)
+
+
+def softmax_posterior() -> LocalPosterior:
+    """Three classes by two numbers, 90 samples, at the optimum; a shift of all logits is flat."""
+    generator = torch.Generator().manual_seed(5)
+    inputs = torch.randn(90, 2, generator=generator)
+    scores = inputs @ torch.tensor([[1.0, -1.0, 0.0], [0.5, 0.5, -1.0]])
+    targets = torch.multinomial(scores.softmax(dim=1), 1, generator=generator)[:, 0]
+    network = nn.Linear(2, 3)
+    optimiser = torch.optim.LBFGS(network.parameters(), max_iter=500, tolerance_grad=1e-9)
+
+    def closure() -> torch.Tensor:
+        optimiser.zero_grad()
+        loss = nn.functional.cross_entropy(network(inputs), targets)
+        loss.backward()  # type: ignore[no-untyped-call]
+        return loss
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        network.reset_parameters()
+    optimiser.step(closure)
+    return LocalPosterior(network, (inputs, targets), loss=cross_entropy, localization=2.0)
 
 
 @dataclass(frozen=True)
@@ -86,7 +110,29 @@ def systems() -> list[System]:
     for name, toy, settings in toys:
         posterior = toy.posterior(**{"nbeta": 100.0, "localization": 1.0, **settings})
         found.append(System(name, posterior, toy.localized_llc(posterior)))
-    return [*found, System("tanh network, 10 parameters", curved_posterior(), None)]
+    tuned = [*found, System("tanh network, 10 parameters", curved_posterior(), None)]
+    return [*tuned, *held_out_systems()]
+
+
+def held_out_systems() -> list[System]:
+    """Systems that no constant of the automatic estimate was chosen by."""
+    wide = quadratic_potential(np.geomspace(1e-3, 3, 5000).tolist())
+    posterior = wide.posterior(nbeta=100.0, localization=1.0)
+    crossing = crossing_potential([4, 2])
+    narrow = crossing.posterior(nbeta=400.0, localization=3.0)
+    return [
+        System("quadratic, 5,000, spread", posterior, wide.localized_llc(posterior)),
+        System("normal crossing x⁴y²", narrow, crossing.localized_llc(narrow)),
+        System("tanh network, 21 parameters", curved_posterior(3, 5, 60), None),
+        System("softmax regression", softmax_posterior(), None),
+        System("deep linear 3,2,2,3 of 1", deep_linear_posterior(), None),
+    ]
+
+
+def deep_linear_posterior() -> LocalPosterior:
+    """Three layers whose product has rank 1, at true weights."""
+    toy = deep_linear([3, 2, 2, 3], rank=1, num_samples=150)
+    return toy.posterior(localization=1.0)
 
 
 def reference(posterior: LocalPosterior) -> tuple[float, float]:

@@ -86,7 +86,13 @@ def _two_batches(small: int, large: int, step_size: float, num_chains: int, num_
 
 
 def _automatic(posteriors: Posteriors, shorter: int) -> Found:
-    curve = ls.estimate_llc(list(posteriors), checkpoints=list(CHECKPOINTS), progress=False)
+    curve = ls.estimate_llc(
+        list(posteriors),
+        checkpoints=list(CHECKPOINTS),
+        max_steps=6000 if shorter == 1 else 300,
+        localizations=shorter == 1,
+        progress=False,
+    )
     return list(curve.llc), list(curve.stderr)
 
 

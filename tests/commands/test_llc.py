@@ -17,6 +17,7 @@ from lambdascope.commands.llc import llc, print_result
 from lambdascope.commands.llc_config import LLCConfig
 from lambdascope.commands.train import train
 from lambdascope.errors import LambdascopeError
+from lambdascope.estimates import check_step
 from lambdascope.modular_addition.config import TrainConfig
 from lambdascope.reporting.llc_figure import llc_figure
 from lambdascope.runs.tables import read_table
@@ -29,6 +30,7 @@ SMALL = LLCConfig(num_chains=2, num_steps=60, step_size=1e-4, batch_size=16, loc
 def eager(monkeypatch: pytest.MonkeyPatch) -> None:
     """Compiling takes longer than these chains; the compiled step has tests of its own."""
     monkeypatch.setattr(llc_sampling, "sample", functools.partial(sample, compile=False))
+    monkeypatch.setattr(llc_sampling, "check_step", functools.partial(check_step, compile=False))
 
 
 @pytest.fixture(scope="module")
@@ -286,3 +288,14 @@ def test_a_transformer_is_sampled_as_any_network(tmp_path: Path) -> None:
     table = estimate(tmp_path / "run", num_steps=40)
     assert np.isfinite(table["llc"]).all()
     assert table["llc_stderr"].gt(0).all()
+
+
+def test_the_step_is_checked_on_request(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    result = llc(run, LLCConfig(**{**SMALL.model_dump(), "check_step": True}), progress=False)
+    table = read_table(run / "llc.csv")
+    assert ((table["mala_acceptance"] > 0) & (table["mala_acceptance"] <= 1)).all()
+    assert (table["noise_ratio"] > 0).all()
+    print_result(result)
+    assert "a Metropolis test on all data would accept" in capsys.readouterr().out
+    with pytest.raises(ValueError, match="check_step=True without a setting of the sampler"):
+        LLCConfig(check_step=True)

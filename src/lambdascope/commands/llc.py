@@ -84,7 +84,7 @@ def llc(
     finished = time.perf_counter()
     table = _table(
         sampled.curve.to_dataframe(), [loaded.steps[index] for index in chosen], losses
-    ).assign(**sampler.settings)
+    ).assign(**sampled.columns, **sampler.settings)
     finding = llc_finding(table)
     figure = llc_figure(table, title=llc_headline(table), caption=sampled.caption)
     atomic_write_bytes(figure_path, png_bytes(figure))
@@ -109,7 +109,7 @@ def print_result(result: LLCResult, *, timing: bool = True) -> None:
     print(llc_table_text(result.table))
     print(f"  made by: {result.caption}")
     for line in result.choices:
-        print(f"  chosen: {line}")
+        print(f"  {line}")
     for line in llc_advice(result.table):
         print(f"  {line}")
     print(f"\n{result.finding}\n\n{result.table_path}\n{result.figure_path}")

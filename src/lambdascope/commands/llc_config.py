@@ -77,6 +77,10 @@ class LLCConfig(Config):
     """Seed of all random streams; a chain's own stream follows from it, the checkpoint and the
     chain's number."""
 
+    check_step: bool = False
+    """With sampler settings: also ask, at each checkpoint, how often a Metropolis test would accept
+    the step, and how much noise minibatches add to it."""
+
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where to sample; auto takes a CUDA device if there is one."""
 
@@ -91,6 +95,15 @@ class LLCConfig(Config):
             raise ValueError(
                 f"burnin={plain.burnin!r} leaves {kept} of {plain.num_steps} steps; "
                 "a burn-in that leaves at least 4 is accepted"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _checks_a_given_step(self) -> Self:
+        if self.check_step and self.is_automatic:
+            raise ValueError(
+                "check_step=True without a setting of the sampler; it asks about a step size that "
+                "is given, such as step_size=0.001"
             )
         return self
 

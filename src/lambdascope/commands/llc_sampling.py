@@ -3,18 +3,23 @@
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from lambdascope.commands.llc_config import LLCConfig
 from lambdascope.estimates import LLCCurve, estimate_llc
 from lambdascope.estimates.automatic import AutomaticSettings, automatic_llc
+from lambdascope.estimates.step_check import check_step
 from lambdascope.posterior import LocalPosterior
 from lambdascope.reporting.llc_text import llc_target
 from lambdascope.samplers import SGLD
 from lambdascope.sampling import sample
 
+# Enough for chains to be where the gradients' noise is theirs, and a small part of a usual run.
+_CHECKED_STEPS = 500
 _TRACE, _AUTOMATIC_TRACES = "llc_trace.zarr", "llc_automatic"
 
 
@@ -27,12 +32,14 @@ class Sampled:
         caption: How the estimates were made, and what the band is.
         choices: What was chosen and why, a sentence each.
         seconds: Wall time by part.
+        columns: Further columns of the table, by name.
     """
 
     curve: LLCCurve
     caption: str
     choices: tuple[str, ...]
     seconds: dict[str, float]
+    columns: dict[str, list[float]] = field(default_factory=dict)
 
 
 class Sampler(ABC):
@@ -79,9 +86,10 @@ class PlainSampler(Sampler):
     ) -> Sampled:
         """One trace."""
         plain, begun = self.config.plain(), time.perf_counter()
+        kernel = SGLD(step_size=plain.step_size, batch_size=plain.batch_size)
         trace = sample(
             posteriors,
-            SGLD(step_size=plain.step_size, batch_size=plain.batch_size),
+            kernel,
             num_chains=plain.num_chains,
             num_steps=plain.num_steps,
             seed=self.config.seed,
@@ -104,7 +112,29 @@ class PlainSampler(Sampler):
             f"minibatch {plain.batch_size}",
             band="sampling error only, bias from step size and minibatches not removed",
         )
-        return Sampled(curve, caption, (), parts)
+        if not self.config.check_step:
+            return Sampled(curve, caption, (), parts)
+        begun = time.perf_counter()
+        checks = check_step(
+            posteriors,
+            kernel,
+            num_steps=min(_CHECKED_STEPS, plain.num_steps),
+            checkpoints=checkpoints,
+            seed=self.config.seed,
+            device=self.config.device,
+            progress=progress,
+        )
+        columns = {
+            "mala_acceptance": [one.mala_acceptance for one in checks],
+            "noise_ratio": [one.noise_ratio for one in checks],
+        }
+        sentence = (
+            f"checked: step {plain.step_size:g}: a Metropolis test on all data would accept "
+            f"{_extremes(columns['mala_acceptance'], '.0%')} of the steps, and minibatches add "
+            f"{_extremes(columns['noise_ratio'], '.2g')} times the injected noise"
+        )
+        parts["check step"] = time.perf_counter() - begun
+        return Sampled(curve, caption, (sentence,), parts, columns)
 
     def _own_settings(self) -> dict[str, Any]:
         return {"sampler": "SGLD", **self.config.plain()._asdict()}
@@ -143,9 +173,8 @@ class AutomaticSampler(Sampler):
             "step, burn-in and length chosen by curvature and trace",
             band="total error",
         )
-        return Sampled(
-            result.curve, caption, result.choices, {"sample": time.perf_counter() - begun}
-        )
+        choices = tuple(f"chosen: {choice}" for choice in result.choices)
+        return Sampled(result.curve, caption, choices, {"sample": time.perf_counter() - begun})
 
     def _own_settings(self) -> dict[str, Any]:
         return {
@@ -153,6 +182,12 @@ class AutomaticSampler(Sampler):
             "target_error": self.config.target_error,
             "max_steps": self.config.max_steps,
         }
+
+
+def _extremes(values: Sequence[float], form: str) -> str:
+    """The least and the largest of values, or what they all read as."""
+    low, high = f"{np.nanmin(values):{form}}", f"{np.nanmax(values):{form}}"
+    return low if low == high else f"{low} to {high}"
 
 
 def sampler_of(config: LLCConfig, posterior: LocalPosterior) -> Sampler:

@@ -7,6 +7,7 @@ from lambdascope.estimates.fluctuation import (
 )
 from lambdascope.estimates.llc import LLCCurve, LLCEstimate, estimate_llc
 from lambdascope.estimates.pca import PrincipalComponents, principal_components
+from lambdascope.estimates.step_check import StepCheck, check_step
 from lambdascope.estimates.verdict import Status
 
 __all__ = [
@@ -15,6 +16,8 @@ __all__ = [
     "LLCEstimate",
     "PrincipalComponents",
     "Status",
+    "StepCheck",
+    "check_step",
     "estimate_llc",
     "functional_variance",
     "loss_covariance",

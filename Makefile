@@ -1,4 +1,4 @@
-# make demo   train the example network, measure its learning coefficient, draw the figure
+# make demo   train the example network, measure its learning coefficient, make its page
 # make test   the fast tests;   make test-slow   the statistical and end-to-end ones
 # make lint   style, docstrings, types, import directions
 #

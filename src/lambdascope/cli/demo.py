@@ -12,7 +12,9 @@ from lambdascope.commands.demo_config import DEFAULT_OUT, QUICK_OUT
 
 @dataclass(frozen=True, kw_only=True)
 class Command(BaseCommand):
-    """Reads nothing. Writes a run directory with llc.csv, the trace and the figure.
+    """Trains, estimates λ̂, follows modes and circuits, and puts it all on one page.
+
+    Reads nothing. Writes a run directory, with report.html in it.
 
     Takes a minute or two on two cores; the quick form some ten seconds. The first time, up to half
     a minute more goes into compiling the sampler.
@@ -30,7 +32,7 @@ class Command(BaseCommand):
     """Begin afresh where a run stands already."""
 
     def run(self) -> Outcome[Any]:
-        """Train, estimate, draw."""
+        """Train, study, make the page."""
         from lambdascope.commands.demo import demo, print_result
 
         out = self.out or (QUICK_OUT if self.quick else DEFAULT_OUT)

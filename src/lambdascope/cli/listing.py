@@ -10,7 +10,7 @@ from types import MappingProxyType
 GROUPS: Mapping[str, Mapping[str, str]] = MappingProxyType(
     {
         "Make a run": {
-            "demo": "Train the README's example network and draw its learning coefficient.",
+            "demo": "Train the README's example network, study it, and make its page.",
             "train": "Train networks on modular addition and keep their checkpoints.",
             "import-legacy": "Read the older code's parameter file and checkpoints as a run.",
         },
@@ -20,6 +20,7 @@ GROUPS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "circuits": "Find a network's circuits, when they formed, and of which kind they are.",
             "chains": "Sample chains around checkpoints and look at the points along them.",
             "hessian": "Compute the Hessian's leading eigenvalues, its density and its trace.",
+            "report": "Put all that stands of a run on one page that opens anywhere.",
         },
         "Study many": {
             "sweep": "Run a grid of trainings and estimates from a file, and draw what stands.",

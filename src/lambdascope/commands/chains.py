@@ -7,11 +7,13 @@ import pandas as pd
 
 from lambdascope.commands.chain_pictures import ChainPictures
 from lambdascope.commands.chains_config import ChainsConfig
+from lambdascope.commands.command_lines import arguments_of
 from lambdascope.commands.systems import LoadedRun, check_finished, chosen_checkpoints, load_run
 from lambdascope.errors import LambdascopeError
 from lambdascope.modular_addition.observables import EmbeddingModes
 from lambdascope.posterior import CrossEntropy, LocalPosterior, OrthogonalToGradient
 from lambdascope.reporting.film import check_film
+from lambdascope.runs.history import record_command
 from lambdascope.runs.tables import write_table
 from lambdascope.samplers import SGLD
 from lambdascope.sampling import sample
@@ -110,6 +112,7 @@ def chains(
     for name, table in ((_POINTS, result.points), (_MODES, result.modes)):
         write_table(loaded.directory.path / name, table)
         paths.append(loaded.directory.path / name)
+    record_command(loaded.directory.path, "chains", arguments_of(config))
     return result
 
 

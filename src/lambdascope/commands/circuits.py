@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from tqdm.auto import tqdm
 
 from lambdascope.commands.circuits_config import CircuitsConfig
+from lambdascope.commands.command_lines import arguments_of
 from lambdascope.commands.systems import LoadedRun, check_finished, load_run
 from lambdascope.errors import LambdascopeError
 from lambdascope.modular_addition.circuit_measures import measure_modes
@@ -27,6 +28,7 @@ from lambdascope.reporting.formation_figure import formation_figure
 from lambdascope.reporting.llc_text import TARGET_SETTINGS, llc_target
 from lambdascope.reporting.style import png_bytes
 from lambdascope.runs.files import atomic_write_bytes
+from lambdascope.runs.history import record_command
 from lambdascope.runs.settings import stands
 from lambdascope.runs.tables import read_table, write_table
 
@@ -121,6 +123,7 @@ def circuits(
         else:
             # Of an earlier call with another error rate: it shows circuits that the tables lack.
             path.unlink(missing_ok=True)
+    record_command(loaded.directory.path, "circuits", arguments_of(config))
     text = "\n".join([circuits_table_text(table), "", *finding, *notes]).lstrip()
     return CircuitsResult(table, over_training, measures, text, paths)
 

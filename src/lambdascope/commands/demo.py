@@ -1,4 +1,4 @@
-"""`lambdascope demo`: the README's example from training to the figure."""
+"""`lambdascope demo`: the README's example from training to the page."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from lambdascope.commands.circuits import CircuitsResult
     from lambdascope.commands.llc import LLCResult
+    from lambdascope.commands.report import ReportResult
 
 
 QUICK_NOTE = (
@@ -23,12 +25,16 @@ class DemoResult:
 
     Attributes:
         llc: The curve of λ̂.
+        circuits: What the network adds with.
+        report: The page, and the run in a sentence.
         quick: Whether it was the quick form.
         seconds: Wall time of each part.
         total_seconds: Of all.
     """
 
     llc: LLCResult
+    circuits: CircuitsResult
+    report: ReportResult
     quick: bool
     seconds: dict[str, float]
     total_seconds: float
@@ -37,7 +43,7 @@ class DemoResult:
 def demo(
     out: Path, *, quick: bool = False, overwrite: bool = False, progress: bool = True
 ) -> DemoResult:
-    """Train the example network, estimate λ̂ at its checkpoints, draw the figure.
+    """Train the example network, estimate λ̂, follow modes and circuits, make the page.
 
     Args:
         out: The run directory.
@@ -50,25 +56,46 @@ def demo(
     """
     begun = time.perf_counter()
     # Imported here so that the time it takes is one of the parts that are reported.
+    from lambdascope.commands.circuits import circuits
+    from lambdascope.commands.circuits_config import CircuitsConfig
     from lambdascope.commands.demo_config import LLC, QUICK_LLC, QUICK_TRAIN, TRAIN
+    from lambdascope.commands.fourier import fourier
+    from lambdascope.commands.fourier_config import FourierConfig
     from lambdascope.commands.llc import llc
+    from lambdascope.commands.report import report
     from lambdascope.commands.train import train
 
     seconds = {"import": time.perf_counter() - begun}
     started = time.perf_counter()
+
+    def note(part: str) -> None:
+        nonlocal started
+        seconds[part] = time.perf_counter() - started
+        started = time.perf_counter()
+
     train(QUICK_TRAIN if quick else TRAIN, out, None, overwrite=overwrite, progress=progress)
-    seconds["train"] = time.perf_counter() - started
-    result = llc(out, QUICK_LLC if quick else LLC, overwrite=overwrite, progress=progress)
-    seconds |= result.seconds
-    return DemoResult(result, quick, seconds, time.perf_counter() - begun)
+    note("train")
+    curve = llc(out, QUICK_LLC if quick else LLC, overwrite=overwrite, progress=progress)
+    seconds |= curve.seconds
+    started = time.perf_counter()
+    fourier(out, FourierConfig(), progress=progress)
+    note("fourier")
+    found = circuits(out, CircuitsConfig(), progress=progress)
+    note("circuits")
+    page = report(out)
+    note("report")
+    return DemoResult(curve, found, page, quick, seconds, time.perf_counter() - begun)
 
 
 def print_result(result: DemoResult) -> None:
-    """The curve and the time that each part took, on standard output."""
+    """The curve, the circuits, the time that each part took, the run in a sentence and its page."""
     from lambdascope.commands.llc import print_result as print_curve
+    from lambdascope.commands.report import print_result as print_page
 
     print_curve(result.llc, timing=False)
+    print(f"\n{result.circuits.text}")
     if result.quick:
         print(f"\n{QUICK_NOTE}")
     parts = ", ".join(f"{part} {value:.1f}" for part, value in result.seconds.items())
-    print(f"\n{result.total_seconds:.1f} s in all ({parts})")
+    print(f"\n{result.total_seconds:.1f} s in all ({parts})\n")
+    print_page(result.report)

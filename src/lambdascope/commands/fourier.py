@@ -10,6 +10,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from lambdascope.commands.command_lines import arguments_of
 from lambdascope.commands.fourier_config import FourierConfig
 from lambdascope.commands.systems import LoadedRun, check_finished, load_run
 from lambdascope.modular_addition.circuit_null import SMALLEST_P
@@ -27,6 +28,7 @@ from lambdascope.reporting.modes_figure import ablation_figure, magnitudes_figur
 from lambdascope.reporting.progress_figure import progress_figure
 from lambdascope.reporting.style import png_bytes
 from lambdascope.runs.files import atomic_write_bytes
+from lambdascope.runs.history import record_command
 from lambdascope.runs.settings import stands
 from lambdascope.runs.tables import write_table
 from lambdascope.wording import number
@@ -139,6 +141,7 @@ def fourier(
         atomic_write_bytes(paths[-1], film)
     write_table(paths[0], modes)
     write_table(paths[1], table)
+    record_command(loaded.directory.path, "fourier", arguments_of(config))
     return FourierResult(modes, table, keys, paths)
 
 

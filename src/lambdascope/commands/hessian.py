@@ -11,6 +11,7 @@ import pandas as pd
 import torch
 from tqdm.auto import tqdm
 
+from lambdascope.commands.command_lines import arguments_of
 from lambdascope.commands.hessian_config import HessianConfig
 from lambdascope.commands.systems import LoadedRun, check_finished, chosen_checkpoints, load_run
 from lambdascope.errors import LambdascopeError
@@ -23,6 +24,7 @@ from lambdascope.reporting.hessian_figures import (
 )
 from lambdascope.reporting.style import png_bytes
 from lambdascope.runs.files import atomic_write_bytes
+from lambdascope.runs.history import record_command
 from lambdascope.runs.settings import stands
 from lambdascope.runs.tables import read_table, write_table
 from lambdascope.sampling.plan import choose_device
@@ -109,6 +111,10 @@ def hessian(
             table = pd.concat([held, table], ignore_index=True) if len(held) else table
             tables[name] = table.sort_values("checkpoint", kind="stable", ignore_index=True)
             write_table(folder / name, tables[name])
+    # Checkpoints may come one call after the other: the record names them all.
+    covered = tuple(tables[_SUMMARY]["checkpoint"].tolist())
+    whole = HessianConfig(**{**config.model_dump(), "checkpoints": covered})
+    record_command(folder, "hessian", arguments_of(whole))
     paths = [folder / name for name in tables] + _draw(loaded, tables, settings)
     return HessianResult(tables[_SUMMARY], tables[_EIGENVALUES], tables[_DENSITY], chosen, paths)
 

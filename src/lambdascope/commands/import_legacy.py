@@ -25,6 +25,7 @@ from lambdascope.modular_addition.legacy import (
 from lambdascope.modular_addition.network import ModularAdditionMLP
 from lambdascope.runs.directory import RunDirectory
 from lambdascope.runs.files import atomic_write_bytes
+from lambdascope.runs.history import record_command
 
 _PARAMS = "imported.json"
 
@@ -101,6 +102,9 @@ def import_legacy(
         save_data(directory, data)
         for each in read:
             directory.save_checkpoint(each.step, each.weights, {"imported_from": each.file})
+        named = ["--task", task] if task else []
+        words = [str(params), "--checkpoints", str(checkpoints), *named]
+        record_command(directory.path, "import-legacy", words)
         save_metrics(directory, steps, metrics)
     sizes = len(data.train_index), len(data.test_index)
     return ImportResult(directory, steps, *sizes, is_new=not stands)

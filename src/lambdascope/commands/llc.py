@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 import torch
 
+from lambdascope.commands.command_lines import arguments_of
 from lambdascope.commands.llc_config import LLCConfig
 from lambdascope.commands.llc_sampling import sampler_of
 from lambdascope.commands.llc_target import llc_posterior
@@ -18,6 +19,7 @@ from lambdascope.reporting.llc_figure import llc_figure
 from lambdascope.reporting.llc_text import llc_advice, llc_table_text, seconds_text
 from lambdascope.reporting.style import png_bytes
 from lambdascope.runs.files import atomic_write_bytes
+from lambdascope.runs.history import record_command
 from lambdascope.runs.settings import stands
 from lambdascope.runs.tables import write_table
 
@@ -89,6 +91,7 @@ def llc(
     figure = llc_figure(table, title=llc_headline(table), caption=sampled.caption)
     atomic_write_bytes(figure_path, png_bytes(figure))
     write_table(table_path, table)
+    record_command(loaded.directory.path, "llc", arguments_of(config))
     seconds = {
         "prepare": started - begun,
         **sampled.seconds,

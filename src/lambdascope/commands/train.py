@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from lambdascope.commands.command_lines import arguments_of
 from lambdascope.commands.systems import MODULAR_ADDITION, save_data
 from lambdascope.commands.training_record import (
     TRAINING,
@@ -27,6 +28,7 @@ from lambdascope.modular_addition.training import check_batch, divergence, train
 from lambdascope.modular_addition.training_batch import Checkpoint, TrainingState
 from lambdascope.runs.checkpoints import load_checkpoint, load_metadata, save_checkpoint
 from lambdascope.runs.directory import RunDirectory
+from lambdascope.runs.history import record_command
 
 _STATE = "training_state.safetensors"
 
@@ -234,6 +236,7 @@ def _finish(batch: _Batch, directories: Sequence[RunDirectory]) -> None:
     for run, (directory, rows) in enumerate(zip(directories, batch.metrics, strict=True)):
         if run in batch.state.diverged:
             save_divergence(directory, batch.state.diverged[run])
+        record_command(directory.path, "train", arguments_of(batch.configs[run]))
         save_metrics(directory, batch.configs[run].checkpoint_steps[: len(rows)], rows)
 
 

@@ -69,15 +69,7 @@ def llc_shape(table: pd.DataFrame) -> str:
     read = _read(table)
     if read.shape == "none":
         return ""
-    first, peak, last = (number(row.llc) for row in (read.first, read.peak, read.last))
-    step, end = f"{read.peak.step:,.0f}", f"{read.last.step:,.0f}"
-    said = {
-        "point": f"is {last} at step {end}",
-        "flat": f"stays near {last} to step {end}",
-        "rise": f"rises from {first} to {last}",
-        "fall": f"falls from {first} to {last}",
-        "peak": f"peaks at {peak} (step {step}), then falls to {last}",
-    }[read.shape]
+    said = _moves(read, *(number(row.llc) for row in (read.first, read.peak, read.last)))
     if read.doubted:
         if read.num_rows == 1:
             return f"{said} ({read.last.status})"
@@ -88,8 +80,23 @@ def llc_shape(table: pd.DataFrame) -> str:
     if (read.left_out["step"] < read.first.step).any():
         hedges.append(f"not converged before step {read.first.step:,.0f}")
     if (read.left_out["step"] > read.last.step).any():
-        hedges.append(f"not converged after step {end}")
+        hedges.append(f"not converged after step {read.last.step:,.0f}")
     return "; ".join([said, *hedges])
+
+
+def llc_clause(table: pd.DataFrame) -> str:
+    """What λ̂ does, with 95 % intervals, as part of a sentence that goes on to say what converged.
+
+    Args:
+        table: As `llc_finding`; losses are not read.
+    """
+    read = _read(table)
+    if read.shape == "none":
+        return "no chain gave an estimate of λ̂"
+    rows = (read.first, read.peak, read.last)
+    said = _moves(read, *(with_error(row.llc, INTERVAL * row.llc_stderr) for row in rows))
+    higher = "" if read.higher is None else " (higher where not converged)"
+    return f"λ̂{_of_what(table, alone=' alone')} {said}{higher}"
 
 
 def llc_finding(table: pd.DataFrame) -> str:
@@ -125,6 +132,18 @@ def llc_finding(table: pd.DataFrame) -> str:
             verb = {"flat": "stays level, to", "rise": "rises to", "fall": "falls to"}[read.shape]
             said += f"{verb} {last} {at_last} ({_about(read.last, read.doubted)}); "
     return said + " ".join([_interval_note(table, read), *_left_out(read)])
+
+
+def _moves(read: _Reading, first: str, peak: str, last: str) -> str:
+    """The curve's shape, with the values as they are to be written."""
+    step, end = f"{read.peak.step:,.0f}", f"{read.last.step:,.0f}"
+    return {
+        "point": f"is {last} at step {end}",
+        "flat": f"stays near {last} to step {end}",
+        "rise": f"rises from {first} to {last}",
+        "fall": f"falls from {first} to {last}",
+        "peak": f"peaks at {peak} (step {step}), then falls to {last}",
+    }[read.shape]
 
 
 def _read(table: pd.DataFrame) -> _Reading:

@@ -8,6 +8,7 @@ Layout::
     training.csv  llc.csv                   tables
     llc_trace.zarr  llc_automatic/  figures/  report.html
     imported.json                           the settings file of an imported run, as it was
+    commands.json                           the commands that made all this, and their versions
     diverged.json                           of a run whose loss went to infinity: where it did
 """
 
@@ -66,6 +67,7 @@ _RESULTS = (
     "figures",
     "report.html",
     "imported.json",
+    "commands.json",
 )
 
 

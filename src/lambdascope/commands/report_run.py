@@ -1,0 +1,126 @@
+"""A run directory read for its page: whatever of tables, traces and weights is there."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from lambdascope.commands.command_lines import arguments_of, command_line
+from lambdascope.commands.report_traces import loss_traces
+from lambdascope.commands.systems import LoadedRun, load_run
+from lambdascope.commands.training_record import diverged_before
+from lambdascope.errors import LambdascopeError
+from lambdascope.estimates.verdict import FEWEST_EFFECTIVE_DRAWS, LARGEST_DRIFT, LARGEST_RHAT
+from lambdascope.modular_addition.maps import token_maps
+from lambdascope.modular_addition.modes import mode_coordinates, mode_magnitudes
+from lambdascope.reporting.page.record import ModeRecord, RunRecord, StepRecord
+from lambdascope.runs.history import CommandRecord, read_commands
+from lambdascope.runs.tables import read_table
+
+# Columns that the page reads, by table; each table is written by one command.
+_COLUMNS = {
+    "training.csv": "checkpoint step train_loss test_loss train_accuracy test_accuracy weight_norm",
+    "llc.csv": "checkpoint step llc llc_stderr rhat ess drift num_chains num_diverged_chains "
+    "num_burnin_steps status advice llc_uncorrected bias bias_stderr localization_slope "
+    "train_loss test_loss sampler",
+    "modes.csv": "checkpoint mode kept_test_loss removed_test_loss kept_train_loss "
+    "removed_train_loss",
+    "progress.csv": "checkpoint train_loss test_loss key_modes",
+    "circuits.csv": "frequency kind",
+    "clock_or_pizza.csv": "measure value published_clock published_pizza weighed verdict",
+    "chains.csv": "checkpoint chain step loss pc1 pc2 explained1 explained2",
+    "hessian.csv": "checkpoint end rank eigenvalue",
+    "hessian_summary.csv": "checkpoint step num_parameters largest smallest trace trace_stderr "
+    "effective_dimension effective_dimension_stderr localization nbeta",
+}
+_COMMANDS = ("train", "import-legacy", "llc", "fourier", "circuits", "chains", "hessian")
+# The picture shows the circuits, and the largest others up to this many.
+_FEWEST_PICTURES, _MOST_PICTURES = 8, 12
+_NAMED_WITHOUT_CIRCUITS = 3
+
+
+def read_run(path: Path) -> RunRecord:
+    """Read a run.
+
+    Args:
+        path: A run directory, finished or not.
+
+    Raises:
+        LambdascopeError: It is no run directory, or something in it is broken.
+    """
+    loaded = load_run(path)
+    present = [name for name in _COLUMNS if (path / name).is_file()]
+    tables = {name: _table(path / name) for name in present}
+    llc = tables.get("llc.csv")
+    automatic = llc is not None and bool((llc["sampler"] == "automatic").any())
+    recorded = read_commands(path)
+    return RunRecord(
+        name=path.resolve().name,
+        settings=loaded.directory.config,
+        versions=f"lambdascope {loaded.directory.lambdascope_version}",
+        steps=loaded.steps,
+        tables=tables,
+        files={name: (path / name).read_text(encoding="utf-8") for name in present},
+        modes=_modes(loaded, tables) if loaded.steps else None,
+        traces={} if llc is None else loss_traces(path, automatic=automatic),
+        made_by=[_step(name, path, recorded[name]) for name in _COMMANDS if name in recorded],
+        suggestions={
+            "train": command_line("train", path, arguments_of(loaded.config)),
+            **{name: command_line(name, path) for name in _COMMANDS[2:]},
+        },
+        diverged_before=diverged_before(loaded.directory),
+        thresholds={
+            "rhat": LARGEST_RHAT,
+            "ess": FEWEST_EFFECTIVE_DRAWS,
+            "drift": LARGEST_DRIFT,
+        },
+    )
+
+
+def _table(path: Path) -> pd.DataFrame:
+    table = read_table(path)
+    missing = [name for name in _COLUMNS[path.name].split() if name not in table]
+    if missing:
+        raise LambdascopeError(
+            f"{path} lacks the column{'s' if len(missing) > 1 else ''} {', '.join(missing)}: it is "
+            "broken, or of another version; remove it, and make it again"
+        )
+    return table
+
+
+def _modes(loaded: LoadedRun, tables: dict[str, pd.DataFrame]) -> ModeRecord:
+    embedding = token_maps(loaded.stacked_weights())["embedding"]
+    magnitudes = mode_magnitudes(embedding)[:, 1:].numpy()
+    largest = (magnitudes[-1].argsort()[::-1] + 1).tolist()
+    keys = _circuits(tables)
+    are_circuits = bool(keys)
+    keys = keys or largest[:_NAMED_WITHOUT_CIRCUITS]
+    count = min(max(len(keys), _FEWEST_PICTURES), _MOST_PICTURES, len(largest))
+    shown = sorted([*keys, *(k for k in largest if k not in keys)][:count])
+    return ModeRecord(
+        p=loaded.config.p,
+        magnitudes=magnitudes,
+        shown=shown,
+        key_modes=keys,
+        are_circuits=are_circuits,
+        positions=mode_coordinates(embedding)[:, shown].numpy(),
+    )
+
+
+def _circuits(tables: dict[str, pd.DataFrame]) -> list[int]:
+    """The circuits found at the last checkpoint, or the key modes that `fourier` was given."""
+    circuits, progress = tables.get("circuits.csv"), tables.get("progress.csv")
+    if circuits is not None and len(circuits):
+        return [int(k) for k in circuits["frequency"]]
+    if progress is not None and len(progress):
+        # One mode reads as a number, several as text, none as a missing value.
+        held = progress["key_modes"].iloc[-1]
+        return [] if pd.isna(held) else [int(float(k)) for k in str(held).split()]
+    return []
+
+
+def _step(name: str, path: Path, record: CommandRecord) -> StepRecord:
+    versions = (
+        f"lambdascope {record.lambdascope_version} · PyTorch {record.torch_version} · "
+        f"Python {record.python_version}"
+    )
+    return StepRecord(name, command_line(name, path, record.arguments), versions)

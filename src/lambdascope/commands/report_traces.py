@@ -1,0 +1,72 @@
+"""The losses along a run's chains, thin enough for a page."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from lambdascope.reporting.page.record import LossTraceRecord
+from lambdascope.sampling import open_trace
+
+_PLAIN, _AUTOMATIC = "llc_trace.zarr", "llc_automatic"
+_ROUND = re.compile(r"^round_(\d+)\.zarr$")
+# Of all checkpoints and chains together; a chain keeps between the two numbers below.
+_MOST_POINTS = 60_000
+_FEWEST, _MOST = 40, 200
+
+
+def loss_traces(folder: Path, *, automatic: bool) -> dict[int, LossTraceRecord]:
+    """The traces that stand, by checkpoint; of an automatic estimate, those of the last round.
+
+    Args:
+        folder: A run directory.
+        automatic: Whether the table of estimates is that of an automatic one.
+
+    Raises:
+        LambdascopeError: A trace cannot be read.
+    """
+    last: dict[int, tuple[xr.Dataset, int]] = {}
+    for trace in _traces(folder, automatic=automatic):
+        for position, checkpoint in enumerate(trace["checkpoint"].values.tolist()):
+            last[checkpoint] = (trace, position)
+    chains = sum(trace.sizes["chain"] for trace, _ in last.values())
+    points = min(_MOST, max(_FEWEST, _MOST_POINTS // max(1, chains)))
+    return {checkpoint: _record(*last[checkpoint], points) for checkpoint in sorted(last)}
+
+
+def _traces(folder: Path, *, automatic: bool) -> Iterator[xr.Dataset]:
+    if not automatic:
+        if (folder / _PLAIN).exists():
+            yield open_trace(folder / _PLAIN)
+        return
+    rounds = [
+        (int(match.group(1)), path)
+        for path in (folder / _AUTOMATIC).glob("round_*.zarr")
+        if (match := _ROUND.match(path.name))
+    ]
+    for _, path in sorted(rounds):
+        yield open_trace(path)
+
+
+def _record(trace: xr.Dataset, position: int, points: int) -> LossTraceRecord:
+    one = trace.isel(checkpoint=position)
+    loss = one["loss"].transpose("chain", "step").values.astype(float)
+    num_chains, num_steps = loss.shape
+    block = -(-num_steps // points)
+    # The last block may be shorter; a mean over it is as good a point as the others.
+    starts = np.arange(0, num_steps, block)
+    sizes = np.diff(np.append(starts, num_steps))
+    factors = one["step_factor"].values.tolist() if "step_factor" in one else [1.0] * num_chains
+    with np.errstate(all="ignore"):
+        means = np.add.reduceat(loss, starts, axis=1) / sizes
+    return LossTraceRecord(
+        steps=starts + (sizes - 1) / 2,
+        loss=means,
+        step_factors=factors,
+        num_steps=num_steps,
+        block=block,
+        initial_loss=float(one["initial_loss"]),
+        nbeta=float(one["nbeta"]),
+    )

@@ -1,0 +1,1 @@
+"""The report: tables in, one self-contained page out. It computes nothing."""

@@ -1,0 +1,33 @@
+// The leading eigenvalues at one checkpoint, before those of the others.
+
+function buildHessian() {
+  const indices = Object.keys(data.hessian).map(Number);
+  if (!indices.length) return;
+  const ranks = (index) => data.hessian[index].largest.map((_, place) => place + 1);
+  const positive = (index) => data.hessian[index].largest.map((value) => (value > 0 ? value : null));
+  const curve = (index, isShown) => ({
+    x: ranks(index), y: positive(index), mode: isShown ? "lines+markers" : "lines",
+    line: { color: isShown ? colours.llc : "#c4c8cc", width: isShown ? 2 : 1.2 }, marker: { size: 4 },
+    hovertemplate: isShown ? "eigenvalue %{y:.3~g}<extra></extra>" : undefined, hoverinfo: isShown ? undefined : "skip",
+  });
+  const place = chart("chart-hessian", [], layout(300, {
+    shapes: [horizontal(data.hessian[indices[0]].ratio, { color: "#1d1f21", width: 1.5, dash: "dot" })],
+    xaxis: { title: { text: "Rank", standoff: 6 }, unifiedhovertitle: { text: "rank %{x}" } },
+    yaxis: { ...logTicks([...indices.flatMap(positive), data.hessian[indices[0]].ratio]), title: { text: "loss / parameter²", standoff: 4 } },
+  }), "Leading eigenvalues of the Hessian by rank");
+  panel("hessian", (index) => {
+    const one = data.hessian[index];
+    place.hidden = !one;
+    byId("hessian-words").hidden = !one;
+    byId("hessian-elsewhere").hidden = Boolean(one);
+    if (!one) {
+      elsewhere(byId("hessian-elsewhere"), indices, "Spectra", `${data.suggestions.hessian} --checkpoints ${index}`);
+      return;
+    }
+    const others = indices.filter((other) => other !== index).map((other) => curve(other, false));
+    Plotly.Plots.resize(place);
+    Plotly.react(place, [...others, curve(index, true)], place.layout);
+    byId("hessian-words").textContent =
+      `Effective dimension ½ Σ λ_i/(λ_i + γ/nβ) = ${written(one.dimension)} of ${counted(one.numParameters)} parameters: what λ̂ would be if the loss were its quadratic part.`;
+  });
+}

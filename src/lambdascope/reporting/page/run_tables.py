@@ -1,0 +1,285 @@
+"""The tables of a run's page."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import pandas as pd
+
+from lambdascope.reporting.finding import INTERVAL
+from lambdascope.reporting.page.record import RunRecord
+from lambdascope.reporting.page.table import Column, PageTable, page_table
+from lambdascope.wording import number, with_error
+
+_CHECKPOINT = Column("Checkpoint", lambda r: f"{r.checkpoint:d}", lambda r: r.checkpoint)
+_STEP = Column("Step", lambda r: f"{r.step:,d}", lambda r: r.step)
+_MEASURES = {
+    "symmetricity": "Gradient symmetricity",
+    "distance_irrelevance": "Distance irrelevance",
+    "circularity": "Circularity",
+    "score": "Score (−1 clock … +1 pizza)",
+    "num_circuits": "Circuits",
+    "effective_number": "Effective number of circuits",
+    "loss": "Loss of a + b mod p over all pairs (nats)",
+    "accuracy": "Accuracy over all pairs",
+    "accuracy_kept": "Accuracy with the circuits alone",
+    "accuracy_removed": "Accuracy without the circuits",
+}
+
+
+def run_tables(record: RunRecord) -> list[PageTable]:
+    """All tables whose files stand.
+
+    Args:
+        record: The run.
+    """
+    makers: dict[str, Callable[[RunRecord, pd.DataFrame], list[PageTable]]] = {
+        "llc.csv": _estimates,
+        "circuits.csv": _circuits,
+        "clock_or_pizza.csv": _measures,
+        "hessian_summary.csv": _hessian,
+        "training.csv": _training,
+    }
+    tables: list[PageTable] = []
+    for name, make in makers.items():
+        table = record.tables.get(name)
+        if table is not None and (len(table) or name == "circuits.csv"):
+            tables += make(record, table)
+    return tables
+
+
+def _estimates(record: RunRecord, table: pd.DataFrame) -> list[PageTable]:
+    columns = [
+        _CHECKPOINT,
+        _STEP,
+        Column("λ̂ ± 95 %", lambda r: with_error(r.llc, INTERVAL * r.llc_stderr), lambda r: r.llc),
+    ]
+    if table["bias"].notna().any():
+        columns += [
+            Column("Uncorrected", lambda r: number(r.llc_uncorrected), lambda r: r.llc_uncorrected),
+            Column(
+                "Bias ± s.e.",
+                lambda r: _pair(r.bias, r.bias_stderr),
+                lambda r: r.bias,
+                title="of step and minibatch, measured and subtracted",
+            ),
+        ]
+    columns += [
+        _quantity("Train loss (nats)", "train_loss"),
+        _quantity("Test loss (nats)", "test_loss"),
+        _verdict("Verdict"),
+    ]
+    estimates = page_table(
+        "estimates",
+        "Estimates of λ̂",
+        "One row a checkpoint; ± is the 95 % interval. Choose a row to show its checkpoint above.",
+        columns,
+        table,
+        file="llc.csv",
+        text=record.files["llc.csv"],
+    )
+    return [estimates, _diagnostics(record, table)]
+
+
+def _diagnostics(record: RunRecord, table: pd.DataFrame) -> PageTable:
+    limits = record.thresholds
+    columns = [
+        _CHECKPOINT,
+        _STEP,
+        _verdict("Verdict"),
+        Column("What it means, what to try", lambda r: _sentence(r.advice), text=True, long=True),
+        Column("R-hat", lambda r: f"{r.rhat:.3f}", lambda r: r.rhat),
+        Column("ESS", lambda r: number(r.ess), lambda r: r.ess),
+        Column("Drift (s.e.)", lambda r: f"{r.drift:+.1f}", lambda r: r.drift),
+        Column(
+            "Diverged chains",
+            lambda r: f"{r.num_diverged_chains:d} of {r.num_chains:d}",
+            lambda r: r.num_diverged_chains,
+        ),
+        Column(
+            "Burn-in (steps)", lambda r: f"{r.num_burnin_steps:,d}", lambda r: r.num_burnin_steps
+        ),
+    ]
+    if table["localization_slope"].notna().any():
+        columns.append(
+            Column(
+                "Share of γ",
+                lambda r: _fixed(r.localization_slope, 2),
+                lambda r: r.localization_slope,
+                title="−d log λ̂ / d log γ: 0 where λ̂ is the network's own, 1 where γ makes it",
+            )
+        )
+    return page_table(
+        "diagnostics",
+        "Can the estimates be believed?",
+        f"R-hat is 1 where the chains agree, doubtful above {limits['rhat']:g}. ESS is the "
+        f"number of independent draws that the chains are worth; {limits['ess']:g} are needed. "
+        "Drift compares the second half of the chains with the first, in standard errors; doubtful "
+        f"beyond ±{limits['drift']:g}.",
+        columns,
+        table,
+    )
+
+
+def _circuits(record: RunRecord, table: pd.DataFrame) -> list[PageTable]:
+    columns = [
+        Column("Mode k", lambda r: f"{r.frequency:d}", lambda r: r.frequency),
+        Column("Kind", lambda r: r.kind, text=True),
+        Column("Formed between steps", _formation, lambda r: r.formation_step),
+        _quantity("Magnitude", "magnitude_embedding"),
+        Column(
+            "Logit share",
+            lambda r: f"{r.logit_share:.1%}",
+            lambda r: r.logit_share,
+            title="share of the logits' variance that are waves of this mode",
+        ),
+        Column(
+            "Loss without it (nats)",
+            lambda r: number(r.loss_removed),
+            lambda r: r.loss_removed,
+            title="over all pairs, with this mode removed from the embedding",
+        ),
+        Column(
+            "Loss of it alone (nats)",
+            lambda r: number(r.loss_alone),
+            lambda r: r.loss_alone,
+            title="over all pairs, with no other mode in the embedding",
+        ),
+        Column("Neurons", lambda r: f"{r.num_neurons:d}", lambda r: r.num_neurons),
+    ]
+    note = (
+        "A circuit is a mode that the network adds with, found by a rule with a stated error rate. "
+        "Clock and pizza are two ways to add on a circle."
+        if len(table)
+        else "No circuit was found at the last checkpoint."
+    )
+    return [
+        page_table(
+            "circuits",
+            "Circuits at the last checkpoint",
+            note,
+            columns if len(table) else [],
+            table,
+            file="circuits.csv",
+            text=record.files["circuits.csv"],
+        )
+    ]
+
+
+def _measures(record: RunRecord, table: pd.DataFrame) -> list[PageTable]:
+    verdict = table["verdict"].iloc[0]
+    columns = [
+        Column("Measure", lambda r: _MEASURES.get(r.measure, r.measure), text=True),
+        Column("This network", _measure, lambda r: r.value),
+        Column("Published clock", lambda r: _fixed(r.published_clock, 3)),
+        Column("Published pizza", lambda r: _fixed(r.published_pizza, 3)),
+        Column("Weighed", lambda r: "yes" if r.weighed and r.measure != "score" else "", text=True),
+    ]
+    return [
+        page_table(
+            "measures",
+            f"Clock or pizza? Verdict: {verdict}",
+            "Published values: Zhong et al. 2023 (arXiv 2306.17844). The measures marked as "
+            "weighed decide the verdict, together with the circuits' own kinds.",
+            columns,
+            table,
+            file="clock_or_pizza.csv",
+            text=record.files["clock_or_pizza.csv"],
+        )
+    ]
+
+
+def _hessian(record: RunRecord, table: pd.DataFrame) -> list[PageTable]:
+    columns = [
+        _CHECKPOINT,
+        _STEP,
+        _quantity("Largest eigenvalue", "largest"),
+        _quantity("Smallest eigenvalue", "smallest"),
+        Column("Trace ± s.e.", lambda r: _pair(r.trace, r.trace_stderr), lambda r: r.trace),
+        Column(
+            "Effective dimension ± s.e.",
+            lambda r: _pair(r.effective_dimension, r.effective_dimension_stderr),
+            lambda r: r.effective_dimension,
+            title="½ Σ λ_i/(λ_i + γ/nβ): λ̂ if the loss were its quadratic part",
+        ),
+        Column("Parameters", lambda r: f"{r.num_parameters:,d}", lambda r: r.num_parameters),
+    ]
+    return [
+        page_table(
+            "hessian",
+            "Curvature of the training loss",
+            "Eigenvalues in loss/parameter².",
+            columns,
+            table,
+            file="hessian_summary.csv",
+            text=record.files["hessian_summary.csv"],
+        )
+    ]
+
+
+def _training(record: RunRecord, table: pd.DataFrame) -> list[PageTable]:
+    columns = [
+        _CHECKPOINT,
+        _STEP,
+        _quantity("Train loss (nats)", "train_loss"),
+        _quantity("Test loss (nats)", "test_loss"),
+        _share("Train accuracy", "train_accuracy"),
+        _share("Test accuracy", "test_accuracy"),
+        _quantity("‖w‖", "weight_norm"),
+    ]
+    return [
+        page_table(
+            "training",
+            "Training",
+            "Losses and accuracies on the whole training and test sets; ‖w‖ is the norm of all "
+            "weights.",
+            columns,
+            table,
+            file="training.csv",
+            text=record.files["training.csv"],
+        )
+    ]
+
+
+def _quantity(header: str, name: str) -> Column:
+    return Column(header, lambda r: _or_dash(getattr(r, name), number), lambda r: getattr(r, name))
+
+
+def _share(header: str, name: str) -> Column:
+    return Column(
+        header, lambda r: _or_dash(getattr(r, name), "{:.1%}".format), lambda r: getattr(r, name)
+    )
+
+
+def _verdict(header: str) -> Column:
+    return Column(
+        header, lambda r: r.status, text=True, verdict=lambda r: bool(r.status == "converged")
+    )
+
+
+def _measure(row: Any) -> str:
+    return f"{row.value:.0f}" if row.measure == "num_circuits" else _fixed(row.value, 3)
+
+
+def _formation(row: Any) -> str:
+    if math.isnan(row.formation_step):
+        return "its magnitude never rose"
+    return f"{row.step_before_formation:,.0f} and {row.formation_step:,.0f}"
+
+
+def _pair(value: float, error: float) -> str:
+    if math.isnan(value):
+        return "–"
+    return number(value) if error == 0 else with_error(value, error)
+
+
+def _fixed(value: float, decimals: int) -> str:
+    return _or_dash(value, f"{{:.{decimals}f}}".format)
+
+
+def _or_dash(value: float, text: Callable[[float], str]) -> str:
+    return "–" if math.isnan(value) else text(value)
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]

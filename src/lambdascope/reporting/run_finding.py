@@ -1,0 +1,93 @@
+"""What a whole run says, in one sentence, from whatever of its tables stands."""
+
+import pandas as pd
+
+from lambdascope.reporting.finding import llc_clause
+from lambdascope.wording import number
+
+_WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+
+
+def run_finding(
+    training: pd.DataFrame | None,
+    llc: pd.DataFrame | None,
+    circuits: pd.DataFrame | None,
+    *,
+    diverged_before: int | None = None,
+) -> str:
+    """λ̂, circuits and verdicts in a sentence; what the network learned, where λ̂ is not known.
+
+    Args:
+        training: As training.csv; None if it does not stand.
+        llc: As llc.csv.
+        circuits: As circuits.csv.
+        diverged_before: Step before which the training's loss went to infinity; None if it did not.
+    """
+    parts = [] if diverged_before is None else [divergence_clause(diverged_before)]
+    if llc is not None and len(llc):
+        parts.append(llc_clause(llc))
+    elif training is not None and len(training):
+        parts.append(_training_clause(training))
+    if circuits is not None:
+        parts.append(circuits_clause(circuits))
+    if llc is not None and llc["llc"].notna().any():
+        parts.append(converged_clause(llc))
+    if not parts:
+        return "Training has not come to its end."
+    sentence = "; ".join(parts)
+    # A capital Λ would be another symbol.
+    first = sentence[0] if sentence.startswith("λ") else sentence[0].upper()
+    return f"{first}{sentence[1:]}."
+
+
+def divergence_clause(step: int) -> str:
+    """That training went wrong, and when.
+
+    Args:
+        step: Of the first checkpoint without a finite loss.
+    """
+    return f"training diverged before step {step:,d}"
+
+
+def circuits_clause(circuits: pd.DataFrame) -> str:
+    """How many circuits there are, and of what kinds.
+
+    Args:
+        circuits: As circuits.csv; may be empty.
+    """
+    count = len(circuits)
+    if count == 0:
+        return "no circuit"
+    kinds = circuits["kind"].value_counts(sort=False)
+    named = f"{_word(count)} circuit{'s' if count > 1 else ''}"
+    if len(kinds) == 1:
+        kind = kinds.index[0]
+        return f"{named}, all {kind}" if count > 1 else f"{named}, {kind}"
+    return f"{named} ({', '.join(f'{how_many} {kind}' for kind, how_many in kinds.items())})"
+
+
+def converged_clause(llc: pd.DataFrame) -> str:
+    """How many of the estimates may be believed.
+
+    Args:
+        llc: As llc.csv.
+    """
+    count, good = len(llc), int((llc["status"] == "converged").sum())
+    if count == 1:
+        return "the estimate converged" if good else f"the estimate: {llc['status'].iloc[0]}"
+    return f"{'all' if good == count else f'{good} of'} {count} estimates converged"
+
+
+def _training_clause(training: pd.DataFrame) -> str:
+    last = training.iloc[-1]
+    if pd.isna(last["test_loss"]):
+        what, loss = "train", last["train_loss"]
+    else:
+        what, loss = "test", last["test_loss"]
+    accuracy = last.get(f"{what}_accuracy", float("nan"))
+    share = "" if pd.isna(accuracy) else f", accuracy {accuracy:.1%}"
+    return f"{what} loss is {number(loss)} nats{share} at step {last['step']:,.0f}"
+
+
+def _word(count: int) -> str:
+    return _WORDS[count] if count < len(_WORDS) else str(count)

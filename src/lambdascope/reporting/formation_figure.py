@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import ConnectionPatch
-from matplotlib.ticker import MaxNLocator, StrMethodFormatter
+from matplotlib.ticker import MaxNLocator
 
 from lambdascope.reporting import style
 from lambdascope.reporting.circuits_figure import circuit_label
@@ -62,7 +62,7 @@ def formation_figure(
         loss_ends = _draw_losses(losses, training)
         _mark_formations(panels[0], rows, ordered, colours, has_llc=llc is not None)
         losses.set_xlabel("Training step")
-        losses.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+        style.whole_steps(losses)
         style.title_and_caption(figure, _title(table, llc), caption)
         keep_room(rows, "100 %")
         figure.draw_without_rendering()

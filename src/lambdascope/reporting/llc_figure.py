@@ -5,7 +5,6 @@ from typing import Any
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import StrMethodFormatter
 
 from lambdascope.reporting import style
 from lambdascope.reporting.llc_curve import draw_llc
@@ -30,7 +29,7 @@ def llc_figure(table: pd.DataFrame, *, title: str, caption: str) -> Figure:
         entries = {**draw_llc(left, table), **_draw_losses(right, table)}
         left.set_xlabel("Training step")
         left.margins(x=0.02)
-        left.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+        style.whole_steps(left)
         right.spines["right"].set_visible(True)
         style.grid_below(left)
         # Above the data, below the title: never over a curve.

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, StrMethodFormatter
+from matplotlib.ticker import MaxNLocator
 
 from lambdascope.reporting import style
 from lambdascope.reporting.mode_colours import colours_of, keep_room, label_ends
@@ -53,7 +53,7 @@ def magnitudes_figure(
         left.set(xlabel=time_label, ylabel="Mode k")
         left.set_title("Every mode, by colour", fontsize=13)
         left.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
-        left.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+        style.whole_steps(left)
         _lines(right, wide, key_modes)
         right.set_title("The same, by height", fontsize=13)
         right.set_ylim(0, top)
@@ -132,7 +132,7 @@ def _lines(axes: Axes, wide: pd.DataFrame, key_modes: Sequence[int]) -> None:
             axes.plot(wide.columns, row, **_GREY_LINE)
     axes.margins(x=0)
     axes.spines["right"].set_visible(False)
-    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+    style.whole_steps(axes)
     style.grid_below(axes)
 
 

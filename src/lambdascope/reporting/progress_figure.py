@@ -2,7 +2,6 @@
 
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.ticker import StrMethodFormatter
 
 from lambdascope.reporting import style
 
@@ -48,6 +47,6 @@ def progress_figure(table: pd.DataFrame, *, title: str, caption: str) -> Figure:
         ginis.set_ylim(0, 1)
         ginis.set_ylabel("Gini coefficient\n(1: one mode)")
         ginis.set_xlabel("Training step")
-        ginis.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+        style.whole_steps(ginis)
         style.title_and_caption(figure, title, caption)
     return figure

@@ -14,7 +14,7 @@ from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
-from matplotlib.ticker import FuncFormatter, LogFormatter
+from matplotlib.ticker import FuncFormatter, LogFormatter, MaxNLocator, StrMethodFormatter
 
 BLACK = "#000000"
 ORANGE = "#E69F00"
@@ -70,6 +70,12 @@ def grid_below(axes: Axes) -> None:
     """Faint horizontal lines behind the data, to read values from."""
     axes.grid(axis="y", color=PALE_GREY, linewidth=0.7)
     axes.set_axisbelow(True)
+
+
+def whole_steps(axes: Axes) -> None:
+    """Ticks of a horizontal axis that counts steps: whole numbers, thousands apart by commas."""
+    axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True, steps=[1, 2, 2.5, 5, 10]))
+    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
 
 
 def plain_numbers(axis: Axis) -> None:

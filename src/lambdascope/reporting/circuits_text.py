@@ -8,6 +8,9 @@ import pandas as pd
 
 from lambdascope.wording import aligned, number, shown
 
+_FAINT = 0.01
+"""Share of the logits below which a circuit is said to be faint: a companion, or a remnant."""
+
 
 def percent(share: float) -> str:
     """A share of one, to a tenth of a percent."""
@@ -62,12 +65,13 @@ def circuits_finding(table: pd.DataFrame, measures: pd.DataFrame, p: int) -> lis
         return [f"No circuit was found at the last checkpoint. {right}; {guessing})."]
     count = len(table)
     plural = "s" if count > 1 else ""
-    equal = (
-        f"; by their shares of the logits they weigh as many as {value['effective_number']:.1f} "
-        "equal ones, (Σ share)² / Σ share²"
+    strong = int((table["logit_share"] >= _FAINT).sum())
+    weights = (
+        f", {strong} of them with {100 * _FAINT:g} % of the logits or more; by their shares they "
+        f"weigh as many as {value['effective_number']:.1f} equal ones, (Σ share)² / Σ share²"
     )
     return [
-        f"{count} circuit{plural}{equal if count > 1 else ''}. {right}; with the circuit{plural} "
+        f"{count} circuit{plural}{weights if count > 1 else ''}. {right}; with the circuit{plural} "
         f"alone {percent(value['accuracy_kept'])}, without {'them' if count > 1 else 'it'} "
         f"{percent(value['accuracy_removed'])}, {guessing}).",
         _verdict(value, measures),

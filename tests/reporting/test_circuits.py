@@ -76,8 +76,9 @@ def test_the_finding_says_of_which_pairs_and_on_which_scale() -> None:
     worth, verdict = circuits_finding(table(), measures(), p=53)
     assert worth == (
         "3 circuits, 2 of them with 1 % of the logits or more; by their shares they weigh as many "
-        "as 1.1 equal ones, (Σ share)² / Σ share². Of all 2,809 pairs, training and test alike, 2,806 are added "
-        "rightly (99.9 %; with the circuits alone 98.0 %, without them 2.1 %, by guessing 1.9 %)."
+        "as 1.1 equal ones, (Σ share)² / Σ share². Of all 2,809 pairs, training and test alike, "
+        "2,806 are added rightly (99.9 %; with the circuits alone 98.0 %, without them 2.1 %, by "
+        "guessing 1.9 %)."
     )
     assert verdict == (
         "The network is a clock (score -0.62 from −1, clock, to +1, pizza; a third is a verdict): "

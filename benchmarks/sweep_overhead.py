@@ -11,6 +11,7 @@ object store, at the start, the middle and the end: what is held must not grow w
 from __future__ import annotations
 
 import argparse
+import os
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -73,7 +74,7 @@ def run(engine: Engine, cells: Sequence[Cell], records: CellRecords) -> dict[str
     seen: set[int] = set()
     recording = 0.0
     marks = {len(cells) // 10, len(cells) // 2, len(cells)}
-    begun = time.perf_counter()
+    begun, cpu = time.perf_counter(), time.process_time()
     first = 0.0
     for batch, outcomes in _worked(engine, cells):
         if not first:
@@ -87,7 +88,7 @@ def run(engine: Engine, cells: Sequence[Cell], records: CellRecords) -> dict[str
             recording += time.perf_counter() - before
         if len(seen) in marks:
             memory.append({"cells": len(seen), **memory_mb(), "object_store": object_store_mb()})
-    total = time.perf_counter() - begun
+    total, cpu = time.perf_counter() - begun, time.process_time() - cpu
     assert len(seen) == len(cells), "a cell was lost"
     return {
         "engine": engine.name,
@@ -95,6 +96,8 @@ def run(engine: Engine, cells: Sequence[Cell], records: CellRecords) -> dict[str
         "start_seconds": first,
         "scheduling_ms_a_cell": 1e3 * (total - first - recording) / (len(cells) - 1),
         "recording_ms_a_cell": 1e3 * recording / len(cells),
+        "driver_cpu_ms_a_cell": 1e3 * cpu / len(cells),
+        "load_average": os.getloadavg()[0],
         "memory_mb": memory,
     }
 
@@ -120,7 +123,8 @@ def main() -> None:
     print(
         f"{found['engine']}: {found['scheduling_ms_a_cell']:.2f} ms a cell (asked: under "
         f"{ASKED_MILLISECONDS:g}), recording {found['recording_ms_a_cell']:.2f} ms, start "
-        f"{found['start_seconds']:.1f} s"
+        f"{found['start_seconds']:.1f} s; the driver's own processor time "
+        f"{found['driver_cpu_ms_a_cell']:.2f} ms a cell, load average {found['load_average']:.1f}"
     )
     for row in found["memory_mb"]:
         print(

@@ -16,10 +16,10 @@ from lambdascope.errors import LambdascopeError
 from lambdascope.sweeps.engines import Batch, Engine, Work, Worked, attempt
 from lambdascope.sweeps.records import Outcome
 
-# Tasks handed out beyond one a core, so that no core waits for the driver. More would only hold
-# memory: what is not handed out yet costs nothing.
+# Tasks handed out beyond one a core, so that no core waits for the driver, even where tasks take a
+# millisecond. More would only hold memory: what is not handed out yet costs nothing.
 _AHEAD = 2
-_FEWEST_IN_FLIGHT = 8
+_FEWEST_IN_FLIGHT = 64
 # Ray starts a task again itself where its worker or machine died; a batch that has taken so many
 # with it is given up.
 _RETRIES = 2

@@ -79,12 +79,14 @@ def test_a_small_bias_of_second_order_enters_the_error():
 
 
 def test_the_error_of_few_draws_is_students():
-    """White noise: 60 fine steps of one chain are 60 draws, of which t has 59 freedoms."""
+    """White noise: 30 fine steps of one chain are some 30 draws, two of them a freedom."""
     rng = np.random.default_rng(2)
     loss = 1.0 + 0.1 * rng.standard_normal((1, 2, 30))
     one = extrapolated_llc(made_trace(loss, [[2.0, 1.0]], "SGLD"), [0])[0]
     a_normal = math.hypot(one.bias_stderr, math.sqrt(3) * one.mc_stderr)
-    assert one.stderr / a_normal == pytest.approx(t.ppf(0.975, one.ess - 1) / 1.959964, rel=1e-6)
+    assert one.stderr / a_normal == pytest.approx(
+        t.ppf(0.975, one.ess / 2 - 1) / 1.959964, rel=1e-6
+    )
     assert one.stderr > 1.01 * a_normal
 
 

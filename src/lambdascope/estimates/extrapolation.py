@@ -33,8 +33,9 @@ COARSE = 2.0
 _STANDS_OUT = 3.0
 
 
-# Few draws know their own error badly: below this many no interval is worth its name.
-_FEWEST_FREEDOMS = 2.0
+# Few draws know their own error badly, the less as their effective number is itself an estimate:
+# with a freedom for every draw, intervals of 12 to 25 draws in 5,000 directions cover 91.5 %.
+_DRAWS_A_FREEDOM, _FEWEST_FREEDOMS = 2.0, 2.0
 
 
 def extrapolated_llc(
@@ -138,8 +139,8 @@ def combined(plain: LLCEstimate, bias: float, bias_stderr: float, order: int) ->
 
 
 def _student(num_draws: float) -> float:
-    """By how much Student's 95 % interval of so many draws is wider than the normal one."""
+    """By how much Student's 95 % interval of so many effective draws is wider than the normal."""
     from scipy.stats import norm, t
 
-    freedoms = max(num_draws - 1, _FEWEST_FREEDOMS)
+    freedoms = max(num_draws / _DRAWS_A_FREEDOM - 1, _FEWEST_FREEDOMS)
     return float(t.ppf(0.975, freedoms) / norm.ppf(0.975)) if math.isfinite(freedoms) else 1.0

@@ -48,12 +48,17 @@ def run(trained: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(trained, tmp_path / "p11"))
 
 
-def stop_midway(run: Path, how: signal.Signals) -> subprocess.Popen:
+def stop_midway(
+    run: Path,
+    how: signal.Signals,
+    settings: tuple[str, ...] = LLC,
+    parts: str = "llc_trace.zarr.partial",
+) -> subprocess.Popen:
     """Starts the estimate and stops it once a snapshot stands."""
     process = subprocess.Popen(
-        command("llc", run, *LLC), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command("llc", run, *settings), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
-    snapshot = run / "llc_trace.zarr.partial" / "chunk_00000.safetensors"
+    snapshot = run / parts / "chunk_00000.safetensors"
     until = time.monotonic() + 200
     while not snapshot.exists() and process.poll() is None and time.monotonic() < until:
         time.sleep(0.005)
@@ -81,6 +86,19 @@ def test_killed_at_once_and_started_again_it_ends_with_the_same_bits(
     done = lambdascope("llc", run, *LLC)
     assert done.returncode == 0, done.stderr
     assert_same_results(run, undisturbed)
+
+
+def test_an_automatic_estimate_killed_and_started_again_ends_with_the_same_bits(
+    run: Path, trained: Path, tmp_path: Path
+) -> None:
+    settings = ("--target-error", "0.03", "--orthogonal-to-gradient")
+    whole = Path(shutil.copytree(trained, tmp_path / "whole"))
+    assert lambdascope("llc", whole, *settings).returncode == 0
+    stop_midway(run, signal.SIGKILL, settings, "llc_automatic/round_0.zarr.partial")
+    done = lambdascope("llc", run, *settings)
+    assert done.returncode == 0, done.stderr
+    assert (run / "llc.csv").read_bytes() == (whole / "llc.csv").read_bytes()
+    assert not list(run.rglob("*.partial"))
 
 
 def test_ctrl_c_is_a_sentence_and_the_same_command_resumes(run: Path, undisturbed: Path) -> None:

@@ -57,7 +57,7 @@ class AutomaticSettings:
         target_error: Standard error wanted, relative to λ̂.
         target_absolute: Standard error that is always good enough.
         max_steps: Most steps of a chain.
-        localizations: Also estimate λ̂ at γ/2 and 2γ, one chain each.
+        localizations: Also estimate λ̂ at γ/2 and 2γ, by short chains.
         seed: Of the random streams.
     """
 
@@ -183,7 +183,7 @@ def _with_other_localizations(
     store: Path | None,
     common: dict[str, Any],
 ) -> list[LLCEstimate]:
-    """The estimates with λ̂ at γ/2 and 2γ beside them, from one chain each."""
+    """The estimates with λ̂ at γ/2 and 2γ beside them, from short chains."""
     forgetting = float(np.median(choice.forgetting))
     num_steps = max(int(_SIDE_LENGTH * forgetting), _FEWEST_STEPS // 2)
     burnin = int(_BURNIN / _SIDE_LENGTH * num_steps)
@@ -192,10 +192,10 @@ def _with_other_localizations(
         trace = sample(
             [one.with_localization(factor * one.localization) for one in many],
             choice.kernel,
-            num_chains=1,
+            num_chains=choice.num_side_chains,
             num_steps=num_steps,
             checkpoints=labels,
-            step_factors=choice.steps[:, None],
+            step_factors=np.repeat(choice.steps[:, None], choice.num_side_chains, axis=1),
             store=None if store is None else store / f"{name}_localization.zarr",
             **common,
         )

@@ -54,7 +54,7 @@ class LLCEstimate:
         bias: Estimated bias of `llc_uncorrected` from step and minibatch; NaN where not estimated.
         bias_stderr: Standard error of `bias`.
         step_size: The step that was chosen, in the sampler's unit; NaN where the user chose it.
-        llc_half_localization: λ̂ at γ/2, from one chain; NaN where not asked for.
+        llc_half_localization: λ̂ at γ/2, from short chains; NaN where not asked for.
         llc_double_localization: λ̂ at 2γ.
         method: How λ̂ was made, in words; empty for the plain estimator.
     """

@@ -32,6 +32,12 @@ _PLACES, _MOST_PLACES = 1000, 6
 # Chains a posterior, a quarter of them at the coarse step; more where a step reads few numbers and
 # costs next to nothing.
 _CHAINS, _CHEAP_CHAINS, _CHEAP_STEP = 4, 16, 4096
+# On all data of a CPU two chains keep their activations in the second-level cache; one to four are
+# equally fast, eight cost 15 % more. So few also fill every later call, which then compiles nothing.
+_FULL_BATCH_CHUNK = 2
+# At another localization: half of the cheap chains fill a chunk of the others' shape on two cores,
+# so that nothing is compiled anew.
+_SIDE_CHAINS, _CHEAP_SIDE_CHAINS = 1, 8
 # A pilot is repeated with the shorter step where it met a curvature so many times larger.
 _GROWN, _MOST_GROWTH = 1.5, 16.0
 _MOST_PILOTS = 10
@@ -48,6 +54,7 @@ class StepChoice:
         forgetting: [posterior], steps in which the variance of the softest direction is forgotten
             e-fold: 1/(c·h) for BAOAB, underdamped there, 1/(ε·γ) for SGLD.
         num_chains: Chains a posterior.
+        num_side_chains: Chains a posterior at another localization.
         chunk_size: Chains at once, the same in all calls, so that one compiled step serves all.
     """
 
@@ -56,6 +63,7 @@ class StepChoice:
     steps: NDArray[np.float64]
     forgetting: NDArray[np.float64]
     num_chains: int
+    num_side_chains: int
     chunk_size: int
 
     def halve(self, which: Sequence[int]) -> None:
@@ -81,11 +89,22 @@ def choose_step(
     num_chains = _CHEAP_CHAINS if cheap else _CHAINS
     num_pilots = num_chains if cheap else 1
     plan = make_plan(len(many) * num_pilots, many[0].num_parameters, elements, device, None)
-    common = {**common, "chunk_size": plan.chunk_size, "num_chains": num_pilots}
+    chunk_size = plan.chunk_size
+    if device.type == "cpu" and isinstance(kernel, BAOAB) and not cheap:
+        chunk_size = min(chunk_size, _FULL_BATCH_CHUNK)
+    common = {**common, "chunk_size": chunk_size, "num_chains": num_pilots}
     scale = _scale(kernel, cheap)
     steps = _rounded(_steps(kernel, _curvature(many, kernel, labels, common, scale), scale))
     forgetting = _forgetting(many, kernel, steps)
-    return StepChoice(kernel, scale, steps, forgetting, num_chains, plan.chunk_size)
+    return StepChoice(
+        kernel=kernel,
+        scale=scale,
+        steps=steps,
+        forgetting=forgetting,
+        num_chains=num_chains,
+        num_side_chains=_CHEAP_SIDE_CHAINS if cheap else _SIDE_CHAINS,
+        chunk_size=chunk_size,
+    )
 
 
 def _kernel(many: Sequence[LocalPosterior], device: str) -> Kernel:

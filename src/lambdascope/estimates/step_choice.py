@@ -32,8 +32,8 @@ _PLACES, _MOST_PLACES = 1000, 6
 # Chains a posterior, a quarter of them at the coarse step; more where a step reads few numbers and
 # costs next to nothing.
 _CHAINS, _CHEAP_CHAINS, _CHEAP_STEP = 4, 16, 4096
-# On all data of a CPU two chains keep their activations in the second-level cache; one to four are
-# equally fast, eight cost 15 % more. So few also fill every later call, which then compiles nothing.
+# On all data two chains keep their activations in a CPU's second-level cache; one to four are
+# equally fast, eight cost 15 % more. So few also fill every later call, which compiles nothing.
 _FULL_BATCH_CHUNK = 2
 # At another localization: half of the cheap chains fill a chunk of the others' shape on two cores,
 # so that nothing is compiled anew.

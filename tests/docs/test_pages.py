@@ -1,6 +1,7 @@
 """What the README and the pages under docs/ show is what works: every block of code is tried."""
 
 import ast
+import dataclasses
 import importlib.util
 import inspect
 import json
@@ -16,6 +17,7 @@ import torch
 import lambdascope as ls
 from lambdascope.cli.parsing import declaration, parse
 from lambdascope.commands.sweep import Sweep
+from lambdascope.estimates import LLCEstimate
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -110,6 +112,14 @@ def test_the_speeds_are_those_measured() -> None:
     ours = round(median["lambdascope_100"])
     line = f"| {ours} | {ways('devinterp')} | {ways('canonical')} |"
     assert line in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_every_column_of_an_estimate_is_explained() -> None:
+    page = (ROOT / "docs/conventions.md").read_text(encoding="utf-8")
+    section = page.split("### The columns of llc.csv")[1].split("\n## ")[0]
+    one = LLCEstimate(**{field.name: 1 for field in dataclasses.fields(LLCEstimate) if field.init})
+    columns = set(ls.LLCCurve([one]).to_dataframe().columns)
+    assert columns - set(re.findall(r"`(\w+)`", section)) == set()
 
 
 def test_the_citation_is_of_this_version() -> None:

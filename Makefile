@@ -1,6 +1,7 @@
 # make demo   train the example network, measure its learning coefficient, make its page
 # make test   the fast tests;   make test-slow   the statistical and end-to-end ones
 # make lint   style, docstrings, types, import directions
+# make docs   the documentation as a site, build/site/index.html;   make notebooks   run those of examples/
 #
 # Each target first sets up .venv, and again only when pyproject.toml or constraints.txt has changed.
 
@@ -11,10 +12,10 @@ STAMP := $(VENV)/.installed
 OUT ?= runs/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow lint format clean
+.PHONY: help setup demo test test-slow lint docs notebooks format clean
 
 help:
-	@sed -n 's/^# \{0,1\}//p' Makefile | head -n 3
+	@sed -n 's/^# \{0,1\}//p' Makefile | head -n 4
 
 setup: $(STAMP)
 
@@ -37,6 +38,13 @@ lint: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy src
 	$(BIN)/lint-imports
+
+docs: $(STAMP)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet
+
+# Run anew, as they stand; their outputs stay as they are.
+notebooks: $(STAMP)
+	$(BIN)/python -m pytest -q --nbmake --nbmake-timeout=180 examples/notebooks
 
 format: $(STAMP)
 	$(BIN)/ruff check --fix .

@@ -7,6 +7,7 @@ import inspect
 import json
 import re
 import shlex
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -20,7 +21,7 @@ from lambdascope.commands.sweep import Sweep
 from lambdascope.estimates import LLCEstimate
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 TRIED = ("python", "sh", "toml")
 OTHER_PROGRAMS = ("pip", "ray")
 
@@ -31,15 +32,21 @@ class Block(NamedTuple):
     text: str
 
 
+def name_of(page: Path) -> str:
+    """Below docs/, or of the repository: pages in different folders share names."""
+    return page.relative_to(ROOT).as_posix().removeprefix("docs/")
+
+
 def blocks_of(page: Path) -> Iterator[Block]:
     """Fenced blocks by their language; indented ones as formulas or shell lines."""
     text = page.read_text(encoding="utf-8")
-    fence = re.compile(r"^```(\w*)\n(.*?)^```$", flags=re.DOTALL | re.MULTILINE)
-    for language, body in fence.findall(text):
-        yield Block(page.name, language, body)
+    fence = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", flags=re.DOTALL | re.MULTILINE)
+    for indent, language, body in fence.findall(text):
+        body = textwrap.dedent(body) if indent else body
+        yield Block(name_of(page), language, body)
     for line in fence.sub("", text).splitlines():
         if re.match(r" {4}(lambdascope|python|make) ", line):
-            yield Block(page.name, "sh", line.strip())
+            yield Block(name_of(page), "sh", line.strip())
 
 
 BLOCKS = [block for page in PAGES for block in blocks_of(page)]
@@ -95,7 +102,7 @@ def test_every_call_has_arguments_that_exist(block: Block) -> None:
                 assert {keyword.arg for keyword in node.keywords} <= set(parameters)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=[page.name for page in PAGES])
+@pytest.mark.parametrize("page", PAGES, ids=map(name_of, PAGES))
 def test_every_file_linked_is_there(page: Path) -> None:
     links = re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8"))
     assert [link for link in links if not (page.parent / link).exists()] == []

@@ -133,6 +133,23 @@ def test_the_hessian_takes_temperature_and_localisation_of_the_estimate(tmp_path
     assert weak > 1.5 * strong > 0
 
 
+def test_batches_of_unlike_size_share_a_compiled_step(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes = []
+
+    def watched(*arguments, chunk_size, **settings):
+        sizes.append(chunk_size)
+        return sample(*arguments, chunk_size=chunk_size, compile=False, **settings)
+
+    monkeypatch.setattr(sweep_measures, "sample", watched)
+    text = "[llc]\nnum_chains = 2\nnum_steps = 8\n[grid]\ntrain.seed = '0..18'\n"
+    table = sweep(tmp_path, text).run(progress=False)
+    assert table["llc"].notna().sum() == 19
+    assert len(sizes) == 2
+    assert len(set(sizes)) == 1
+
+
 def test_cells_that_differ_in_what_is_measured_share_a_training(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,5 +1,6 @@
 """The work of a sweep's cells: train, then measure, many cells as one batch."""
 
+import math
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -17,7 +18,10 @@ _FREE_LLC = {"nbeta", "n_multiplier", "temp_multiplier", "localization", "weight
 
 
 def batches_of(cells: Sequence[Cell]) -> list[list[Cell]]:
-    """Cells that can train and be sampled side by side, at most sixteen together."""
+    """Cells that can train and be sampled side by side, at most sixteen together.
+
+    Batches of one shape are about equally large, so that they can share a compiled step.
+    """
     groups: dict[str, list[Cell]] = {}
     for cell in cells:
         own = settings_of(cell)
@@ -29,11 +33,11 @@ def batches_of(cells: Sequence[Cell]) -> list[list[Cell]]:
             own.measure,
         )
         groups.setdefault(str(alike), []).append(cell)
-    return [
-        group[start : start + MOST_CELLS]
-        for group in groups.values()
-        for start in range(0, len(group), MOST_CELLS)
-    ]
+    batches = []
+    for group in groups.values():
+        size = math.ceil(len(group) / math.ceil(len(group) / MOST_CELLS))
+        batches += [group[start : start + size] for start in range(0, len(group), size)]
+    return batches
 
 
 def work_on(batch: Sequence[Cell]) -> list[Outcome]:

@@ -19,9 +19,13 @@ from lambdascope.posterior import LocalPosterior
 from lambdascope.posterior.scalars import inverse_temperature
 from lambdascope.samplers import SGLD
 from lambdascope.sampling import sample
+from lambdascope.sampling.engine import batch_elements
+from lambdascope.sampling.plan import choose_device, make_plan
 from lambdascope.sweeps import Cell
 
 Rows = list[dict[str, Any]]
+
+_CHAINS_ROUNDED_TO = 8
 
 
 def add_estimates(batch: Sequence[Cell], runs: Sequence[TrainedRun], rows: Sequence[Rows]) -> None:
@@ -73,9 +77,11 @@ def plain_estimates(
         full_batch: Take all data in every step, whatever the settings say.
     """
     plain = llc.plain()
+    kernel = SGLD(step_size=plain.step_size, batch_size=None if full_batch else plain.batch_size)
     trace = sample(
         posteriors,
-        SGLD(step_size=plain.step_size, batch_size=None if full_batch else plain.batch_size),
+        kernel,
+        chunk_size=_chunk_size(posteriors, kernel, llc),
         num_chains=plain.num_chains,
         num_steps=plain.num_steps,
         seed=llc.seed,
@@ -86,6 +92,23 @@ def plain_estimates(
     curve = estimate_llc(trace, burnin=plain.burnin)
     assert isinstance(curve, LLCCurve)  # the trace was made from a list
     return curve
+
+
+def _chunk_size(posteriors: Sequence[LocalPosterior], kernel: SGLD, llc: LLCConfig) -> int:
+    """The usual number of chains at once, rounded up.
+
+    A step is compiled for one number of chains, which takes longer than a small batch's sampling: a
+    sweep's last batch, which is smaller, should find the step of the others.
+    """
+    num_chains = len(posteriors) * llc.plain().num_chains
+    plan = make_plan(
+        num_chains,
+        posteriors[0].num_parameters,
+        batch_elements(posteriors[0], kernel),
+        choose_device(llc.device),
+        None,
+    )
+    return _CHAINS_ROUNDED_TO * math.ceil(plan.chunk_size / _CHAINS_ROUNDED_TO)
 
 
 def automatic_estimates(

@@ -54,3 +54,12 @@ def test_a_table_that_stands_is_not_replaced_unasked(short, tmp_path, capsys):
     assert main(["calibrate", "--out", str(tmp_path), "--overwrite", "--quiet"]) == 0
     assert capsys.readouterr().out == ""
     assert len(read_table(tmp_path / "calibration.csv")) == 3
+
+
+def test_a_folder_that_cannot_be_made_is_refused_before_anything_is_sampled(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr(command, "run_suite", lambda *_, **__: pytest.fail("it was sampled"))
+    (tmp_path / "file").write_text("")
+    assert main(["calibrate", "--out", str(tmp_path / "file" / "x")]) == 2
+    assert "could not be made" in capsys.readouterr().err

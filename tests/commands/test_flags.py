@@ -82,6 +82,8 @@ def test_an_omitted_field_and_an_unknown_choice_are_refused() -> None:
         ("rate: it is not known", "--rate: it is not known"),
         ("a/rate=3 and llc.rate=3 are other things", "a/rate=3 and llc.rate=3 are other things"),
         ("the rate is high", "the rate is high"),
+        ("rate is no run directory", "rate is no run directory"),
+        ("rate=None with n = 1", "--rate left out with n = 1"),
     ],
 )
 def test_a_refusal_names_flags_as_they_are_typed(message: str, said: str) -> None:

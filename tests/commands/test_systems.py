@@ -50,8 +50,18 @@ def test_another_system_is_refused(tmp_path):
 
 def test_a_config_with_an_unknown_setting_is_refused(tmp_path):
     RunDirectory.create(tmp_path, "modular_addition", {"p": 5, "dropout": 0.1})
-    with pytest.raises(LambdascopeError, match="dropout is not a setting of TrainConfig"):
+    with pytest.raises(LambdascopeError, match=r"config\.json: dropout is not a setting of Train"):
         load_run(tmp_path)
+
+
+def test_a_config_with_an_impossible_setting_is_refused(tmp_path):
+    RunDirectory.create(tmp_path, "modular_addition", {"p": 5, "weight_decay": -1})
+    with pytest.raises(LambdascopeError, match=r"config\.json: weight_decay = -1: input should be"):
+        load_run(tmp_path)
+
+
+def as_kind(kind):
+    return lambda weights: weights.update({"embedding.weight": torch.ones(5, 2, dtype=kind)})
 
 
 @pytest.mark.parametrize(
@@ -61,8 +71,10 @@ def test_a_config_with_an_unknown_setting_is_refused(tmp_path):
         (lambda w: w.update(x=torch.ones(1)), "unexpected tensor x"),
         (lambda w: w.update({"embedding.weight": torch.ones(5, 3)}), r"shape \[5, 3\].*\[5, 2\]"),
         (lambda w: w["embedding.weight"].fill_(torch.nan), "10 of the 10 entries .* are NaN"),
+        (as_kind(torch.int64), "tensor embedding.weight is of int64, where real floating-point"),
+        (as_kind(torch.complex64), "tensor embedding.weight is of complex64, where real float"),
     ],
-    ids=["missing", "extra", "shape", "nan"],
+    ids=["missing", "extra", "shape", "nan", "whole", "complex"],
 )
 def test_a_checkpoint_that_does_not_fit_is_refused(path, change, message):
     run = load_run(path)

@@ -7,8 +7,10 @@ from lambdascope.errors import LambdascopeError
 from lambdascope.runs.files import (
     atomic_write_bytes,
     atomic_write_text,
+    check_writable,
     is_leftover,
     make_folder,
+    remove_file,
 )
 
 
@@ -71,3 +73,32 @@ def test_leftovers_are_known_by_name(tmp_path):
     assert is_leftover(tmp_path / ".config.json.a8_x.part")
     assert not is_leftover(tmp_path / "config.json")
     assert not is_leftover(tmp_path / "thesis.part")
+
+
+def test_a_folder_that_cannot_be_written_is_refused_beforehand(tmp_path, monkeypatch):
+    check_writable(tmp_path)
+    # As on a read-only file system; permissions would not hold the superuser back.
+    monkeypatch.setattr(os, "access", lambda path, mode: mode & os.W_OK == 0)
+    for refuse in (check_writable, make_folder):
+        with pytest.raises(
+            LambdascopeError, match=r"nothing can be written into .* \(it is read-o"
+        ):
+            refuse(tmp_path)
+
+
+def test_a_file_is_removed_where_it_stands(tmp_path, monkeypatch):
+    path = tmp_path / "note"
+    path.write_text("")
+    remove_file(path)
+    assert not path.exists()
+
+    def refuse(self):
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr(type(path), "unlink", refuse)
+    remove_file(path)
+    path.write_text("")
+    with pytest.raises(
+        LambdascopeError, match=r"note could not be removed \(Read-only file system"
+    ):
+        remove_file(path)

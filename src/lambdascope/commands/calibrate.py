@@ -13,7 +13,7 @@ from lambdascope.errors import LambdascopeError
 from lambdascope.reporting.calibration_figure import calibration_figure
 from lambdascope.reporting.calibration_text import calibration_table_text, ranking_text
 from lambdascope.reporting.style import png_bytes
-from lambdascope.runs.files import atomic_write_bytes
+from lambdascope.runs.files import atomic_write_bytes, make_folder
 from lambdascope.runs.tables import write_table
 
 _TABLE, _FIGURE = "calibration.csv", "calibration.png"
@@ -56,6 +56,7 @@ def calibrate(
         raise LambdascopeError(
             f"{table_path} holds a calibration: give another --out, or --overwrite to replace it"
         )
+    make_folder(out)
     with tqdm(desc="calibrating", unit="case", disable=None if progress else True) as bar:
 
         def report(done: int, total: int) -> None:
@@ -63,7 +64,6 @@ def calibrate(
             bar.update(done - bar.n)
 
         table = run_suite(suite, report=report)
-    out.mkdir(parents=True, exist_ok=True)
     write_table(table_path, table)
     ranking = pd.DataFrame([asdict(one) for one in ranking_summary(table)])
     title = "λ\u0302 beside exact answers"

@@ -27,7 +27,7 @@ from lambdascope.reporting.circuits_text import (
 from lambdascope.reporting.formation_figure import formation_figure
 from lambdascope.reporting.llc_text import TARGET_SETTINGS, llc_target
 from lambdascope.reporting.style import png_bytes
-from lambdascope.runs.files import atomic_write_bytes
+from lambdascope.runs.files import atomic_write_bytes, check_writable, remove_file
 from lambdascope.runs.history import record_command
 from lambdascope.runs.settings import stands
 from lambdascope.runs.tables import read_table, write_table
@@ -83,6 +83,7 @@ def circuits(
     """
     loaded = load_run(run)
     check_finished(loaded)
+    check_writable(loaded.directory.path)
     settings = config.model_dump()
     is_new = not stands(loaded.directory.path / _MEASURES, settings, overwrite=overwrite)
     steps = tqdm(
@@ -112,7 +113,7 @@ def circuits(
         notes.append(f"{' and '.join(_FIGURES)} show circuits, and are not written.")
     paths = [loaded.directory.path / name for name in (_CIRCUITS, _OVER_TRAINING, _MEASURES)]
     if is_new:  # the last one holds the settings: until it is written, they are open
-        paths[-1].unlink(missing_ok=True)
+        remove_file(paths[-1])
     for path, content in zip(paths, (table, over_training, measures), strict=True):
         write_table(path, content)
     for name in _FIGURES:
@@ -122,7 +123,7 @@ def circuits(
             atomic_write_bytes(path, png_bytes(drawn[name]))
         else:
             # Of an earlier call with another error rate: it shows circuits that the tables lack.
-            path.unlink(missing_ok=True)
+            remove_file(path)
     record_command(loaded.directory.path, "circuits", arguments_of(config))
     text = "\n".join([circuits_table_text(table), "", *finding, *notes]).lstrip()
     return CircuitsResult(table, over_training, measures, text, paths)

@@ -94,9 +94,10 @@ def in_flags(message: str, flags: Mapping[str, str], config: str = "") -> str:
         # Not inside a path or behind a section's name, as in a sweep's llc.num_steps=3.
         name = rf"(?<![\w./-]){field}"
         message = re.sub(rf"{name}=True\b", flag, message)
+        message = re.sub(rf"{name}=None\b", f"{flag} left out", message)
         message = re.sub(rf"{name}='([^']*)'", rf"{flag} \1", message)
         message = re.sub(rf"{name}=", f"{flag} ", message)
-        message = re.sub(rf"^{field}(?=:? )", flag, message)
+        message = re.sub(rf"^{field}(?=: )", flag, message)
     return message
 
 

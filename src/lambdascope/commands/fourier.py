@@ -27,7 +27,7 @@ from lambdascope.reporting.mode_picture import MOST_PANELS, ModePicture, picture
 from lambdascope.reporting.modes_figure import ablation_figure, magnitudes_figure
 from lambdascope.reporting.progress_figure import progress_figure
 from lambdascope.reporting.style import png_bytes
-from lambdascope.runs.files import atomic_write_bytes
+from lambdascope.runs.files import atomic_write_bytes, check_writable, remove_file
 from lambdascope.runs.history import record_command
 from lambdascope.runs.settings import stands
 from lambdascope.runs.tables import write_table
@@ -86,6 +86,7 @@ def fourier(
         check_film(config.film)
     loaded = load_run(run)
     check_finished(loaded)
+    check_writable(loaded.directory.path)
     table_path = loaded.directory.path / _PROGRESS
     settings = _settings(config)
     is_new = not stands(table_path, settings, overwrite=overwrite)
@@ -127,7 +128,7 @@ def fourier(
     }
     paths = [loaded.directory.path / _MODES, table_path]
     if is_new:  # it holds the settings and comes last: until then, they are open
-        table_path.unlink(missing_ok=True)
+        remove_file(table_path)
     for name, figure in drawn.items():
         paths.append(figures / name)
         atomic_write_bytes(paths[-1], png_bytes(figure))

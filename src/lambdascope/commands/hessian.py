@@ -23,7 +23,7 @@ from lambdascope.reporting.hessian_figures import (
     spectrum_figure,
 )
 from lambdascope.reporting.style import png_bytes
-from lambdascope.runs.files import atomic_write_bytes
+from lambdascope.runs.files import atomic_write_bytes, check_writable, remove_file
 from lambdascope.runs.history import record_command
 from lambdascope.runs.settings import stands
 from lambdascope.runs.tables import read_table, write_table
@@ -85,6 +85,7 @@ def hessian(
     chosen = chosen_checkpoints(loaded, wanted)
     settings = _settings(loaded, config)
     folder = loaded.directory.path
+    check_writable(folder)
     tables = _standing(folder, settings, overwrite=overwrite)
     done = set(tables[_SUMMARY]["checkpoint"]) if len(tables[_SUMMARY]) else set()
     for index in (one for one in chosen if one not in done):
@@ -102,7 +103,7 @@ def hessian(
             _SUMMARY: [{**_summary_row(spectrum, settings), **settings}],
         }
         if not len(tables[_SUMMARY]):  # what stands there is of other settings
-            (folder / _SUMMARY).unlink(missing_ok=True)
+            remove_file(folder / _SUMMARY)
         for name, rows in new.items():
             held = tables[name]
             if len(held):  # rows that an interruption left without their summary

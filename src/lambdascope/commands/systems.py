@@ -72,14 +72,22 @@ class LoadedRun:
 
         Raises:
             LambdascopeError: there is no such checkpoint, or its file is truncated, lacks a tensor,
-                has one too many or of another shape, or holds NaN.
+                has one too many or of another shape or kind, or holds NaN.
         """
         if not 0 <= index < len(self.steps):
             held = f"0 to {len(self.steps) - 1}" if self.steps else "none"
             raise LambdascopeError(
                 f"checkpoint {index} of {self.directory.path} does not exist: the run holds {held}"
             )
-        return self.directory.load_checkpoint(self.steps[index], self._shapes)
+        state = self.directory.load_checkpoint(self.steps[index], self._shapes)
+        other = [name for name, tensor in state.items() if not tensor.is_floating_point()]
+        if other:
+            raise LambdascopeError(
+                f"{self.directory.checkpoint_path(self.steps[index])}: the tensor {other[0]} is of "
+                f"{str(state[other[0]].dtype).removeprefix('torch.')}, where real floating-point "
+                "numbers are accepted"
+            )
+        return state
 
     def network_at(self, index: int) -> Network:
         """A new network with the weights of a checkpoint.
@@ -124,7 +132,12 @@ def load_run(path: Path) -> LoadedRun:
             f"{path} holds a run of the system {directory.system!r}: this command reads runs of "
             f"{MODULAR_ADDITION!r}"
         )
-    config = TrainConfig(**directory.config)
+    try:
+        config = TrainConfig(**directory.config)
+    except LambdascopeError as error:
+        # Spaced, since these are no flags of the command that reads them.
+        said = str(error).removeprefix(f"{TrainConfig.__name__}: ").replace("=", " = ")
+        raise LambdascopeError(f"{directory.path / 'config.json'}: {said}") from None
     check_checkpoints(directory)
     return LoadedRun(directory, config, _load_data(directory.path / DATA, config))
 

@@ -28,6 +28,7 @@ from lambdascope.modular_addition.training import check_batch, divergence, train
 from lambdascope.modular_addition.training_batch import Checkpoint, TrainingState
 from lambdascope.runs.checkpoints import load_checkpoint, load_metadata, save_checkpoint
 from lambdascope.runs.directory import RunDirectory
+from lambdascope.runs.files import remove_file
 from lambdascope.runs.history import record_command
 
 _STATE = "training_state.safetensors"
@@ -106,7 +107,7 @@ def train(
     runs = dict(standing)
     if wanted:
         runs |= _train(places, standing, wanted, out / _STATE, overwrite, progress)
-    (out / _STATE).unlink(missing_ok=True)
+    remove_file(out / _STATE)
     done = {each: run for each, run in runs.items() if run is not None}
     diverged = {i: diverged_before(run) for i, run in enumerate(done.values())}
     lost = {i: step for i, step in diverged.items() if step is not None}

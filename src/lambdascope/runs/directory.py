@@ -26,7 +26,7 @@ from torch import Tensor
 import lambdascope
 from lambdascope.errors import LambdascopeError
 from lambdascope.runs.checkpoints import load_checkpoint, save_checkpoint
-from lambdascope.runs.files import atomic_write_text, is_leftover, make_folder
+from lambdascope.runs.files import atomic_write_text, is_leftover, make_folder, remove_file
 
 SCHEMA_VERSION = 2
 """Version of the layout above and of config.json; a newer one is refused, an older one is read: its
@@ -339,7 +339,7 @@ def _remove(path: Path, names: Sequence[str]) -> None:
             if entry.is_dir() and not entry.is_symlink():
                 shutil.rmtree(entry)
             else:
-                entry.unlink(missing_ok=True)
+                remove_file(entry)
     except OSError as error:
         raise LambdascopeError(
             f"the run in {path} could not be removed ({error.strerror or error}): give a "

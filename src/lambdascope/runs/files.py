@@ -72,6 +72,36 @@ def make_folder(path: Path) -> None:
             f"the folder {path} could not be made ({error.strerror or error}): give a path that is "
             "free and writable"
         ) from error
+    check_writable(path)
+
+
+def check_writable(folder: Path) -> None:
+    """Refuse a folder that nothing can be written into, before time goes into what would be.
+
+    Raises:
+        LambdascopeError: it is read-only, or its file system is.
+    """
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise LambdascopeError(
+            f"nothing can be written into {folder} (it is read-only): give a folder that is "
+            "writable, or make it so"
+        )
+
+
+def remove_file(path: Path) -> None:
+    """Remove a file, if it stands.
+
+    Raises:
+        LambdascopeError: it cannot be removed.
+    """
+    try:
+        # Where nothing stands, a read-only file system would refuse to remove it all the same.
+        if os.path.lexists(path):
+            path.unlink()
+    except OSError as error:
+        raise LambdascopeError(
+            f"{path} could not be removed ({error.strerror or error}): give a writable directory"
+        ) from error
 
 
 def _umask() -> int:

@@ -39,6 +39,7 @@ def test_a_run_directory_explains_itself(tmp_path):
         "checkpoints/step_000000.safetensors",
         "checkpoints/step_000003.safetensors",
         "checkpoints/step_000006.safetensors",
+        "commands.json",
         "config.json",
         "data.safetensors",
         "training.csv",
@@ -122,8 +123,8 @@ def test_interrupted_anywhere_it_ends_with_the_same_bits(tmp_path, monkeypatch, 
             monkeypatch.setattr(os, "replace", replace)
             train(CONFIG, out, seeds, progress=False)
         assert files(out) == whole, stop
-    # Config, data and table of each run; its three checkpoints; three states of the whole.
-    assert stop == (9 if seeds is None else 15)
+    # Config, data, record and table of each run; its three checkpoints; three states of the whole.
+    assert stop == (10 if seeds is None else 17)
 
 
 def test_killed_outright_it_ends_with_the_same_bits(tmp_path, capsys):

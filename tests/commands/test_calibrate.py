@@ -1,3 +1,5 @@
+import json
+
 import pytest
 
 import lambdascope as ls
@@ -63,3 +65,10 @@ def test_a_folder_that_cannot_be_made_is_refused_before_anything_is_sampled(
     (tmp_path / "file").write_text("")
     assert main(["calibrate", "--out", str(tmp_path / "file" / "x")]) == 2
     assert "could not be made" in capsys.readouterr().err
+
+
+def test_as_json(short, tmp_path, capsys):
+    assert main(["calibrate", "--out", str(tmp_path), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [row["exact"] for row in found["table"]] == [0.5, 3.0, 4.0]
+    assert found["paths"] == [str(tmp_path / f"calibration.{kind}") for kind in ("csv", "png")]

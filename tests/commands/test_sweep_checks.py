@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from lambdascope.commands.llc_config import LLCConfig, PlainSettings
 from lambdascope.commands.sweep import Sweep
 from lambdascope.errors import LambdascopeError
 
@@ -33,6 +34,10 @@ def opened(folder: Path, text: str) -> Sweep:
         (
             "[measure]\nllc = 'none'\nhessian = 'final'\n[grid]\nllc.logit_scale = [1.0, 2.0]",
             r"llc\.logit_scale has no effect",
+        ),
+        (
+            "[llc]\nstep_size = 1e-3\n[grid]\nllc.check_step = [true]",
+            r"llc\.check_step has no effect: a sweep does not ask",
         ),
         ("[grid]\nhessian.top = [3, 4]", r"hessian\.top has no effect: measure\.hessian='none'"),
         ("[grid]\ncircuits.error_rate = [0.1]", r"circuits\.error_rate has no effect"),
@@ -109,6 +114,21 @@ def test_what_has_an_effect_is_not(tmp_path: Path) -> None:
     """
     assert len(opened(tmp_path, text).plan.cells) == 4
     assert len(opened(tmp_path, "[grid]\nllc.target_error = [0.1, 0.2]\n").plan.cells) == 2
+
+
+def test_every_setting_of_the_estimate_is_acted_on_or_refused() -> None:
+    # A new setting belongs into `sweep_measures` or into `sweep_checks`, and then here.
+    acted_on = {
+        *PlainSettings._fields,
+        "target_error",
+        "max_steps",
+        "checkpoints",
+        "seed",
+        "device",
+    }
+    target = {"localization", "nbeta", "n_multiplier", "temp_multiplier", "weight_decay"}
+    place = {"orthogonal_to_gradient", "parameters", "logit_scale"}
+    assert set(LLCConfig.model_fields) == acted_on | target | place | {"check_step"}
 
 
 def test_every_example_is_accepted_and_says_what_it_takes() -> None:

@@ -76,7 +76,7 @@ def _check_effect(cell: Cell, settings: Settings) -> None:
 
 def _overruled(settings: Settings) -> dict[str, str]:
     """Settings that others of the same file overrule, and why."""
-    found: dict[str, str] = {}
+    found = {"llc.check_step": "a sweep does not ask; `lambdascope llc --check-step` does"}
     llc, measure = settings.llc, settings.measure
     if measure.llc != "none" and not llc.is_automatic:
         plain = next(name for name in llc.plain()._fields if getattr(llc, name) is not None)

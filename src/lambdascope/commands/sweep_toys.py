@@ -125,6 +125,7 @@ def check_cells(cells: Sequence[Cell], figures: Sequence[FigureWish] = ()) -> No
 
 def _without_effect(cell: Cell) -> dict[str, str]:
     found = {"checkpoints": "there is one place, the minimum"}
+    found["check_step"] = "a sweep does not ask; `lambdascope llc --check-step` does"
     found["logit_scale"] = "there are no logits"
     found["orthogonal_to_gradient"] = "the gradient vanishes at the minimum"
     if not _llc(cell).is_automatic:

@@ -63,7 +63,7 @@ def test_blocks_are_means_and_the_last_may_be_shorter(tmp_path: Path) -> None:
 def test_of_an_automatic_estimate_the_last_round_of_each_checkpoint_counts(tmp_path: Path) -> None:
     folder = tmp_path / "llc_automatic"
     sampled(folder / "round_0.zarr", [0, 1], 40, step_factors=[[2.0, 1.0]] * 2)
-    sampled(folder / "round_1.zarr", [1], 90, step_factors=[[2.0, 1.0]])
+    sampled(folder / "round_1.zarr", [1], 90, step_factors=[[0.5, 0.25]])
     sampled(folder / "half_localization.zarr", [0, 1], 40)
     found = loss_traces(tmp_path, automatic=True)
     assert [one.num_steps for one in found.values()] == [40, 90]

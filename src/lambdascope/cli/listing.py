@@ -20,10 +20,12 @@ GROUPS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "circuits": "Find a network's circuits, when they formed, and of which kind they are.",
             "chains": "Sample chains around checkpoints and look at the points along them.",
             "hessian": "Compute the Hessian's leading eigenvalues, its density and its trace.",
-            "report": "Put all that stands of a run on one page that opens anywhere.",
         },
         "Study many": {
             "sweep": "Run a grid of trainings and estimates from a file, and draw what stands.",
+        },
+        "Show it": {
+            "report": "Put all that stands of a run or a sweep on one page that opens anywhere.",
         },
         "The instrument itself": {
             "calibrate": "Hold the estimator against systems whose coefficient is known.",

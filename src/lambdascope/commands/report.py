@@ -1,10 +1,14 @@
-"""`lambdascope report`: the page of a run."""
+"""`lambdascope report`: the page of a run, of a sweep, or of a folder of runs."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
+from lambdascope.commands.report_folder import is_folder_of_runs, read_folder
 from lambdascope.commands.report_run import read_run
+from lambdascope.commands.report_sweep import is_sweep, read_sweep
+from lambdascope.errors import LambdascopeError
 from lambdascope.reporting.page.run_page import finding_of, run_page
+from lambdascope.reporting.page.sweep_page import sweep_finding, sweep_page
 from lambdascope.runs.files import atomic_write_text
 
 PAGE = "report.html"
@@ -26,24 +30,38 @@ class ReportResult:
 
 
 def report(directory: Path) -> ReportResult:
-    """Make the page of a run, from its directory alone.
+    """Make the page, from the directory alone.
 
     Args:
-        directory: Of a run, finished or not.
+        directory: Of a run, finished or not; of a sweep's results; or a folder of runs.
 
     Returns:
         The page, written to report.html in the directory.
 
     Raises:
-        LambdascopeError: The directory is no run, something in it is broken, or the page cannot be
-            written.
+        LambdascopeError: The directory is none of these, something in it is broken, or the page
+            cannot be written.
     """
-    record = read_run(Path(directory))
-    path, html = Path(directory) / PAGE, run_page(record)
+    finding, html = _page(Path(directory))
+    path = Path(directory) / PAGE
     atomic_write_text(path, html)
-    return ReportResult(finding_of(record), path, len(html.encode()))
+    return ReportResult(finding, path, len(html.encode()))
 
 
 def print_result(result: ReportResult) -> None:
     """The finding and the page's place, on standard output."""
     print(f"{result.finding}\n{result.path} ({result.size / 1e6:.1f} MB, opens in any browser)")
+
+
+def _page(path: Path) -> tuple[str, str]:
+    """The finding and the page."""
+    if (path / "config.json").exists():
+        run = read_run(path)
+        return finding_of(run), run_page(run)
+    if is_sweep(path) or is_folder_of_runs(path):
+        record = read_sweep(path) if is_sweep(path) else read_folder(path)
+        return sweep_finding(record), sweep_page(record)
+    what = "holds neither a run nor a sweep" if path.is_dir() else "is no directory"
+    raise LambdascopeError(
+        f"{path} {what}: give one that `lambdascope train` or `lambdascope sweep run` wrote"
+    )

@@ -5,33 +5,16 @@ from pathlib import Path
 import pandas as pd
 
 from lambdascope.commands.command_lines import arguments_of, command_line
+from lambdascope.commands.report_tables import COLUMNS, checked_table
 from lambdascope.commands.report_traces import loss_traces
 from lambdascope.commands.systems import LoadedRun, load_run
 from lambdascope.commands.training_record import diverged_before
-from lambdascope.errors import LambdascopeError
 from lambdascope.estimates.verdict import FEWEST_EFFECTIVE_DRAWS, LARGEST_DRIFT, LARGEST_RHAT
 from lambdascope.modular_addition.maps import token_maps
 from lambdascope.modular_addition.modes import mode_coordinates, mode_magnitudes
 from lambdascope.reporting.page.record import ModeRecord, RunRecord, StepRecord
 from lambdascope.runs.history import CommandRecord, read_commands
-from lambdascope.runs.tables import read_table
 
-# Columns that the page reads, by table; each table is written by one command.
-_COLUMNS = {
-    "training.csv": "checkpoint step train_loss test_loss train_accuracy test_accuracy weight_norm",
-    "llc.csv": "checkpoint step llc llc_stderr rhat ess drift num_chains num_diverged_chains "
-    "num_burnin_steps status advice llc_uncorrected bias bias_stderr localization_slope "
-    "train_loss test_loss sampler",
-    "modes.csv": "checkpoint mode kept_test_loss removed_test_loss kept_train_loss "
-    "removed_train_loss",
-    "progress.csv": "checkpoint train_loss test_loss key_modes",
-    "circuits.csv": "frequency kind",
-    "clock_or_pizza.csv": "measure value published_clock published_pizza weighed verdict",
-    "chains.csv": "checkpoint chain step loss pc1 pc2 explained1 explained2",
-    "hessian.csv": "checkpoint end rank eigenvalue",
-    "hessian_summary.csv": "checkpoint step num_parameters largest smallest trace trace_stderr "
-    "effective_dimension effective_dimension_stderr localization nbeta",
-}
 _COMMANDS = ("train", "import-legacy", "llc", "fourier", "circuits", "chains", "hessian")
 # The picture shows the circuits, and the largest others up to this many.
 _FEWEST_PICTURES, _MOST_PICTURES = 8, 12
@@ -48,8 +31,8 @@ def read_run(path: Path) -> RunRecord:
         LambdascopeError: It is no run directory, or something in it is broken.
     """
     loaded = load_run(path)
-    present = [name for name in _COLUMNS if (path / name).is_file()]
-    tables = {name: _table(path / name) for name in present}
+    present = [name for name in COLUMNS if (path / name).is_file()]
+    tables = {name: checked_table(path / name) for name in present}
     llc = tables.get("llc.csv")
     automatic = llc is not None and bool((llc["sampler"] == "automatic").any())
     recorded = read_commands(path)
@@ -74,17 +57,6 @@ def read_run(path: Path) -> RunRecord:
             "drift": LARGEST_DRIFT,
         },
     )
-
-
-def _table(path: Path) -> pd.DataFrame:
-    table = read_table(path)
-    missing = [name for name in _COLUMNS[path.name].split() if name not in table]
-    if missing:
-        raise LambdascopeError(
-            f"{path} lacks the column{'s' if len(missing) > 1 else ''} {', '.join(missing)}: it is "
-            "broken, or of another version; remove it, and make it again"
-        )
-    return table
 
 
 def _modes(loaded: LoadedRun, tables: dict[str, pd.DataFrame]) -> ModeRecord:

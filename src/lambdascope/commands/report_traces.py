@@ -58,13 +58,14 @@ def _record(trace: xr.Dataset, position: int, points: int) -> LossTraceRecord:
     # The last block may be shorter; a mean over it is as good a point as the others.
     starts = np.arange(0, num_steps, block)
     sizes = np.diff(np.append(starts, num_steps))
-    factors = one["step_factor"].values.tolist() if "step_factor" in one else [1.0] * num_chains
+    factors = one["step_factor"].values if "step_factor" in one else np.ones(num_chains)
     with np.errstate(all="ignore"):
         means = np.add.reduceat(loss, starts, axis=1) / sizes
     return LossTraceRecord(
         steps=starts + (sizes - 1) / 2,
         loss=means,
-        step_factors=factors,
+        # The chosen step itself differs between checkpoints; a page tells the coarse chains apart.
+        step_factors=(factors / factors.min()).tolist(),
         num_steps=num_steps,
         block=block,
         initial_loss=float(one["initial_loss"]),

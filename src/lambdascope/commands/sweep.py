@@ -15,7 +15,7 @@ from lambdascope.commands.sweep_systems import SYSTEMS
 from lambdascope.commands.sweep_table import measurements, spectra
 from lambdascope.errors import LambdascopeError
 from lambdascope.reporting.style import png_bytes
-from lambdascope.runs.files import atomic_write_bytes, make_folder
+from lambdascope.runs.files import atomic_write_bytes, atomic_write_text, make_folder
 from lambdascope.runs.tables import write_table
 from lambdascope.sweeps import (
     Cell,
@@ -30,6 +30,8 @@ from lambdascope.sweeps import (
 )
 
 _TABLE, _SPECTRA = "sweep.csv", "sweep_hessian.csv"
+KEPT_FILE = "sweep.toml"
+"""The file as it was, beside its results, so that a report needs nothing else."""
 
 
 class Sweep:
@@ -83,6 +85,7 @@ class Sweep:
         """
         worker = _engine(engine, workers, address)
         with self.records.held(worker.name):
+            self._keep_file()
             missing = self.missing(retry_failed=retry_failed)
             with tqdm(
                 total=len(self.plan.cells),
@@ -115,7 +118,7 @@ class Sweep:
         """Write sweep.csv from what stands; a row for each finished cell and checkpoint."""
         table = measurements(self.plan, self.records)
         if len(table):
-            make_folder(self.records.path)
+            self._keep_file()
             write_table(self.records.path / _TABLE, table)
             eigenvalues = spectra(self.plan, self.records)
             if len(eigenvalues):
@@ -136,6 +139,11 @@ class Sweep:
                 make_folder(path.parent)
                 atomic_write_bytes(path, png_bytes(figure))
         return table
+
+    def _keep_file(self) -> None:
+        make_folder(self.records.path)
+        text = self.plan.path.read_text(encoding="utf-8")
+        atomic_write_text(self.records.path / KEPT_FILE, text)
 
     def estimate(self) -> Estimate:
         """What the missing cells will take."""

@@ -71,29 +71,46 @@ def draw(
         axes: Of the sweep.
         note: How the numbers were made, for the caption.
     """
-    rows = spectra if "eigenvalue" in wish.y else table
-    if rows.empty or any(name not in rows or rows[name].isna().all() for name in wish.y):
+    chosen = _chosen(table, spectra, wish)
+    if chosen.empty:
         return None
-    # Along training every checkpoint is a point; along anything else the last one is.
-    chosen = rows if wish.x == "step" else finals(rows)
     if wish.map_over is not None:
         return _map(chosen, wish, note)
-    panels, titles = [], _panel_values(chosen, wish)
-    for value in titles:
-        part = chosen if value is None or wish.panel is None else _where(chosen, wish.panel, value)
-        for y in wish.y:
-            known = part[part[y].notna()]
-            title = "" if value is None or wish.panel is None else _name(wish.panel, value)
-            panels.append(_panel(known, y, title, wish, axes))
+    panels = panels_of(table, spectra, wish, axes)
     return sweep_figure(
         panels,
-        x_label=_label(wish.x),
-        family_label=None if wish.family is None else _family_label(wish.family),
+        x_label=label_of(wish.x),
+        family_label=None if wish.family is None else family_label_of(wish.family),
         log=(wish.log_x, wish.log_y),
         stacked=len(wish.y) > 1,
         title=wish.title or _title(wish),
         caption=_caption(panels, wish, note),
     )
+
+
+def panels_of(
+    table: pd.DataFrame, spectra: pd.DataFrame, wish: FigureWish, axes: Sequence[str]
+) -> list[SweepPanel]:
+    """What a figure of curves draws, a panel for each value of its axis of panels and each y.
+
+    Args:
+        table: As `draw`, and so on.
+        spectra: See there.
+        wish: See there; one without `map_over`.
+        axes: See there.
+
+    Returns:
+        the panels; none where nothing of what they show has been measured yet.
+    """
+    chosen = _chosen(table, spectra, wish)
+    panels = []
+    for value in _panel_values(chosen, wish):
+        part = chosen if value is None or wish.panel is None else _where(chosen, wish.panel, value)
+        for y in wish.y:
+            known = part[part[y].notna()]
+            title = "" if value is None or wish.panel is None else _name(wish.panel, value)
+            panels.append(_panel(known, y, title, wish, axes))
+    return panels
 
 
 def runs_of(rows: pd.DataFrame, y: str, wish: FigureWish, axes: Sequence[str]) -> pd.DataFrame:
@@ -181,7 +198,7 @@ def _panel(
     rows: pd.DataFrame, y: str, title: str, wish: FigureWish, axes: Sequence[str]
 ) -> SweepPanel:
     runs = runs_of(rows, y, wish, axes)
-    y_label = _label(y)
+    y_label = label_of(y)
     if wish.slope_over is not None:
         means, runs = slopes_of(runs)
         y_label = f"Slope of {_symbol(y)} in {_symbol(wish.slope_over)}"
@@ -210,16 +227,27 @@ def _map(rows: pd.DataFrame, wish: FigureWish, note: str) -> Figure:
     over = "" if most == 1 else f"means of up to {most} runs · "
     return sweep_map(
         table,
-        x_label=_label(wish.x),
-        y_label=_label(wish.map_over),
-        value_label=_label(y),
+        x_label=label_of(wish.x),
+        y_label=label_of(wish.map_over),
+        value_label=label_of(y),
         panels=panels,
         title=wish.title or f"{_plain(y)} over {_lower(wish.x)} and {_lower(wish.map_over)}",
         caption=f"{over}hatched: a run whose status is not 'converged' · {note}",
     )
 
 
+def _chosen(table: pd.DataFrame, spectra: pd.DataFrame, wish: FigureWish) -> pd.DataFrame:
+    """Rows that a figure shows; none where one of its quantities has not been measured yet."""
+    rows = spectra if "eigenvalue" in wish.y else table
+    if rows.empty or any(name not in rows or rows[name].isna().all() for name in wish.y):
+        return rows.iloc[:0]
+    # Along training every checkpoint is a point; along anything else the last one is.
+    return rows if wish.x == "step" else finals(rows)
+
+
 def _panel_values(rows: pd.DataFrame, wish: FigureWish) -> list[object]:
+    if rows.empty:
+        return []
     return [None] if wish.panel is None else list(dict.fromkeys(rows[wish.panel]))
 
 
@@ -240,12 +268,13 @@ def _caption(panels: Sequence[SweepPanel], wish: FigureWish, note: str) -> str:
     return " · ".join([*parts, note])
 
 
-def _label(name: str) -> str:
+def label_of(name: str) -> str:
+    """What an axis or a quantity is called in figures, with its unit."""
     return LABELS.get(name, name)
 
 
 def _plain(name: str) -> str:
-    return _label(name).split(" (")[0]
+    return label_of(name).split(" (")[0]
 
 
 def _lower(name: str) -> str:
@@ -257,13 +286,14 @@ def _symbol(name: str) -> str:
     return {"llc": "λ̂", "train.p": "p"}.get(name, _lower(name))
 
 
-def _family_label(name: str) -> str:
+def family_label_of(name: str) -> str:
+    """What stands before a family's value; empty where the value says what it is."""
     field = name.rpartition(".")[2]
     return "" if field in _SELF_EVIDENT else _SHORT.get(name, field)
 
 
 def _name(axis: str, value: object) -> str:
-    return f"{_family_label(axis)} {str(value).replace('_', ' ')}".strip()
+    return f"{family_label_of(axis)} {str(value).replace('_', ' ')}".strip()
 
 
 def _title(wish: FigureWish) -> str:

@@ -10,7 +10,7 @@ from lambdascope.sweeps import Cell, CellRecords, Outcome, SweepPlan
 from lambdascope.wording import number, with_error
 
 # Axes over which runs are repetitions of each other.
-_SEEDS = ("train.seed", "train.data_seed", "llc.seed", "network.seed", "hessian.seed")
+SEEDS = ("train.seed", "train.data_seed", "llc.seed", "network.seed", "hessian.seed")
 _SHOWN = (
     "llc",
     "exact",
@@ -59,7 +59,7 @@ def finals(table: pd.DataFrame) -> pd.DataFrame:
 def summary_text(plan: SweepPlan, table: pd.DataFrame) -> str:
     """Means ± standard deviation over seeds at the last checkpoint, as aligned text."""
     last = finals(table)
-    axes = [name for name in plan.axes if name not in _SEEDS]
+    axes = [name for name in plan.axes if name not in SEEDS]
     shown = [name for name in _SHOWN if name in last and last[name].notna().any()]
     lines = [[*axes, "runs", *("λ̂" if name == "llc" else name for name in shown)]]
     for point, rows in _groups(last, axes):

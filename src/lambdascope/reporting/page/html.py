@@ -70,6 +70,11 @@ def download(text: str) -> str:
     return "data:text/csv;charset=utf-8;base64," + base64.b64encode(text.encode()).decode()
 
 
+def picture(png: bytes) -> str:
+    """A picture as an address that needs no file."""
+    return "data:image/png;base64," + base64.b64encode(png).decode()
+
+
 @cache
 def _environment() -> Environment:
     return Environment(

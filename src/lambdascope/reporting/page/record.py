@@ -36,7 +36,7 @@ class LossTraceRecord:
     Attributes:
         steps: [block], the middle of each block, in steps.
         loss: [chain, block], in nats; NaN where a chain diverged.
-        step_factors: [chain], factors on the chosen step; 1 for all of the plain estimator.
+        step_factors: [chain], steps in units of the smallest; 1 for all of the plain estimator.
         num_steps: Steps of a chain.
         block: Steps in a block.
         initial_loss: L_n(w*), in nats.

@@ -106,9 +106,10 @@ def _verdicts(record: RunRecord) -> list[Verdict]:
     if measures is not None and circuits is not None:
         value = dict(zip(measures["measure"], measures["value"], strict=True))
         verdict = measures["verdict"].iloc[0]
-        kept = value["accuracy_kept"] / value["accuracy"] if value["accuracy"] else 0.0
         verdicts.append(Verdict("", f"clock or pizza: {verdict}"))
-        verdicts.append(Verdict("", f"the circuits alone keep {kept:.1%} of the accuracy"))
+        verdicts.append(
+            Verdict("", f"with the circuits alone {value['accuracy_kept']:.1%} of all pairs right")
+        )
     return verdicts
 
 

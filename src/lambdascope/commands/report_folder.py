@@ -1,0 +1,109 @@
+"""A folder with a run in each of its own, as `lambdascope train --seeds` makes it, for its page."""
+
+import math
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pandas as pd
+
+from lambdascope.commands.command_lines import command_line
+from lambdascope.commands.report_figures import sweep_figures
+from lambdascope.commands.report_tables import checked_table
+from lambdascope.commands.training_record import diverged_before, is_finished
+from lambdascope.reporting.page.sweep_record import SweepCell, SweepRecord
+from lambdascope.reporting.run_finding import divergence_clause
+from lambdascope.runs.directory import RunDirectory
+from lambdascope.runs.tables import table_text
+
+_ESTIMATE = ("llc", "llc_stderr", "rhat", "ess", "status")
+
+
+def is_folder_of_runs(path: Path) -> bool:
+    """Whether there is a run in a folder of this one."""
+    return any(path.glob("*/config.json"))
+
+
+def read_folder(path: Path) -> SweepRecord:
+    """Read all runs in a folder.
+
+    Args:
+        path: The folder.
+
+    Raises:
+        LambdascopeError: A run in it is broken.
+    """
+    folders = sorted((one.parent for one in path.glob("*/config.json")), key=_by_number)
+    runs = [RunDirectory.open(folder) for folder in folders]
+    # The same names as in a sweep's file.
+    settings = [{f"train.{name}": value for name, value in run.config.items()} for run in runs]
+    axes, shared = _axes(settings)
+    tables = [_measurements(run) for run in runs]
+    rows = [
+        table.assign(
+            cell=number, run=run.path.name, **{name: settings[number][name] for name in axes}
+        )
+        for number, (run, table) in enumerate(zip(runs, tables, strict=True))
+        if len(table)
+    ]
+    whole = pd.concat(rows, ignore_index=True) if rows else pd.DataFrame()
+    return SweepRecord(
+        name=path.resolve().name,
+        is_sweep=False,
+        axes=axes,
+        cells=[
+            _cell(number, run, {name: settings[number][name] for name in axes}, table)
+            for number, (run, table) in enumerate(zip(runs, tables, strict=True))
+        ],
+        figures=sweep_figures(whole, pd.DataFrame(), [], axes or ["run"]),
+        pictures={},
+        csv=table_text(whole) if len(whole) else "",
+        line="",
+        shared=shared,
+    )
+
+
+def _by_number(folder: Path) -> list[tuple[int, str]]:
+    """seed_2 before seed_10."""
+    parts = re.split(r"(\d+)", folder.name)
+    return [(int(part), "") if part.isdecimal() else (0, part) for part in parts]
+
+
+def _axes(settings: Sequence[dict[str, Any]]) -> tuple[list[str], dict[str, Any]]:
+    """Settings in which runs differ, and those that all share."""
+    names = dict.fromkeys(name for one in settings for name in one)
+    axes = [name for name in names if any(s.get(name) != settings[0].get(name) for s in settings)]
+    shared = {name: settings[0][name] for name in names if name not in axes}
+    return axes, shared
+
+
+def _measurements(run: RunDirectory) -> pd.DataFrame:
+    """Losses and accuracies at each checkpoint, with λ̂ where it was estimated."""
+    if not is_finished(run):
+        return pd.DataFrame()
+    table = checked_table(run.path / "training.csv")
+    path = run.path / "llc.csv"
+    if path.is_file():
+        llc = checked_table(path)
+        table = table.merge(llc[["checkpoint", *_ESTIMATE]], on="checkpoint", how="left")
+    return table
+
+
+def _cell(number: int, run: RunDirectory, point: dict[str, Any], table: pd.DataFrame) -> SweepCell:
+    diverged = diverged_before(run)
+    state = "failed" if diverged is not None else "finished" if len(table) else "missing"
+    last = table.iloc[-1].to_dict() if len(table) else {}
+    name = run.path.name
+    has_page = (run.path / "report.html").is_file()
+    return SweepCell(
+        number=number,
+        name=name,
+        point=point,
+        state=state,
+        error="" if diverged is None else divergence_clause(diverged),
+        last={key: math.nan if value is None else value for key, value in last.items()},
+        page=f"{quote(name)}/report.html" if has_page else "",
+        lines=[command_line("report", run.path)],
+    )

@@ -1,0 +1,105 @@
+"""A sweep's directory read for its page."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+from lambdascope.commands.command_lines import arguments_of, command_line
+from lambdascope.commands.report_figures import sweep_figures
+from lambdascope.commands.sweep import KEPT_FILE, Sweep
+from lambdascope.commands.sweep_config import settings_of
+from lambdascope.commands.sweep_table import measurements, spectra
+from lambdascope.commands.systems import MODULAR_ADDITION
+from lambdascope.errors import LambdascopeError
+from lambdascope.reporting.page.sweep_record import SweepCell, SweepRecord
+from lambdascope.runs.tables import table_text
+from lambdascope.sweeps import Cell, Outcome
+
+
+def is_sweep(path: Path) -> bool:
+    """Whether a directory holds a sweep's results."""
+    return (path / "cells").is_dir() or (path / KEPT_FILE).is_file()
+
+
+def read_sweep(path: Path) -> SweepRecord:
+    """Read a sweep.
+
+    Args:
+        path: The directory of its results.
+
+    Raises:
+        LambdascopeError: The sweep's file is not beside its results, or something is broken.
+    """
+    file = path / KEPT_FILE
+    if not file.is_file():
+        raise LambdascopeError(
+            f"{path} holds a sweep's cells without their file {KEPT_FILE}: `lambdascope sweep "
+            "table FILE.toml --out` with this directory puts it there"
+        )
+    sweep = Sweep(file, path)
+    plan = sweep.plan
+    table, eigenvalues = measurements(plan, sweep.records), spectra(plan, sweep.records)
+    return SweepRecord(
+        name=path.resolve().name,
+        is_sweep=True,
+        axes=plan.axes,
+        cells=[_cell(sweep, cell, sweep.records.get(cell)) for cell in plan.cells],
+        figures=sweep_figures(table, eigenvalues, plan.figures, plan.axes),
+        pictures=_maps(sweep),
+        csv=table_text(table) if len(table) else "",
+        line=f"{command_line('sweep', Path('run'), [str(file), '--out', str(path)])}",
+        shared=_shared(plan.cells[0], plan.axes),
+    )
+
+
+def _cell(sweep: Sweep, cell: Cell, outcome: Outcome | None) -> SweepCell:
+    state = "missing" if outcome is None else "failed" if outcome.error else "finished"
+    rows = [] if outcome is None else list(outcome.rows)
+    last = max(rows, key=lambda row: row["step"]) if rows else {}
+    run = Path("runs") / cell.key
+    page = run / "report.html"
+    return SweepCell(
+        number=cell.number,
+        name="",
+        point=dict(cell.point),
+        state=state,
+        error="" if outcome is None or outcome.error is None else outcome.error,
+        last={name: math.nan if value is None else value for name, value in last.items()},
+        page=page.as_posix() if (sweep.records.path / page).is_file() else "",
+        lines=_lines(sweep, cell, sweep.records.path / run),
+    )
+
+
+def _lines(sweep: Sweep, cell: Cell, run: Path) -> list[str]:
+    """Commands that make the cell a run of its own, with a page."""
+    if sweep.plan.system != MODULAR_ADDITION:
+        return []
+    settings = settings_of(cell)
+    lines = [command_line("train", run, arguments_of(settings.train))]
+    if checkpoints := settings.checkpoints("llc"):
+        llc = settings.llc
+        if len(checkpoints) < settings.train.num_checkpoints:
+            llc = llc.model_copy(update={"checkpoints": tuple(checkpoints)})
+        lines.append(command_line("llc", run, arguments_of(llc)))
+    return [*lines, command_line("report", run)]
+
+
+def _maps(sweep: Sweep) -> dict[str, bytes]:
+    found = {}
+    for wish in sweep.plan.figures:
+        path = sweep.records.path / "figures" / wish.file_name
+        if wish.map_over is not None and path.is_file():
+            title = wish.title or f"{', '.join(wish.y)} over {wish.x} and {wish.map_over}"
+            found[title] = path.read_bytes()
+    return found
+
+
+def _shared(cell: Cell, axes: tuple[str, ...]) -> dict[str, Any]:
+    """What all cells have in common, but for what is at its default."""
+    shared = {}
+    for section, config in cell.configs.items():
+        for field, value in config:
+            name = f"{section}.{field}"
+            if name not in axes and value != type(config).model_fields[field].default:
+                shared[name] = value
+    return shared

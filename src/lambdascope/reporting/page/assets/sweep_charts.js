@@ -1,0 +1,58 @@
+// Figures of a sweep: a quantity against an axis, means over runs before each run by itself.
+
+const FAMILY_COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#5F6368"];
+
+function familyTraces(family, colour, dash, isNumeric, number) {
+  // Names have room on either side: curves that share one stand beside each other there.
+  const beside = isNumeric ? {} : { offsetgroup: String(number) };
+  const bounds = (sign) => family.mean.map((mean, i) => (mean === null ? null : mean + sign * (family.spread[i] ?? 0)));
+  const outline = { x: family.x, mode: "lines", line: { width: 0, color: colour }, hoverinfo: "skip" };
+  const runs = family.runs.map((run) => ({
+    ...beside,
+    x: run.x, y: run.y, mode: isNumeric && run.x.length > 1 ? "lines+markers" : "markers", opacity: 0.45,
+    marker: { size: 6, color: run.doubtful.map((is) => (is ? "white" : colour)), line: { color: colour, width: 1.2 } },
+    line: { width: 1, color: colour }, hovertemplate: `${plain(run.name || "run")}: %{y:.4~g}<extra></extra>`,
+  }));
+  const mean = {
+    ...beside,
+    x: family.x, y: family.mean, mode: isNumeric ? "lines+markers" : "markers", line: { color: colour, width: 2.5, dash }, marker: { size: 9, color: colour },
+    customdata: family.spread.map((spread) => (spread === null ? "" : ` ± ${written(spread)}`)),
+    hovertemplate: `mean ${plain(family.name)} %{y:.4~g}%{customdata}<extra></extra>`,
+  };
+  const lines = family.lines.map((line) => ({
+    x: line.x, y: line.y, mode: "lines", line: { color: colour, width: 1.5, dash: "dot" }, hoverinfo: "skip",
+  }));
+  const exact = { x: family.exact.x, y: family.exact.y, mode: "lines", line: { color: colour, width: 2, dash: "dashdot" }, hovertemplate: "exact %{y:.4~g}<extra></extra>" };
+  const band = isNumeric ? [{ ...outline, y: bounds(-1) }, { ...outline, y: bounds(1), fill: "tonexty", fillcolor: `${colour}2e` }] : [];
+  if (!isNumeric) mean.error_y = { type: "data", array: family.spread.map((spread) => spread ?? 0), color: colour, thickness: 1.5 };
+  return [...band, ...runs, ...lines, exact, mean];
+}
+
+function sweepChart(figure, number) {
+  const place = chart(`chart-${number}`, [], layout(360, {
+    hovermode: "closest", hoverdistance: 25, scattermode: figure.numeric ? "overlay" : "group", scattergap: 0.75,
+    xaxis: { title: { text: plain(figure.xLabel), standoff: 6 }, type: figure.numeric ? (figure.log[0] ? "log" : "linear") : "category" },
+    yaxis: {},
+  }), "");
+  const draw = (which) => {
+    const quantity = figure.quantities[which];
+    const look = (i) => [FAMILY_COLOURS[i % FAMILY_COLOURS.length], i < FAMILY_COLOURS.length ? "solid" : "dash"];
+    Plotly.react(place, quantity.families.flatMap((family, i) => familyTraces(family, ...look(i), figure.numeric, i)), {
+      ...place.layout,
+      yaxis: { ...place.layout.yaxis, autorange: true, title: { text: plain(quantity.label), standoff: 4 }, type: figure.log[1] ? "log" : "linear" },
+    });
+    place.setAttribute("aria-label", `${quantity.label} against ${figure.xLabel}`);
+    byId(`what-${number}`).textContent = quantity.label;
+    legend(`legend-${number}`, quantity.families.flatMap((family, i) => {
+      const [colour, dash] = look(i);
+      const exact = family.exact.x.length ? [[colour, "dash", `${family.name} exact`]] : [];
+      return [[colour, dash === "dash" ? "dash" : "line", family.name || "mean of the runs"], ...exact, ...family.lines.map((line) => [colour, "dot", line.label])];
+    }));
+  };
+  const choice = byId(`quantity-${number}`);
+  if (choice) choice.addEventListener("change", () => draw(Number(choice.value)));
+  draw(0);
+}
+
+data.figures.forEach(sweepChart);
+document.body.dataset.ready = "yes";

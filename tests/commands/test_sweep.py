@@ -186,6 +186,17 @@ def test_a_failed_cell_is_named_and_can_be_tried_again(
     assert set(numbers) == {1, 3}
 
 
+def test_a_diverging_cell_is_trained_beside_the_others_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = FILE.replace('train.seed = "0..1"', "train.learning_rate = [1e30, 0.005]")
+    numbers = counted(monkeypatch)
+    table = sweep(tmp_path, text).run(progress=False)
+    assert numbers == [0, 1, 2, 3]
+    assert table["cell"].unique().tolist() == [1, 3]
+    assert table["llc"].notna().any()
+
+
 def test_seeds_share_a_batch_and_shapes_do_not(tmp_path: Path) -> None:
     batches = batches_of(sweep(tmp_path).plan.cells)
     assert [[cell.number for cell in batch] for batch in batches] == [[0, 1], [2, 3]]

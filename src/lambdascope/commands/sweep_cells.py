@@ -8,7 +8,7 @@ from typing import Any
 from lambdascope.commands.sweep_config import settings_of
 from lambdascope.commands.sweep_measures import add_circuits, add_estimates, add_hessians
 from lambdascope.modular_addition.config import TrainConfig
-from lambdascope.modular_addition.training import FREE_SETTINGS, TrainedRun, train
+from lambdascope.modular_addition.training import FREE_SETTINGS, TrainedRun, divergence, train
 from lambdascope.sweeps import Cell, Outcome
 
 # Chains of more cells gain nothing in speed, and a batch is what an interruption costs.
@@ -45,26 +45,34 @@ def work_on(batch: Sequence[Cell]) -> list[Outcome]:
 
     Training and the plain estimator run as one batch. A chain's random numbers follow from its
     cell's own settings, so a cell gives the same numbers whichever cells are beside it, to
-    rounding.
+    rounding. A run that diverges is the failure of its cell alone.
 
     Raises:
-        LambdascopeError: a run diverges, or no chain gives an estimate.
+        LambdascopeError: no chain gives an estimate.
     """
     begun = time.perf_counter()
-    runs = _trained([settings_of(cell).train for cell in batch])
-    rows = [_training_rows(run) for run in runs]
-    add_estimates(batch, runs, rows)
-    for cell, run, own in zip(batch, runs, rows, strict=True):
+    trained = list(zip(batch, _trained([settings_of(cell).train for cell in batch]), strict=True))
+    sound = [(cell, run) for cell, run in trained if run.diverged is None]
+    rows = [_training_rows(run) for _, run in sound]
+    if sound:
+        add_estimates([cell for cell, _ in sound], [run for _, run in sound], rows)
+    for (cell, run), own in zip(sound, rows, strict=True):
         add_circuits(settings_of(cell), run, own)
         add_hessians(settings_of(cell), run, own)
     seconds = (time.perf_counter() - begun) / len(batch)
-    return [Outcome(rows=part, seconds=seconds) for part in rows]
+    measured = iter(rows)
+    return [
+        Outcome(rows=next(measured), seconds=seconds)
+        if run.diverged is None
+        else Outcome(error=divergence([run.config], {0: run.diverged}), seconds=seconds)
+        for _, run in trained
+    ]
 
 
 def _trained(configs: Sequence[TrainConfig]) -> list[TrainedRun]:
     """A run for each; cells that differ in what is measured only share one."""
     distinct = list(dict.fromkeys(configs))
-    runs = dict(zip(distinct, train(distinct), strict=True))
+    runs = dict(zip(distinct, train(distinct, divergence_ok=True), strict=True))
     return [runs[config] for config in configs]
 
 

@@ -6,7 +6,8 @@ import torch
 
 import lambdascope
 from lambdascope.errors import LambdascopeError
-from lambdascope.runs.directory import SCHEMA_VERSION, RunDirectory
+from lambdascope.runs.directory import RunDirectory
+from lambdascope.runs.document import SCHEMA_VERSION
 
 CONFIG = {"p": 53, "learning_rate": 0.005, "data_seed": None}
 

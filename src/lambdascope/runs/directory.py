@@ -14,7 +14,6 @@ Layout::
 
 import json
 import re
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,49 +25,16 @@ from torch import Tensor
 import lambdascope
 from lambdascope.errors import LambdascopeError
 from lambdascope.runs.checkpoints import load_checkpoint, save_checkpoint
-from lambdascope.runs.files import atomic_write_text, is_leftover, make_folder, remove_file
+from lambdascope.runs.document import (
+    CONFIG_FILE,
+    SCHEMA_VERSION,
+    read_document,
+    write_document,
+)
+from lambdascope.runs.files import is_leftover, make_folder
+from lambdascope.runs.layout import RESULT_FILES, TRAINING_FILES, remove_entries
 
-SCHEMA_VERSION = 2
-"""Version of the layout above and of config.json; a newer one is refused, an older one is read: its
-config may lack settings that came later."""
-
-_CONFIG = "config.json"
-_MOST_NAMED = 8
 _STEP_FILE = re.compile(r"^step_(\d{6,})\.safetensors$")
-# The first goes first: an interrupted clearing must leave a run that looks unfinished.
-_TRAINING = (
-    "training.csv",
-    "diverged.json",
-    "training_state.safetensors",
-    "checkpoints",
-    "data.safetensors",
-)
-_RESULTS = (
-    "llc.csv",
-    "modes.csv",
-    "progress.csv",
-    "chains.csv",
-    "chains_modes.csv",
-    "chains_trace.zarr",
-    "chains_trace.zarr.partial",
-    "chains_trace.zarr.new",
-    "chains_trace.zarr.old",
-    "circuits.csv",
-    "circuits_over_training.csv",
-    "clock_or_pizza.csv",
-    "llc_trace.zarr",
-    "llc_trace.zarr.partial",
-    "llc_trace.zarr.new",
-    "llc_trace.zarr.old",
-    "llc_automatic",
-    "hessian_summary.csv",
-    "hessian.csv",
-    "hessian_density.csv",
-    "figures",
-    "report.html",
-    "imported.json",
-    "commands.json",
-)
 
 
 @dataclass(frozen=True)
@@ -128,17 +94,10 @@ class RunDirectory:
         )
         if held is not None:
             return held
-        if (path / _CONFIG).exists():
-            _remove(path, (*_TRAINING, *_RESULTS))
+        if (path / CONFIG_FILE).exists():
+            remove_entries(path, (*TRAINING_FILES, *RESULT_FILES))
         make_folder(path)
-        document = {
-            "schema_version": SCHEMA_VERSION,
-            "lambdascope_version": lambdascope.__version__,
-            "system": system,
-            "made_by": made_by,
-            "config": plain,
-        }
-        atomic_write_text(path / _CONFIG, json.dumps(document, indent=2) + "\n")
+        write_document(path, {"system": system, "made_by": made_by, "config": plain})
         return cls(path, system, plain, made_by, SCHEMA_VERSION, lambdascope.__version__)
 
     @classmethod
@@ -173,11 +132,11 @@ class RunDirectory:
             raise LambdascopeError(
                 f"the run directory {path} is a file: give a directory, or a path that is free"
             )
-        if not (path / _CONFIG).exists():
+        if not (path / CONFIG_FILE).exists():
             if path.is_dir() and not all(is_leftover(entry) for entry in path.iterdir()):
                 raise LambdascopeError(
-                    f"{path} is not empty and holds no run ({_CONFIG} is missing): give a new or "
-                    "empty directory"
+                    f"{path} is not empty and holds no run ({CONFIG_FILE} is missing): give a new "
+                    "or empty directory"
                 )
             return None
         try:
@@ -216,42 +175,17 @@ class RunDirectory:
                 config is broken.
         """
         path = Path(path)
-        if not path.is_dir():
-            what = "is a file" if path.exists() else "does not exist"
-            raise LambdascopeError(
-                f"the run directory {path} {what}: give one that a command of lambdascope wrote"
-            )
-        try:
-            document = json.loads((path / _CONFIG).read_text(encoding="utf-8"))
-        except FileNotFoundError as error:
-            raise LambdascopeError(_no_run(path)) from error
-        except (OSError, ValueError) as error:
-            raise LambdascopeError(
-                f"{path / _CONFIG} cannot be read as JSON ({error}): give a run directory whose "
-                "config is whole"
-            ) from error
-        version = document.get("schema_version") if isinstance(document, dict) else None
-        if not isinstance(version, int) or version < 1:
-            raise LambdascopeError(
-                f"{path / _CONFIG} has schema_version {version!r}: this lambdascope reads 1 to "
-                f"{SCHEMA_VERSION}"
-            )
-        if version > SCHEMA_VERSION:
-            raise LambdascopeError(
-                f"{path / _CONFIG} has schema_version {version}, written by lambdascope "
-                f"{document.get('lambdascope_version', 'unknown')}: this one reads up to "
-                f"{SCHEMA_VERSION}, so upgrade it"
-            )
-        system, config = document.get("system"), document.get("config")
-        if not isinstance(system, str) or not isinstance(config, dict):
-            raise LambdascopeError(
-                f"{path / _CONFIG} lacks its system or config: give a run directory that is whole"
-            )
+        document = read_document(path)
         # Of runs before there was this entry, the imported ones are known by their file.
         was_imported = (path / "imported.json").exists()
-        made_by = str(document.get("made_by", "import-legacy" if was_imported else "train"))
-        written_by = str(document.get("lambdascope_version", "unknown"))
-        return cls(path, system, config, made_by, version, written_by)
+        return cls(
+            path,
+            document["system"],
+            document["config"],
+            str(document.get("made_by", "import-legacy" if was_imported else "train")),
+            document["schema_version"],
+            str(document.get("lambdascope_version", "unknown")),
+        )
 
     @property
     def figures(self) -> Path:
@@ -316,7 +250,7 @@ class RunDirectory:
         Raises:
             LambdascopeError: a file cannot be removed.
         """
-        _remove(self.path, (*_TRAINING, *_RESULTS))
+        remove_entries(self.path, (*TRAINING_FILES, *RESULT_FILES))
 
     def clear_training(self) -> None:
         """Remove data, checkpoints and training.csv, so that training begins anew; results stay.
@@ -324,43 +258,7 @@ class RunDirectory:
         Raises:
             LambdascopeError: a file cannot be removed.
         """
-        _remove(self.path, _TRAINING)
-
-
-def _remove(path: Path, names: Sequence[str]) -> None:
-    """Remove entries of a run directory; config.json stays, or it would be somebody's other files.
-
-    Raises:
-        LambdascopeError: one cannot be removed.
-    """
-    try:
-        for name in names:
-            entry = path / name
-            if entry.is_dir() and not entry.is_symlink():
-                shutil.rmtree(entry)
-            else:
-                remove_file(entry)
-    except OSError as error:
-        raise LambdascopeError(
-            f"the run in {path} could not be removed ({error.strerror or error}): give a "
-            "writable directory"
-        ) from error
-
-
-def _no_run(path: Path) -> str:
-    """That a folder is no run directory, and which ones it holds."""
-    runs = [entry.name for entry in path.iterdir() if (entry / _CONFIG).is_file()]
-    if not runs:
-        return (
-            f"{path} is no run directory ({_CONFIG} is missing): give one that a command of "
-            "lambdascope wrote"
-        )
-    runs.sort(key=lambda name: (len(name), name))  # seed_2 before seed_10
-    shown = runs if len(runs) <= _MOST_NAMED else [*runs[: _MOST_NAMED - 1], "…", runs[-1]]
-    return (
-        f"{path} is no run directory, but holds {len(runs)}: {', '.join(shown)}; give one of them, "
-        f"such as {path / runs[0]}"
-    )
+        remove_entries(self.path, TRAINING_FILES)
 
 
 def _differences(held: Mapping[str, Any], asked: Mapping[str, Any]) -> str:

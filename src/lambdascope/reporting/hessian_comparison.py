@@ -48,14 +48,16 @@ def comparison_figure(
                 left.plot(
                     rows["rank"], rows["eigenvalue"], dash, color=colour, alpha=alpha, label=label
                 )
-        ratios = sorted(summary["ratio"].unique())
-        for ratio in ratios:
-            left.axhline(ratio, color=style.GREY, linestyle=":", linewidth=1.2)
+        ratios = summary.groupby("run", sort=False)["ratio"].first()
+        for number, run in enumerate(runs):
+            colour = COLOURS[number % len(COLOURS)] if ratios.nunique() > 1 else style.GREY
+            left.axhline(ratios[run], color=colour, linestyle=":", linewidth=1.3)
         left.annotate(
-            "γ/nβ", (1.0, ratios[-1]), xycoords=("axes fraction", "data"), ha="right", va="bottom",
-            color=style.GREY,
+            "γ/nβ", (1.0, ratios.max()), xycoords=("axes fraction", "data"), ha="right",
+            va="bottom", color=style.GREY,
         )  # fmt: skip
         left.set_yscale("log")
+        style.plain_numbers(left.yaxis)
         left.set_xlabel("Rank")
         left.set_ylabel("Eigenvalue (loss / parameter²)")
         left.legend(loc="upper right")
@@ -78,7 +80,7 @@ def comparison_figure(
             )
         right.set_yticks(list(places), list(last.index))
         right.set_ylim(-0.6, len(last) - 0.4)
-        right.set_xlim(left=0.0)
+        right.set_xlim(0.0, 1.08 * right.get_xlim()[1])
         right.set_xlabel("Dimensions (dimensionless)")
         right.set_title("At the last checkpoint shown", fontsize=13)
         right.grid(axis="x", color=style.PALE_GREY, linewidth=0.7)

@@ -82,7 +82,14 @@ def plain_numbers(axis: Axis) -> None:
     """Ticks of a logarithmic axis as 0.1, 1, 10 instead of powers."""
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     # Between powers only where there are too few of them, as it decides by itself.
-    axis.set_minor_formatter(LogFormatter(minor_thresholds=(1, 0.4)))
+    axis.set_minor_formatter(_PlainLogFormatter(minor_thresholds=(1, 0.4)))
+
+
+class _PlainLogFormatter(LogFormatter):
+    """The ticks that matplotlib would name, as 0.3 instead of 3e-01."""
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        return f"{x:g}" if super().__call__(x, pos) else ""
 
 
 def title_and_caption(figure: Figure, title: str, caption: str) -> Text:

@@ -83,6 +83,9 @@ def sweep_figure(
                 _draw_family(axes, panel, family, number, places, family_label)
             axes.set_xscale("log" if log[0] else "linear")
             axes.set_yscale("log" if log[1] else "linear")
+            for axis, logarithmic in zip((axes.xaxis, axes.yaxis), log, strict=True):
+                if logarithmic:
+                    style.plain_numbers(axis)
             # After the scales, which bring ticks of their own.
             if any(x != place for x, place in places.items()):
                 axes.set_xticks(list(places.values()), [str(x) for x in places])

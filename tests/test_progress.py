@@ -1,4 +1,5 @@
 import io
+import subprocess
 import sys
 import threading
 
@@ -168,3 +169,23 @@ def test_threads_do_not_lose_each_others_counts(shown, clock):
         clock.now += 60
         bar.update(0)
     assert "80,000 of 80,000" in log.getvalue()
+
+
+def test_a_notebook_without_widgets_is_not_warned_of_it():
+    notebook = """
+import sys, types
+sys.modules["ipykernel.zmqshell"] = types.ModuleType("zmqshell")
+sys.modules["IPython"] = types.SimpleNamespace(get_ipython=lambda: None)
+sys.modules["ipywidgets"] = None
+"""
+    warned, quiet = (
+        subprocess.run(
+            [sys.executable, "-W", "always", "-c", f"{notebook}\nimport {module}"],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stderr
+        for module in ("tqdm.auto", "lambdascope.progress")
+    )
+    assert "IProgress" in warned
+    assert "IProgress" not in quiet

@@ -6,10 +6,16 @@ A log is any standard error that is no terminal; what takes less than a minute l
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Iterable, Iterator, Sized
 from typing import Any, TypeVar
 
-from tqdm.auto import tqdm
+from tqdm import TqdmWarning
+
+with warnings.catch_warnings():
+    # All it says is that a notebook without ipywidgets gets no widget for a bar.
+    warnings.simplefilter("ignore", TqdmWarning)
+    from tqdm.auto import tqdm
 
 Item = TypeVar("Item")
 

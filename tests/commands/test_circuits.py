@@ -187,7 +187,7 @@ def test_a_run_without_checkpoints_is_refused(run: Path) -> None:
 def test_an_unknown_architecture_is_refused(run: Path) -> None:
     path = run / "config.json"
     path.write_text(path.read_text().replace('"network": "mlp"', '"network": "lstm"'))
-    with pytest.raises(LambdascopeError, match=r"network='lstm': .*'mlp' or 'transformer'"):
+    with pytest.raises(LambdascopeError, match=r"network = 'lstm': .*'mlp' or 'transformer'"):
         circuits(run, CircuitsConfig(), progress=False)
 
 

@@ -29,7 +29,8 @@ def test_it_trains_estimates_and_draws(tmp_path: Path, capsys: pytest.CaptureFix
     printed = capsys.readouterr().out
     assert len(read_table(tmp_path / "demo" / "llc.csv")) == 3
     assert str(tmp_path / "demo" / "figures" / "llc_vs_checkpoint.png") in printed
-    assert " s in all (import " in printed.splitlines()[-1]
+    assert " s in all (import " in printed
+    assert "report.html" in printed.splitlines()[-1]
     assert QUICK_NOTE not in printed
 
 

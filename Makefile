@@ -50,7 +50,7 @@ docs: $(DEV_STAMP)
 
 # Run anew, as they stand; their outputs stay as they are.
 notebooks: $(DEV_STAMP)
-	$(BIN)/python -m pytest -q --nbmake --nbmake-timeout=180 examples/notebooks
+	$(BIN)/python -m pytest -q --nbmake --nbmake-timeout=300 examples/notebooks
 
 format: $(DEV_STAMP)
 	$(BIN)/ruff check --fix .

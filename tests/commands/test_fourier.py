@@ -165,7 +165,7 @@ def test_impossible_settings_are_refused(values, message):
 
 
 def test_a_mode_that_does_not_exist_is_refused(run):
-    with pytest.raises(LambdascopeError, match=r"modes=\[4\]: .* modes 1 to 3 \(mode 4 is mode 3"):
+    with pytest.raises(LambdascopeError, match=r"key_modes=4: .* modes 1 to 3 \(mode 4 is mode 3"):
         fourier(run, FourierConfig(key_modes="4"), progress=False)
 
 

@@ -13,6 +13,7 @@ from torch import Tensor
 from lambdascope.commands.command_lines import arguments_of
 from lambdascope.commands.fourier_config import FourierConfig
 from lambdascope.commands.systems import LoadedRun, check_finished, load_run
+from lambdascope.errors import LambdascopeError
 from lambdascope.modular_addition.circuit_null import SMALLEST_P
 from lambdascope.modular_addition.circuits import find_circuits
 from lambdascope.modular_addition.development import (
@@ -180,7 +181,11 @@ def _settings(config: FourierConfig) -> dict[str, str]:
 def _key_modes(loaded: LoadedRun, config: FourierConfig) -> list[int]:
     """The key modes as given, or the circuits of the last checkpoint, the strongest first."""
     if config.key_modes is not None:
-        mode_mask(loaded.config.p, config.key_modes)
+        try:
+            mode_mask(loaded.config.p, config.key_modes)
+        except LambdascopeError as error:
+            given = ",".join(map(str, config.key_modes))
+            raise LambdascopeError(f"key_modes={given}: {str(error).partition(': ')[2]}") from None
         return list(config.key_modes)
     if loaded.config.p < SMALLEST_P:
         return []

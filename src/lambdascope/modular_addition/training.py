@@ -177,8 +177,11 @@ def train_checkpoints(
     """
     check_batch(configs)
     common = configs[0]
-    size = f"training with p={common.p}, hidden_size={common.hidden_size}"
-    with fits_into_memory(size, "smaller ones, a smaller batch_size or fewer seeds do"):
+    size = (
+        f"training with p={common.p}, hidden_size={common.hidden_size}, "
+        f"batch_size={'all' if common.full_batch else common.batch_size}"
+    )
+    with fits_into_memory(size, "smaller ones or fewer seeds do"):
         batch = TrainingBatch(configs, data, resume)
         batch.rehearse()
     reached = 0 if resume is None else resume.step

@@ -2,12 +2,16 @@
 
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
-from lambdascope.errors import LambdascopeError
-
-# What a message shows of a value that was refused.
-_MOST_CHARACTERS = 60
+from lambdascope.errors import LambdascopeError, shown
 
 
 class Config(BaseModel):
@@ -22,6 +26,17 @@ class Config(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_truth_value(cls, value: Any, field: ValidationInfo) -> Any:
+        """Refuse True and False where a number is meant: pydantic reads them as 1 and 0."""
+        if type(value).__name__ not in ("bool", "bool_"):
+            return value
+        assert field.field_name is not None
+        if "bool" not in str(cls.model_fields[field.field_name].annotation):
+            raise ValueError("input should be a number, neither True nor False")
+        return value
+
     def __init__(self, **values: Any) -> None:
         try:
             super().__init__(**values)
@@ -33,7 +48,7 @@ class Config(BaseModel):
         """Whole numbers go into tensors and tables, which hold 64 bits of them."""
         for name, value in self:
             if isinstance(value, int) and abs(value) >= 2**63:
-                raise ValueError(f"{name}={_brief(value)}: whole numbers below 2^63 are accepted")
+                raise ValueError(f"{name}={shown(value)}: whole numbers below 2^63 are accepted")
         return self
 
 
@@ -50,17 +65,7 @@ def _sentence(config: type[BaseModel], error: ValidationError) -> str:
         else:
             wanted = problem["msg"].removeprefix("Value error, ")
             wanted = wanted[:1].lower() + wanted[1:]
-            where = f"{field}={_brief(problem['input'])}: " if field else ""
+            where = f"{field}={shown(problem['input'])}: " if field else ""
             problems.append(f"{where}{wanted}")
     return f"{config.__name__}: " + "; ".join(problems) + "."
 
-
-def _brief(value: object) -> str:
-    """A value as it is written in Python, cut where it would fill the screen."""
-    if isinstance(value, str) and len(value) > _MOST_CHARACTERS:
-        value = f"{value[:_MOST_CHARACTERS]}…"
-    try:
-        text = repr(value)
-    except ValueError:  # Python writes no whole number of more than 4,300 digits
-        return "a number of thousands of digits"
-    return text if len(text) < 2 * _MOST_CHARACTERS else f"{text[:_MOST_CHARACTERS]}…"

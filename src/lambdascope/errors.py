@@ -1,7 +1,11 @@
-"""The one error that a user can cause and mend, and memory that can't be had as such an error."""
+"""The one error that a user can cause and mend, and what is needed to say it in a sentence."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+
+# What a message shows of a value that was refused.
+_MOST_CHARACTERS = 60
 
 
 class LambdascopeError(ValueError):
@@ -9,6 +13,17 @@ class LambdascopeError(ValueError):
 
     The command line prints it without a traceback and exits with code 2.
     """
+
+
+def shown(value: object) -> str:
+    """A value as it is written in Python, cut where it would fill the screen."""
+    if isinstance(value, str) and len(value) > _MOST_CHARACTERS:
+        value = f"{value[:_MOST_CHARACTERS]}…"
+    try:
+        text = " ".join(repr(value).split())
+    except ValueError:  # Python writes no whole number of more than 4,300 digits
+        return "a number of thousands of digits"
+    return text if len(text) < 2 * _MOST_CHARACTERS else f"{text[:_MOST_CHARACTERS]}…"
 
 
 # How NumPy and PyTorch, which have no common class for it, say that memory can't be had, or that a

@@ -196,6 +196,16 @@ class Strings:
         return object()
 
 
+class Failing(Strings):
+    def __getitem__(self, index):
+        raise ZeroDivisionError("no item")
+
+
+class Negative(Strings):
+    def __len__(self):
+        return -1
+
+
 class Ragged(Strings):
     def __getitem__(self, index):
         return torch.ones(index + 1)
@@ -203,8 +213,16 @@ class Ragged(Strings):
 
 @pytest.mark.parametrize(
     "data",
-    [Endless(), DataLoader(TensorDataset(torch.ones(3, 2))), Strings(), Ragged(), 7],
-    ids=["iterable", "loader", "objects", "ragged", "number"],
+    [
+        Endless(),
+        DataLoader(TensorDataset(torch.ones(3, 2))),
+        Strings(),
+        Ragged(),
+        7,
+        Failing(),
+        Negative(),
+    ],
+    ids=["iterable", "loader", "objects", "ragged", "number", "failing", "negative"],
 )
 def test_what_is_no_data_set_is_refused(data):
     with pytest.raises(LambdascopeError, match=r"data is a .*can't be read into tensors"):
@@ -222,6 +240,8 @@ def test_what_is_no_data_set_is_refused(data):
         ((np.ones((3, 2)), torch.ones(3)), "data contains a ndarray; tensors nested in"),
         ([[1.0, 2.0], [0, 1]], "data contains a float"),
         ({"x": "text"}, "data contains a str"),
+        ((torch.eye(3).to_sparse(), torch.ones(3)), r"layout torch\.sparse_coo on cpu; dense"),
+        ((torch.ones(3, device="meta"), torch.ones(3)), r"on meta; dense tensors that hold values"),
     ],
 )
 def test_data_that_is_no_table_of_samples_is_refused(data, message):

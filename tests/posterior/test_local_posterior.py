@@ -7,6 +7,7 @@ from torch.nn import functional
 
 import lambdascope as ls
 from lambdascope.errors import LambdascopeError
+from lambdascope.posterior import local_posterior
 from tests.problems import Quadratic, classifier, classifier_data, classifier_posterior
 
 
@@ -76,7 +77,7 @@ def test_one_sample_has_no_default_temperature():
     assert posterior_of(classifier(), data, n_multiplier=3.0).nbeta == 3 / math.log(3)
 
 
-@pytest.mark.parametrize("bad", [0.0, -1.0, math.nan, math.inf, "12", True, [1.0]])
+@pytest.mark.parametrize("bad", [0.0, -1.0, math.nan, math.inf, "12", True, [1.0], 10**400])
 @pytest.mark.parametrize("field", ["nbeta", "n_multiplier", "temp_multiplier"])
 def test_what_must_be_positive(field, bad):
     with pytest.raises(
@@ -85,11 +86,45 @@ def test_what_must_be_positive(field, bad):
         posterior_of(classifier(), **{field: bad})
 
 
-@pytest.mark.parametrize("bad", [-0.1, math.nan, math.inf, None, "5"])
+@pytest.mark.parametrize(
+    "bad", [-0.1, math.nan, math.inf, None, "5", False, pytest.param(-(10**5000), id="huge")]
+)
 @pytest.mark.parametrize("field", ["localization", "weight_decay"])
 def test_what_must_not_be_negative(field, bad):
     with pytest.raises(LambdascopeError, match=rf"{field}=.*: a finite number ≥ 0 is accepted"):
         posterior_of(classifier(), **{field: bad})
+
+
+@pytest.mark.parametrize("bad", [1e300, 1e-300])
+@pytest.mark.parametrize("field", ["nbeta", "localization", "weight_decay"])
+def test_what_the_weights_type_cannot_hold(field, bad):
+    message = rf"{field}=1e.300: a number that the weights' type, torch\.float32, can hold"
+    with pytest.raises(LambdascopeError, match=message):
+        posterior_of(classifier(), **{field: bad})
+    posterior_of(classifier(dtype=torch.float64), **{field: bad})
+
+
+def test_the_pull_may_not_vanish_later_either():
+    with pytest.raises(LambdascopeError, match=r"localization=1e-300: a number that"):
+        posterior_of(classifier()).with_localization(1e-300)
+
+
+@pytest.mark.parametrize("multipliers", [{"n_multiplier": 1e308}, {"temp_multiplier": 1e-308}])
+def test_multipliers_that_leave_no_finite_nbeta_are_refused(multipliers):
+    data = classifier_data(1000)
+    with pytest.raises(LambdascopeError, match=r"make nbeta=(inf|nan); multipliers that leave it"):
+        posterior_of(classifier(), data, **multipliers)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_large_samples_are_evaluated_a_few_at_a_time(dtype, monkeypatch):
+    model, data = classifier(dtype=dtype), classifier_data(1000)
+    whole = posterior_of(model, data)
+    monkeypatch.setattr(local_posterior, "_EVALUATION_BYTES", 1 << 13)
+    parts = posterior_of(model, data)
+    assert 1 < parts._at_once < 100 < whole._at_once
+    assert parts.initial_loss == pytest.approx(whole.initial_loss, rel=1e-6)
+    torch.testing.assert_close(*(p.mean_gradient(p.w_star) for p in (parts, whole)))
 
 
 def test_nbeta_and_multipliers_of_its_default_are_refused_together():
@@ -295,6 +330,12 @@ def test_mixed_types_are_refused():
 def test_a_model_with_nothing_to_move_is_refused():
     with pytest.raises(LambdascopeError, match="no parameter with requires_grad=True"):
         posterior_of(classifier().requires_grad_(False))
+
+
+@pytest.mark.parametrize("model", [nn.LazyLinear(5), classifier().to("meta")], ids=["lazy", "meta"])
+def test_a_model_without_values_is_refused(model):
+    with pytest.raises(LambdascopeError, match=r"\w+ holds no values yet \(a lazy module, or one"):
+        posterior_of(model)
 
 
 class Tied(nn.Module):

@@ -122,6 +122,12 @@ def test_masks_come_in_a_dict(masks):
         ls.ElementMask(masks)
 
 
+@pytest.mark.parametrize("name", [3, None, b"linear.bias", pytest.param(10**5000, id="huge")])
+def test_a_mask_goes_by_the_name_of_a_parameter(name):
+    with pytest.raises(LambdascopeError, match=r"element mask for .*: the name of a parameter is"):
+        ls.ElementMask({name: torch.ones(6) > 0})
+
+
 def test_a_mask_is_a_tensor():
     with pytest.raises(LambdascopeError, match=r"mask for w is a list; a boolean tensor"):
         ls.ElementMask({"w": [True, False]})
@@ -213,3 +219,30 @@ def test_what_is_no_restriction_is_refused(restriction):
 def test_two_of_one_kind_are_refused():
     with pytest.raises(LambdascopeError, match="restriction holds two of one kind"):
         classifier_posterior(restriction=[ls.Parameters("linear"), ls.Parameters("embedding")])
+
+
+# --- nothing left to move ------------------------------------------------------------------------
+
+
+def test_one_free_element_and_no_direction_along_it_is_refused():
+    mask = torch.zeros(6, dtype=torch.bool)
+    mask[2] = True
+    one = ls.ElementMask({"linear.bias": mask})
+    assert classifier_posterior(restriction=one).num_free == 1
+    with pytest.raises(
+        LambdascopeError, match=r"nothing can move: 1 element is free, and Orth.*; at least 2 free"
+    ):
+        classifier_posterior(restriction=[one, ls.OrthogonalToGradient()])
+
+
+def test_parameters_without_elements_are_refused():
+    class Empty(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.w = nn.Parameter(torch.empty(0))
+
+        def forward(self):
+            return self.w.sum()
+
+    with pytest.raises(LambdascopeError, match=r"nothing can move: .* have 0 elements; at least 1"):
+        ls.LocalPosterior(Empty(), None, nbeta=1.0)

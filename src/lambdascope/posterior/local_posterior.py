@@ -1,6 +1,7 @@
 """What is sampled: the tempered posterior localised at given weights."""
 
 import copy
+import functools
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -8,11 +9,18 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.func import grad
+from torch.nn.parameter import is_lazy
 
-from lambdascope.errors import LambdascopeError
+from lambdascope.errors import LambdascopeError, shown
+from lambdascope.posterior.footprint import bytes_per_sample
 from lambdascope.posterior.objective import Loss, Objective
 from lambdascope.posterior.parameters import ParameterLayout
-from lambdascope.posterior.probe import check_loss, explained, untouched_randomness
+from lambdascope.posterior.probe import (
+    check_loss,
+    check_unchanged,
+    explained,
+    untouched_randomness,
+)
 from lambdascope.posterior.restrictions import (
     ElementMask,
     OrthogonalToGradient,
@@ -21,11 +29,12 @@ from lambdascope.posterior.restrictions import (
     as_list,
 )
 from lambdascope.posterior.samples import SampleSet, sample_set
-from lambdascope.posterior.scalars import inverse_temperature, non_negative
+from lambdascope.posterior.scalars import check_representable, inverse_temperature, non_negative
 from lambdascope.posterior.traits import tensor_digest
 
-# Samples evaluated at once where the whole data set is wanted.
-_EVALUATION_BATCH = 8192
+# Samples evaluated at once where the whole data set is wanted, as far as they keep no more than
+# this many bytes for a backward pass.
+_EVALUATION_BATCH, _EVALUATION_BYTES = 8192, 1 << 30
 # The types in which a step of size √ε on weights of order 1 is resolved.
 _TYPES = (torch.float32, torch.float64)
 
@@ -65,8 +74,9 @@ class LocalPosterior:
         normal: [param], the unit vector along ∇L_n(w*) that the chain may not move along, or None.
 
     Raises:
-        LambdascopeError: for impossible settings, a random loss, a loss that is not one value a
-            sample, NaN at w*, or a vanishing gradient with `OrthogonalToGradient`.
+        LambdascopeError: for impossible settings, restrictions that leave no direction to move in,
+            a random loss, a loss that is not one value a sample, NaN at w*, or a vanishing gradient
+            with `OrthogonalToGradient`.
     """
 
     def __init__(
@@ -88,12 +98,12 @@ class LocalPosterior:
             )
         if not (loss is None or callable(loss)):
             raise LambdascopeError(
-                f"loss={loss!r}: a callable such as lambdascope.cross_entropy is accepted."
+                f"loss={shown(loss)}: a callable such as lambdascope.cross_entropy is accepted."
             )
         self.samples: SampleSet = sample_set(data)
         if (loss is None) != (data is None):
             raise LambdascopeError(
-                f"loss={loss!r} with data={'None' if data is None else 'given'}: a loss needs "
+                f"loss={shown(loss)} with data={'None' if data is None else 'given'}: a loss needs "
                 "data, and a bare potential (data=None) returns its own value, so it takes no loss."
             )
         self.localization = non_negative("localization", localization)
@@ -103,13 +113,16 @@ class LocalPosterior:
         )
         self.restrictions = as_list(restriction)
         self._take_weights(model)
+        for field in ("nbeta", "localization", "weight_decay"):
+            check_representable(field, getattr(self, field), self.w_star.dtype)
         self.objective = Objective(model, loss, self.layout)
         self.mask = self._mask()
         with untouched_randomness(self.w_star):
-            check_loss(self.objective, self.w_star, self.held, self.samples)
+            self._probe = check_loss(self.objective, self.w_star, self.held, self.samples)
             with explained():  # the probe saw the first samples only
                 self.initial_loss = self.mean_loss(self.w_star)
                 self.normal = self._normal()
+        self._check_free()
 
     # --- what the samplers' engine asks -----------------------------------------------------------
 
@@ -159,7 +172,17 @@ class LocalPosterior:
         """The same posterior with another γ, in 1/parameter²; everything else is shared."""
         other = copy.copy(self)
         other.localization = non_negative("localization", localization)
+        check_representable("localization", other.localization, self.w_star.dtype)
         return other
+
+    def check_unchanged(self) -> None:
+        """Refuse a loss that has become another one since the posterior was made.
+
+        Raises:
+            LambdascopeError: if it has other values at w*.
+        """
+        with untouched_randomness(self.w_star):
+            check_unchanged(self.objective, self.w_star, self.held, self.samples, self._probe)
 
     def describe(self) -> dict[str, Any]:
         """Everything that tells this posterior apart, JSON-able; tensors enter by their hash."""
@@ -171,6 +194,7 @@ class LocalPosterior:
             "num_parameters": self.num_parameters,
             "num_samples": self.samples.num_samples,
             **self.objective.describe(),
+            "initial_loss": self.initial_loss,
             "weights_sha256": tensor_digest([self.w_star, *self.held.values()]),
             "data_sha256": tensor_digest(self.samples.tensors),
             "mask_sha256": None if self.mask is None else tensor_digest([self.mask]),
@@ -184,6 +208,12 @@ class LocalPosterior:
             raise LambdascopeError(
                 "the model has no parameter with requires_grad=True; nothing could move."
             )
+        for name, tensor in (*model.named_parameters(), *model.named_buffers()):
+            if is_lazy(tensor) or tensor.is_meta:
+                raise LambdascopeError(
+                    f"{name} holds no values yet (a lazy module, or one on the meta device); call "
+                    "the model on a batch, or load its weights, first."
+                )
         chosen = list(trainable)
         for restriction in self.restrictions:
             if isinstance(restriction, Parameters):
@@ -225,6 +255,18 @@ class LocalPosterior:
             )
         return gradient / norm
 
+    def _check_free(self) -> None:
+        if self.num_free > 0:
+            return
+        if self.normal is None:
+            raise LambdascopeError(
+                "nothing can move: the sampled parameters have 0 elements; at least 1 is needed."
+            )
+        raise LambdascopeError(
+            "nothing can move: 1 element is free, and OrthogonalToGradient takes its one "
+            "direction; at least 2 free elements are needed with it."
+        )
+
     def _is_rounding(self, gradient: Tensor) -> bool:
         """Whether the mean gradient at w*, [param], can't be told from zero.
 
@@ -255,5 +297,12 @@ class LocalPosterior:
         tensors, n = self.samples.tensors, self.samples.num_samples
         if not tensors:
             yield self.samples.batch()
-        for start in range(0, n, _EVALUATION_BATCH):
-            yield self.samples.batch([t[start : start + _EVALUATION_BATCH] for t in tensors])
+            return
+        for start in range(0, n, self._at_once):
+            yield self.samples.batch([t[start : start + self._at_once] for t in tensors])
+
+    @functools.cached_property
+    def _at_once(self) -> int:
+        """Samples that are evaluated at once."""
+        each = bytes_per_sample(self.objective, self.w_star, self.held, self.samples)
+        return max(1, min(_EVALUATION_BATCH, int(_EVALUATION_BYTES / max(each, 1.0))))

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from lambdascope.posterior.parameters import ParameterLayout, skeleton
-from lambdascope.posterior.traits import difference, digest, traits
+from lambdascope.posterior.traits import difference, digest, globals_read, traits
 
 Loss = Callable[..., Tensor]
 
@@ -59,6 +59,10 @@ class Objective:
     def digest(self) -> str:
         """A hash of what the model and the loss are, without the weights."""
         return digest(self._traits)
+
+    def globals_read(self) -> dict[str, str]:
+        """What the functions of model and loss read of their modules' globals, as it is now."""
+        return globals_read(self._module.model, self.loss)
 
     def describe(self) -> dict[str, Any]:
         """What the loss and the model are, for the record."""

@@ -12,11 +12,14 @@ from lambdascope.posterior.objective import Objective
 from lambdascope.posterior.samples import SampleSet
 
 _PROBED_SAMPLES = 64
+# Within this, two values of one loss are the same: threads and machines add up in other orders,
+# and a loss near zero is a difference of terms of order 1, each rounded in float32.
+RELATIVE_NOISE, ABSOLUTE_NOISE = 1e-3, 1e-6
 
 
 def check_loss(
     objective: Objective, w: Tensor, held: Mapping[str, Tensor], samples: SampleSet
-) -> None:
+) -> Tensor:
     """Evaluate the loss on a few samples, several times.
 
     Args:
@@ -25,13 +28,16 @@ def check_loss(
         held: The tensors that stay put.
         samples: The data.
 
+    Returns:
+        Its values on those samples, [sample].
+
     Raises:
         LambdascopeError: with advice, if the loss can't be evaluated, is not one value a sample,
             is random (dropout), depends on a sample's neighbours or changes the model's buffers
             (batch norm in training mode).
     """
     _check_structure(objective, samples)
-    whole = [tensor[:_PROBED_SAMPLES] for tensor in samples.tensors]
+    whole = _first(samples)
     half = [tensor[: max(1, len(tensor) // 2)] for tensor in whole]
     # Copies: batch norm in training mode writes into the buffers it is handed.
     copies = {name: tensor.clone() for name, tensor in held.items()}
@@ -65,6 +71,37 @@ def check_loss(
             "a sample's loss depends on the other samples of its batch (batch norm in training "
             "mode?), so the mean loss is no sum over samples; call model.eval() first."
         )
+    return first
+
+
+def check_unchanged(
+    objective: Objective,
+    w: Tensor,
+    held: Mapping[str, Tensor],
+    samples: SampleSet,
+    before: Tensor,
+) -> None:
+    """Evaluate the loss on a few samples again, later.
+
+    Args:
+        objective: The loss.
+        w: [param].
+        held: The tensors that stay put.
+        samples: The data.
+        before: What `check_loss` returned.
+
+    Raises:
+        LambdascopeError: if it is another loss by now (a global that it reads has changed).
+    """
+    with explained(), torch.no_grad():
+        now = objective(w, held, samples.batch(_first(samples)))
+    if not torch.allclose(now, before, rtol=RELATIVE_NOISE, atol=ABSOLUTE_NOISE, equal_nan=True):
+        raise LambdascopeError(
+            f"the loss at w* is {now.mean().item():.6g} on the first samples, and was "
+            f"{before.mean().item():.6g} when the posterior was made (a global that it reads, or "
+            "an attribute of it, has changed?); make the posterior anew, so that L(w*) is that of "
+            "the loss that is sampled."
+        )
 
 
 @contextmanager
@@ -90,6 +127,10 @@ def explained() -> Iterator[None]:
         raise LambdascopeError(
             f"evaluating the loss on the data failed: {type(error).__name__}: {error}."
         ) from error
+
+
+def _first(samples: SampleSet) -> list[Tensor]:
+    return [tensor[:_PROBED_SAMPLES] for tensor in samples.tensors]
 
 
 def _check_structure(objective: Objective, samples: SampleSet) -> None:

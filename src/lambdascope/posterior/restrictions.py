@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lambdascope.errors import LambdascopeError
+from lambdascope.errors import LambdascopeError, shown
 from lambdascope.posterior.parameters import ParameterLayout
 
 
@@ -41,8 +41,8 @@ class Parameters(Restriction):
         for pattern in patterns:
             if not isinstance(pattern, str):
                 raise LambdascopeError(
-                    f"Parameters({pattern!r}): patterns such as 'embedding*' are accepted, each an "
-                    "argument of its own."
+                    f"Parameters({shown(pattern)}): patterns such as 'embedding*' are accepted, "
+                    "each an argument of its own."
                 )
         object.__setattr__(self, "patterns", patterns)
 
@@ -87,6 +87,10 @@ class ElementMask(Restriction):
                 "boolean tensors is accepted."
             )
         for name, mask in self.masks.items():
+            if not isinstance(name, str):
+                raise LambdascopeError(
+                    f"element mask for {shown(name)}: the name of a parameter is accepted."
+                )
             if not isinstance(mask, Tensor):
                 raise LambdascopeError(
                     f"element mask for {name} is a {type(mask).__name__}; a boolean tensor is "
@@ -152,8 +156,8 @@ def as_list(restriction: Restriction | Sequence[Restriction] | None) -> list[Res
     for one in many:
         if not isinstance(one, Restriction):
             raise LambdascopeError(
-                f"restriction={one!r}: Parameters(...), ElementMask(...), OrthogonalToGradient() "
-                "or a list of these is accepted."
+                f"restriction={shown(one)}: Parameters(...), ElementMask(...), "
+                "OrthogonalToGradient() or a list of these is accepted."
             )
     if len({type(one) for one in many}) < len(many):
         raise LambdascopeError(

@@ -76,6 +76,11 @@ def _flatten(
 ) -> tuple[Callable[[Sequence[Tensor]], Any], Structure]:
     """Append the tensors in `data` to `tensors`; return the way back, and the structure."""
     if isinstance(data, Tensor):
+        if data.layout != torch.strided or data.is_meta:
+            raise LambdascopeError(
+                f"data holds a tensor of layout {data.layout} on {data.device}; dense tensors that "
+                "hold values are accepted (to_dense() makes them)."
+            )
         position = len(tensors)
         tensors.append(data.detach())
         return lambda values: values[position], None
@@ -111,7 +116,9 @@ def _collate(data: Any) -> Any:
             _leaves(default_collate(items[: len(again)])),
             _leaves(default_collate(again)),
         )
-    except (TypeError, KeyError, RuntimeError) as error:
+    except LambdascopeError:
+        raise
+    except Exception as error:
         raise LambdascopeError(
             f"data is a {type(data).__name__} whose items can't be read into tensors ({error!r}); "
             "tensors, or a data set with __len__ and __getitem__ that gives tensors of one shape, "

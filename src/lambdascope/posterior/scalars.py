@@ -4,7 +4,9 @@ import math
 from numbers import Real
 from typing import Any
 
-from lambdascope.errors import LambdascopeError
+import torch
+
+from lambdascope.errors import LambdascopeError, shown
 
 
 def non_negative(field: str, value: Any) -> float:
@@ -13,9 +15,10 @@ def non_negative(field: str, value: Any) -> float:
     Raises:
         LambdascopeError: if it is no finite number ≥ 0.
     """
-    if not (_is_number(value) and math.isfinite(value) and value >= 0):
-        raise LambdascopeError(f"{field}={value!r}: a finite number ≥ 0 is accepted.")
-    return float(value)
+    number = _as_float(value)
+    if not (math.isfinite(number) and number >= 0):
+        raise LambdascopeError(f"{field}={shown(value)}: a finite number ≥ 0 is accepted.")
+    return number
 
 
 def positive(field: str, value: Any) -> float:
@@ -24,9 +27,23 @@ def positive(field: str, value: Any) -> float:
     Raises:
         LambdascopeError: if it is no finite number > 0.
     """
-    if not (_is_number(value) and math.isfinite(value) and value > 0):
-        raise LambdascopeError(f"{field}={value!r}: a positive finite number is accepted.")
-    return float(value)
+    number = _as_float(value)
+    if not (math.isfinite(number) and number > 0):
+        raise LambdascopeError(f"{field}={shown(value)}: a positive finite number is accepted.")
+    return number
+
+
+def check_representable(field: str, value: float, dtype: torch.dtype) -> None:
+    """Refuse a number that would be infinite, or zero and was not, in the weights' type.
+
+    Raises:
+        LambdascopeError: with the type.
+    """
+    kept = torch.tensor(value, dtype=torch.float64).to(dtype).item()
+    if not math.isfinite(kept) or (kept == 0) != (value == 0):
+        raise LambdascopeError(
+            f"{field}={value!r}: a number that the weights' type, {dtype}, can hold is accepted."
+        )
 
 
 def inverse_temperature(
@@ -58,8 +75,20 @@ def inverse_temperature(
             f"nbeta=None with n · n_multiplier = {n_eff:g}: the default n / log n needs more "
             "than 1 sample; give nbeta."
         )
-    return n_eff / math.log(n_eff) / temp_multiplier
+    default = n_eff / math.log(n_eff) / temp_multiplier
+    if not (math.isfinite(default) and default > 0):
+        raise LambdascopeError(
+            f"n_multiplier={n_multiplier!r} and temp_multiplier={temp_multiplier!r} make nbeta="
+            f"{default:g}; multipliers that leave it positive and finite are accepted."
+        )
+    return default
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool)
+def _as_float(value: Any) -> float:
+    """NaN where `value` is no real number, or one that a float can't hold."""
+    if not isinstance(value, Real) or isinstance(value, bool):
+        return math.nan
+    try:
+        return float(value)
+    except OverflowError:
+        return math.nan

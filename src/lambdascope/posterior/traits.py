@@ -1,25 +1,47 @@
 """What a function of weights and data consists of besides them, so that two can be told apart.
 
-A model is more than its weights: exponents kept as plain attributes, train or eval mode, the loss.
-Two posteriors run as one batch, and a trace is resumed, only if all of that agrees.
+A model is more than its weights: exponents kept as plain attributes, train or eval mode, the loss,
+and the globals that functions read. Two posteriors run as one batch, and a trace is resumed, only
+if all of that agrees.
 """
 
+import collections
 import functools
 import hashlib
+import re
 import types
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
 from enum import Enum
+from fractions import Fraction
+from pathlib import PurePath
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from lambdascope.posterior.bytecode import code_digest, globals_of, names_in, unordered
+from lambdascope.posterior.origin import Origin, origin
+
 # Deeper than any settings go; stops at structures that hold half the world.
 _DEEPEST = 24
-_PLAIN = (type(None), bool, int, float, complex, str, bytes, Enum, torch.dtype, torch.device)
-# Their code is told apart by the version that is installed.
-_FOREIGN = frozenset({"torch", "builtins", "abc", "typing", "dataclasses"})
+# Entries by which one global is described.
+_MOST_ENTRIES = 200
+_PLAIN = (
+    *(type(None), bool, int, float, complex, str, bytes, range, slice, np.generic, Enum),
+    *(Fraction, Decimal, PurePath, re.Pattern, torch.dtype, torch.device),
+)
+# Immutable, and so no cache that fills up while chains run.
+_CONSTANT = (*_PLAIN, tuple, frozenset)
+# Of Python's own classes, those that hold a user's settings; others (loggers, locks, files) hold
+# the machinery of the process.
+_NAMESPACES = ("types.SimpleNamespace", "argparse.Namespace")
+_CACHED = type(functools.lru_cache(lambda: None))
+# What is taken whole, whichever package its class is from.
+_CONTAINERS = (Mapping, tuple, list, set, frozenset, collections.deque)
+_WHOLE = (*_PLAIN, *_CONTAINERS, np.ndarray, Tensor, nn.Module)
 _MODULE_INTERNALS = frozenset(vars(nn.Module()))
 
 
@@ -28,11 +50,36 @@ def traits(thing: Any, path: str) -> dict[str, str]:
 
     Plain values stand for themselves, tensors enter by their hash (those without data by their
     shape), functions by their code and what they close over, other objects by their class and
-    their attributes; of modules and of objects that are called, the code of their class's own
-    functions enters too, as far as it is not PyTorch's.
+    their attributes, classes by their functions and constants. The code of Python's and PyTorch's
+    functions does not enter: the versions tell it apart.
     """
+    walk = _Walk()
+    walk.collect(thing, path)
+    return walk.found
+
+
+def globals_read(*things: Any) -> dict[str, str]:
+    """What the functions in `things` read of their modules' globals, by `module.name`, as traits.
+
+    Functions found there are followed in turn; modules, and objects of installed packages, as far
+    as a function names their attributes. Names that a function assigns to are its own state, and
+    left out. What has many entries enters by a hash over them; a list or dict by its kind alone,
+    since it holds data, or is a cache that fills up, and no settings.
+    """
+    walk = _Walk()
+    for position, thing in enumerate(things):
+        walk.collect(thing, str(position))
     found: dict[str, str] = {}
-    _collect(thing, path, found, {}, 0)
+    for function in walk.functions:  # which grows meanwhile
+        if origin(_home(function)) is not Origin.USER:
+            continue
+        for path, value in _named(function):
+            if path not in found:
+                walk.found = {}
+                walk.collect(value, path)
+                found |= (
+                    walk.found if len(walk.found) <= _MOST_ENTRIES else _brief(path, value, walk)
+                )
     return found
 
 
@@ -50,72 +97,121 @@ def difference(old: Mapping[str, str], new: Mapping[str, str]) -> str:
     return ""
 
 
-# By id, where a thing was met first, and the thing, whose id must stay its own meanwhile.
-_Seen = dict[int, tuple[str, Any]]
+@dataclass
+class _Walk:
+    """Through things and their parts.
+
+    Attributes:
+        found: Traits by path.
+        functions: All functions that were met.
+        seen: By id, where a thing was met first, and the thing, whose id must stay its own
+            meanwhile.
+    """
+
+    found: dict[str, str] = field(default_factory=dict)
+    functions: list[types.FunctionType] = field(default_factory=list)
+    seen: dict[int, tuple[str, Any]] = field(default_factory=dict)
+
+    def collect(self, thing: Any, path: str, depth: int = 0) -> None:
+        """The traits of `thing` and of its parts."""
+        if isinstance(thing, _PLAIN):
+            self.found[path] = (
+                hex(thing) if isinstance(thing, int) and _long(thing) else repr(thing)
+            )
+            return
+        if id(thing) in self.seen:
+            self.found[path] = f"the same as {self.seen[id(thing)][0]}"
+            return
+        if not isinstance(thing, tuple):  # whether equal tuples are one object is Python's affair
+            self.seen[id(thing)] = (path, thing)
+        if isinstance(thing, types.FunctionType):
+            self.functions.append(thing)
+        self.found[path], parts = _described(thing)
+        if depth < _DEEPEST:
+            for name, part in parts.items():
+                self.collect(part, f"{path}.{name}", depth + 1)
 
 
-def _collect(thing: Any, path: str, found: dict[str, str], seen: _Seen, depth: int) -> None:
-    if isinstance(thing, _PLAIN):
-        found[path] = repr(thing)
-        return
-    if id(thing) in seen:
-        found[path] = f"the same as {seen[id(thing)][0]}"
-        return
-    if not isinstance(thing, tuple):  # whether equal tuples are one object is Python's affair
-        seen[id(thing)] = (path, thing)
+def _described(thing: Any) -> tuple[str, dict[str, Any]]:
+    """What `thing` is in itself, and its parts by name."""
     kind = type(thing)
-    found[path] = f"{kind.__module__}.{kind.__qualname__}"
-    if depth > _DEEPEST:
-        return
-    for name, part in _parts(thing, path, found).items():
-        _collect(part, f"{path}.{name}", found, seen, depth + 1)
-
-
-def _parts(thing: Any, path: str, found: dict[str, str]) -> dict[str, Any]:
-    """The parts of `thing` by name; its own trait is completed at `path`."""
-    if isinstance(thing, Tensor | np.ndarray):
-        found[path] += f" {thing.dtype}{list(thing.shape)}{_content(thing)}"
-        return {}
+    name = f"{kind.__module__}.{kind.__qualname__}"
+    if isinstance(thing, Tensor):
+        return f"{name} {_tensor(thing)}", {}
+    if isinstance(thing, np.ndarray):
+        content = hashlib.sha256(np.ascontiguousarray(thing).tobytes()).hexdigest()[:16]
+        return f"{name} {thing.dtype}{list(thing.shape)} {content}", {}
     if isinstance(thing, types.FunctionType):
-        found[path] = f"{thing.__module__}.{thing.__qualname__} {_code(thing.__code__)}"
-        cells = [cell.cell_contents for cell in thing.__closure__ or () if _is_filled(cell)]
-        return {
-            "defaults": thing.__defaults__,
-            "kwdefaults": thing.__kwdefaults__,
-            **dict(zip(thing.__code__.co_freevars, cells, strict=False)),
-        }
+        return _function(thing)
     if isinstance(thing, types.MethodType):
-        return {"function": thing.__func__, "self": thing.__self__}
-    if isinstance(thing, type | types.BuiltinFunctionType | types.ModuleType):
-        found[path] = f"{getattr(thing, '__module__', '')}.{getattr(thing, '__qualname__', thing)}"
-        return {}
+        return name, {"function": thing.__func__, "self": thing.__self__}
+    if isinstance(thing, type):
+        own = _class_parts(thing) if origin(thing.__module__) is Origin.USER else {}
+        return f"{thing.__module__}.{thing.__qualname__}", own
+    if isinstance(thing, types.BuiltinFunctionType | types.ModuleType):
+        parent = getattr(thing, "__module__", "")
+        return f"{parent}.{getattr(thing, '__qualname__', thing.__name__)}", {}
     if isinstance(thing, functools.partial):
-        return {"function": thing.func, "args": thing.args, "keywords": thing.keywords}
+        return name, {"function": thing.func, "args": thing.args, "keywords": thing.keywords}
     if isinstance(thing, Mapping):
-        return {repr(name): part for name, part in thing.items()}
-    if isinstance(thing, tuple | list):
-        return {str(position): part for position, part in enumerate(thing)}
+        return name, {repr(key): part for key, part in thing.items()}
+    if isinstance(thing, tuple | list | collections.deque):
+        return name, {str(position): part for position, part in enumerate(thing)}
     if isinstance(thing, set | frozenset):
-        found[path] += _set(thing)
-        return {}
+        return name + unordered(thing), {}
     if isinstance(thing, nn.Module):
-        return {**_module_parts(thing), **_class_functions(type(thing))}
-    own = _class_functions(type(thing)) if callable(thing) else {}
-    return {**getattr(thing, "__dict__", {}), **own}
+        return name, {**_module_parts(thing), **_class_parts(kind)}
+    if isinstance(thing, _CACHED):
+        return name, {"wrapped": thing.__wrapped__}
+    return name, _object_parts(thing, name)
 
 
-def _class_functions(kind: type) -> dict[str, Any]:
-    """The functions of a class and its bases by name, without those of PyTorch and Python."""
-    functions: dict[str, Any] = {}
+def _function(thing: types.FunctionType) -> tuple[str, dict[str, Any]]:
+    name = f"{thing.__module__}.{thing.__qualname__}"
+    by_version = origin(_home(thing)) in (Origin.PYTHON, Origin.TORCH)
+    code = "" if by_version else f" {code_digest(thing.__code__)}"
+    cells = [cell.cell_contents for cell in thing.__closure__ or () if _is_filled(cell)]
+    return name + code, {
+        "defaults": thing.__defaults__,
+        "kwdefaults": thing.__kwdefaults__,
+        **dict(zip(thing.__code__.co_freevars, cells, strict=False)),
+    }
+
+
+def _object_parts(thing: Any, name: str) -> dict[str, Any]:
+    """Attributes; with the functions of its class, as far as they may be the user's."""
+    kind, whose = type(thing), origin(type(thing).__module__)
+    if whose is Origin.PYTHON and name not in _NAMESPACES:
+        return {}
+    slots = [slot for base in kind.__mro__ for slot in _slots(base) if hasattr(thing, slot)]
+    own = {**{slot: getattr(thing, slot) for slot in slots}, **getattr(thing, "__dict__", {})}
+    if callable(thing) or whose in (Origin.USER, Origin.LAMBDASCOPE):
+        own |= _class_parts(kind)
+    return own
+
+
+def _slots(kind: type) -> tuple[str, ...]:
+    found = vars(kind).get("__slots__", ())
+    names = (found,) if isinstance(found, str) else tuple(found)
+    return tuple(name for name in names if not name.startswith("__"))
+
+
+def _class_parts(kind: type) -> dict[str, Any]:
+    """Functions and constants of a class and its bases, without those of PyTorch and Python."""
+    parts: dict[str, Any] = {}
     for base in kind.__mro__:
-        if base.__module__.partition(".")[0] in _FOREIGN:
+        if origin(base.__module__) in (Origin.PYTHON, Origin.TORCH):
             continue
         for name, value in vars(base).items():
             inner = value.fget if isinstance(value, property) else value
             inner = getattr(inner, "__func__", inner)  # of class and static methods
+            inner = inner.func if isinstance(inner, functools.cached_property) else inner
+            inner = inner.__wrapped__ if isinstance(inner, _CACHED) else inner
             if isinstance(inner, types.FunctionType):
-                functions[f"{base.__qualname__}.{name}()"] = inner
-    return functions
+                parts[f"{base.__qualname__}.{name}()"] = inner
+            elif isinstance(inner, _CONSTANT) and not name.startswith("__"):
+                parts[f"{base.__qualname__}.{name}"] = inner
+    return parts
 
 
 def _module_parts(module: nn.Module) -> dict[str, Any]:
@@ -131,30 +227,59 @@ def _module_parts(module: nn.Module) -> dict[str, Any]:
     return parts
 
 
-def _content(thing: Tensor | np.ndarray) -> str:
-    if isinstance(thing, np.ndarray):
-        return f" {hashlib.sha256(np.ascontiguousarray(thing).tobytes()).hexdigest()[:16]}"
+def _home(function: types.FunctionType) -> str:
+    """Name of the module that a function looks its globals up in."""
+    return str(function.__globals__.get("__name__"))
+
+
+def _named(function: types.FunctionType) -> Iterator[tuple[str, Any]]:
+    """The globals that `function` reads, by `module.name`."""
+    names = names_in(function.__code__)
+    for name in globals_of(function.__code__):
+        if name in function.__globals__:
+            yield from _as_named(f"{_home(function)}.{name}", function.__globals__[name], names)
+
+
+def _as_named(path: str, value: Any, names: frozenset[str]) -> Iterator[tuple[str, Any]]:
+    """`value`, or of a module and an object of a package what a function names of it."""
+    if isinstance(value, types.ModuleType):
+        if origin(value.__name__) is Origin.USER:
+            for name in sorted(names & set(vars(value))):
+                inner = f"{value.__name__}.{name}"
+                yield from _as_named(inner, vars(value)[name], names - {name})
+    elif origin(type(value).__module__) is Origin.PACKAGE and not isinstance(value, _WHOLE):
+        for name in sorted(names & set(getattr(value, "__dict__", {}))):
+            yield f"{path}.{name}", vars(value)[name]
+    else:
+        yield path, value
+
+
+def _brief(path: str, value: Any, walk: _Walk) -> dict[str, str]:
+    """One trait for all that a walk found of `value` at `path`."""
+    content = "" if isinstance(value, _CONTAINERS) else f" {digest(walk.found)[:16]}"
+    return {path: walk.found[path] + content}
+
+
+def _tensor(thing: Tensor) -> str:
+    """Type, shape and hash.
+
+    Nothing of what escaped from within torch.func, which can't be asked any more; no hash of what
+    is sparse or otherwise unusual.
+    """
+    if torch._C._functorch.is_functorch_wrapped_tensor(thing):
+        return ""
+    shape = f"{thing.dtype}{list(thing.shape)}"
     if thing.is_meta:
-        return f" requires_grad={thing.requires_grad}"
-    return f" {tensor_digest([thing])[:16]}"
+        return f"{shape} requires_grad={thing.requires_grad}"
+    try:
+        return f"{shape} {tensor_digest([thing])[:16]}"
+    except (RuntimeError, TypeError):
+        return shape
 
 
-def _code(code: types.CodeType) -> str:
-    """Hash of what a function does, without where it stands in its file."""
-    constants = [_constant(value) for value in code.co_consts]
-    text = f"{code.co_code.hex()} {constants} {code.co_names} {code.co_varnames}"
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def _constant(value: Any) -> str:
-    if isinstance(value, types.CodeType):
-        return _code(value)
-    return _set(value) if isinstance(value, frozenset) else repr(value)
-
-
-def _set(values: Any) -> str:
-    """In an order that does not change from process to process."""
-    return f" {sorted(map(repr, values))}"
+def _long(number: int) -> bool:
+    """Whether Python refuses to write a number out in decimal digits."""
+    return number.bit_length() > 2000
 
 
 def _is_filled(cell: types.CellType) -> bool:

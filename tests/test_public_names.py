@@ -14,6 +14,11 @@ def test_a_public_name_can_be_fetched(name: str) -> None:
     assert name in dir(lambdascope)
 
 
+def test_dir_shows_the_public_names_and_nothing_else() -> None:
+    assert dir(lambdascope) == sorted([*lambdascope.__all__, "__version__"])
+    assert len(set(lambdascope.__all__)) == len(lambdascope.__all__)
+
+
 def test_an_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="no attribute 'sampel'"):
         lambdascope.sampel  # noqa: B018

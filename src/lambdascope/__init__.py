@@ -1,7 +1,7 @@
 """Lambdascope: how structure forms inside a neural network while it trains."""
 
 import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lambdascope.errors import LambdascopeError
 
@@ -103,14 +103,14 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     for home, names in _HOMES.items():
         if name in names:
-            value = getattr(importlib.import_module(f"lambdascope.{home}"), name)
+            value: object = getattr(importlib.import_module(f"lambdascope.{home}"), name)
             globals()[name] = value
             return value
     raise AttributeError(f"module 'lambdascope' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return [*__all__, "__version__"]

@@ -209,3 +209,50 @@ def test_a_chain_that_is_lost_leaves_the_estimate_of_the_others():
             whole[1].llc, whole[1].stderr, whole[1].ess
         )  # fmt: skip
         assert torn[0].status is torn[2].status is Status.CONVERGED
+
+
+# --- warm-up -------------------------------------------------------------------------------------
+
+
+def adapting_trace():
+    trace = made_trace()
+    trace["loss"][:, :, :600] = 100.0  # of a sampler that is still on its way
+    return trace.assign_attrs(num_warmup_steps=600)
+
+
+@pytest.mark.parametrize("burnin", [None, 0, 0.1, 600, 900, 0.5])
+def test_steps_in_which_the_sampler_adapts_are_never_averaged(burnin):
+    asked = {None: 500, 0: 0, 0.1: 200, 600: 600, 900: 900, 0.5: 1000}[burnin]
+    curve = ls.estimate_llc(adapting_trace(), burnin=burnin)
+    assert curve[0].num_burnin_steps == max(asked, 600)
+    assert same(curve[0], ls.estimate_llc(made_trace(), burnin=max(asked, 600))[0])
+
+
+def test_of_a_trace_that_was_cut_the_steps_that_are_left_count():
+    cut = adapting_trace().isel(step=slice(500, None))
+    assert ls.estimate_llc(cut, burnin=0)[0].num_burnin_steps == 100
+    assert ls.estimate_llc(cut.isel(step=slice(100, None)), burnin=0)[0].num_burnin_steps == 0
+
+
+def test_a_trace_of_nothing_but_warm_up_is_refused():
+    short = adapting_trace().isel(step=slice(0, 600))
+    with pytest.raises(
+        LambdascopeError, match=r"adapts in all 600 steps of the trace \(its warm-up takes 600\)"
+    ):
+        ls.estimate_llc(short)
+
+
+@pytest.mark.parametrize(
+    ("kernel", "expected"),
+    [
+        (ls.HMC(step_size=0.1, num_leapfrog_steps=4, num_warmup_trajectories=6), 25),
+        (ls.RMSpropSGLD(step_size=1e-3, num_adaptation_steps=13), 13),
+        (ls.AdamSGLD(step_size=1e-3), 0),
+        (ls.SGLD(step_size=1e-3), 0),
+    ],
+)
+def test_a_trace_says_how_long_its_sampler_adapted(kernel, expected, tmp_path):
+    for store in (None, tmp_path / "trace.zarr"):
+        trace = draw(classifier_posterior(), kernel, num_steps=40, store=store)
+        assert trace.attrs["num_warmup_steps"] == expected
+        assert ls.estimate_llc(trace, burnin=0).num_burnin_steps == expected

@@ -144,7 +144,7 @@ def test_the_recorded_loss_is_free_of_weight_decay(case):
 
 @each_sampler
 @pytest.mark.parametrize("name", ["bounding_box", "start_jitter", "microbatch_size"])
-@pytest.mark.parametrize("value", [0, -1, float("nan"), "wide"])
+@pytest.mark.parametrize("value", [0, -1, float("nan"), "wide", "1", b"1", True])
 def test_impossible_options_are_refused(case, name, value):
     with pytest.raises(LambdascopeError, match=rf"{name}=.*input should be"):
         with_settings(case, **{name: value})

@@ -26,7 +26,13 @@ from lambdascope.posterior.scalars import positive
 from lambdascope.samplers import BAOAB
 from lambdascope.samplers.base import Kernel
 from lambdascope.sampling import sample
-from lambdascope.sampling.checks import check_posteriors, whole_number
+from lambdascope.sampling.checks import (
+    check_labels,
+    check_posteriors,
+    check_seed,
+    check_store,
+    whole_number,
+)
 
 # The first length, in times that the softest direction needs to forget, and its bounds in steps.
 _FIRST_LENGTH, _FEWEST_STEPS = 18.0, 300
@@ -71,7 +77,7 @@ class AutomaticSettings:
         positive("target_error", self.target_error)
         positive("target_absolute", self.target_absolute)
         whole_number("max_steps", self.max_steps, _FEWEST_STEPS)
-        whole_number("seed", self.seed)
+        check_seed(self.seed)
 
     def reached(self, one: LLCEstimate) -> bool:
         """Whether the error is small enough, and may be believed."""
@@ -104,7 +110,7 @@ def automatic_llc(
     settings: AutomaticSettings | None = None,
     *,
     checkpoints: Sequence[int] | None = None,
-    store: Path | None = None,
+    store: Path | str | None = None,
     overwrite: bool = False,
     device: str = "auto",
     compile: bool | str = "auto",  # noqa: A002 (the name that PyTorch gave it)
@@ -127,7 +133,7 @@ def automatic_llc(
     """
     settings = settings or AutomaticSettings()
     many = check_posteriors(posteriors)
-    labels = list(range(len(many))) if checkpoints is None else list(checkpoints)
+    labels, store = check_labels(checkpoints, len(many)), check_store(store)
     common: dict[str, Any] = {"seed": settings.seed, "device": device, "compile": compile}
     choice = choose_step(many, labels, common)
     if not np.isfinite(choice.steps).all():

@@ -16,7 +16,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from lambdascope.errors import LambdascopeError
+from lambdascope.errors import LambdascopeError, shown
 from lambdascope.estimates import diagnostics
 from lambdascope.estimates.display import html_table, text_table
 from lambdascope.estimates.movement import movement
@@ -183,7 +183,8 @@ def estimate_llc(
             which step size, burn-in and length are then chosen and the bias is measured
             (`lambdascope.estimates.automatic`).
         burnin: Of a trace, what to drop from the beginning of each chain: a fraction of it (a float
-            in [0, 1)), or a number of steps (an int); a quarter by default.
+            in [0, 1)), or a number of steps (an int); a quarter by default. Steps in which the
+            sampler still adapted (`attrs["num_warmup_steps"]`) are dropped in any case.
         **automatic: With posteriors: `target_error` (0.02, relative standard error wanted),
             `target_absolute` (0.05), `max_steps` (6000), `localizations` (True: also at γ/2 and
             2γ), `seed`, and `checkpoints`, `store`, `overwrite`, `device`, `compile`, `progress`
@@ -206,7 +207,8 @@ def estimate_llc(
     if isinstance(source, LocalPosterior) or _are_posteriors(source):
         if burnin is not None:
             raise LambdascopeError(
-                f"burnin={burnin!r} with posteriors: it is chosen there; it belongs to a trace."
+                f"burnin={shown(burnin)} with posteriors: it is chosen there, and belongs to "
+                "a trace."
             )
         from lambdascope.estimates.automatic import AutomaticSettings, automatic_llc
 
@@ -229,7 +231,14 @@ def _of_trace(trace: xr.Dataset, burnin: float | int) -> LLCEstimate | LLCCurve:
     alone = bool(trace.attrs.get("single")) or "checkpoint" not in loss.dims
     if "checkpoint" not in loss.dims:
         trace = trace.expand_dims("checkpoint")
-    num_burnin = burnin_steps(burnin, int(loss.sizes.get("step", 1)))
+    num_steps = int(loss.sizes.get("step", 1))
+    num_warmup = _warmup_steps(trace)
+    if num_warmup >= num_steps:
+        raise LambdascopeError(
+            f"the sampler still adapts in all {num_steps} steps of the trace (its warm-up takes "
+            f"{trace.attrs['num_warmup_steps']}); more num_steps, or a shorter warm-up, are needed."
+        )
+    num_burnin = max(burnin_steps(burnin, num_steps), num_warmup)
     estimates = [
         estimate_one(trace.isel(checkpoint=position), num_burnin)
         for position in range(trace.sizes["checkpoint"])
@@ -252,17 +261,23 @@ def checked(trace: xr.Dataset) -> xr.Dataset:
     return trace
 
 
+def _warmup_steps(trace: xr.Dataset) -> int:
+    """How many of the trace's steps, from which earlier ones may have been cut, adapt."""
+    num_warmup = int(trace.attrs.get("num_warmup_steps", 0))
+    return int((np.atleast_1d(trace["step"].values) < num_warmup).sum()) if num_warmup else 0
+
+
 def burnin_steps(burnin: float | int, num_steps: int) -> int:
     """The number of steps to drop."""
     if isinstance(burnin, bool) or not isinstance(burnin, Real) or not burnin >= 0:
         raise LambdascopeError(
-            f"burnin={burnin!r}: a fraction in [0, 1) or a number of steps is accepted."
+            f"burnin={shown(burnin)}: a fraction in [0, 1) or a number of steps is accepted."
         )
     whole = isinstance(burnin, Integral)
     if burnin >= (num_steps if whole else 1):
         raise LambdascopeError(
-            f"burnin={burnin!r} leaves nothing of {num_steps} steps; a fraction below 1, or fewer "
-            "steps, is accepted."
+            f"burnin={shown(burnin)} leaves nothing of {num_steps} steps; a fraction below 1, or "
+            "fewer steps, is accepted."
         )
     return int(burnin) if whole else int(burnin * num_steps)
 

@@ -11,15 +11,18 @@ into chunks and resumed. Everything it needs to know of a system is in `Target`.
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import Any, ClassVar, Protocol
 
-from pydantic import Field
+from pydantic import Field, field_validator
 from torch import Tensor
 
 from lambdascope.config import Config
 
 State = dict[str, Tensor]
 Info = dict[str, Tensor]
+
+# Draws of a minibatch are numbered in 32 bits.
+_LARGEST_BATCH = 2**31 - 1
 
 
 @dataclass(frozen=True)
@@ -96,11 +99,11 @@ class Kernel(Config, ABC):
     info_names: ClassVar[tuple[str, ...]] = ("loss",)
     takes_step_factors: ClassVar[bool] = False
 
-    batch_size: int | None = Field(default=None, ge=1)
+    batch_size: int | None = Field(default=None, ge=1, le=_LARGEST_BATCH)
     """Samples in a minibatch, drawn with replacement, so it may exceed the data; None: all data,
     exactly."""
 
-    microbatch_size: int | None = Field(default=None, ge=1)
+    microbatch_size: int | None = Field(default=None, ge=1, le=_LARGEST_BATCH)
     """Samples whose gradient is taken at once; a minibatch, or all data, is then gone through in
     parts, for less memory and the same numbers to rounding. Each part is a piece of the compiled
     step: tens of them take tens of seconds to compile, hundreds are better run with
@@ -114,6 +117,19 @@ class Kernel(Config, ABC):
     start_jitter: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     """Chains start at w* plus Gaussian noise of this standard deviation in each free direction, in
     parameter units; None: at w* itself."""
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_text(cls, value: Any) -> Any:
+        """Refuse what pydantic would read as a number, and nobody means as one."""
+        if isinstance(value, str | bytes):
+            raise ValueError("input should be a number, not a text")
+        return value
+
+    @property
+    def num_warmup_steps(self) -> int:
+        """Steps in which the sampler still adapts; nothing is estimated from them."""
+        return 0
 
     @abstractmethod
     def init(self, w: Tensor) -> State:

@@ -37,8 +37,8 @@ class HMC(MetropolisKernel):
     trajectories, and unbiased. The very first step evaluates the start and moves nothing.
 
     During the first `num_warmup_trajectories`, the first `num_warmup_steps` steps, the step size
-    of each chain is still changing and with it what the chain converges to: leave these steps out
-    (`estimate_llc(trace, burnin=kernel.num_warmup_steps)`, or more).
+    of each chain is still changing and with it what the chain converges to: `estimate_llc` leaves
+    these steps out, whatever burn-in it is asked for.
 
     It reports, besides the loss, `acceptance` (the probability with which the chain's last finished
     trajectory was accepted; NaN before there is one) and `divergent` (1 at the end of a trajectory
@@ -65,7 +65,7 @@ class HMC(MetropolisKernel):
 
     @property
     def num_warmup_steps(self) -> int:
-        """Steps until the step sizes are fixed, to be left out as burn-in."""
+        """Steps until the step sizes are fixed."""
         return 1 + self.num_leapfrog_steps * self.num_warmup_trajectories
 
     def init(self, w: Tensor) -> State:

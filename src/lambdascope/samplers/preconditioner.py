@@ -39,8 +39,13 @@ class PreconditionedKernel(Kernel):
     elements without gradient, the degenerate ones, take very large steps."""
 
     num_adaptation_steps: int | None = Field(default=None, ge=1)
-    """Steps after which the preconditioner stays as it is, to be left out as burn-in; None: it
-    adapts for ever, as published."""
+    """Steps after which the preconditioner stays as it is; `estimate_llc` leaves these steps out.
+    None: it adapts for ever, as published."""
+
+    @property
+    def num_warmup_steps(self) -> int:
+        """Steps until the preconditioner stays as it is; 0 where it adapts for ever."""
+        return self.num_adaptation_steps or 0
 
     def adapted(self, state: State, loss_gradient: Tensor) -> tuple[State, Tensor]:
         """The averages after one more gradient [chain, param], and the diagonal of G."""

@@ -11,6 +11,7 @@ from torch import nn
 
 import lambdascope as ls
 from lambdascope.errors import LambdascopeError
+from lambdascope.progress import Progress
 from lambdascope.sampling import runner as runner_module
 from tests.problems import (
     Quadratic,
@@ -311,9 +312,48 @@ def test_a_model_that_vmap_cannot_take_runs_one_chain_at_a_time():
             return 2 * super().forward()
 
     posterior = ls.LocalPosterior(Branching([1.0, 2.0]), None, nbeta=3.0)
-    with pytest.raises(RuntimeError, match="vmap"):
+    with pytest.raises(
+        LambdascopeError,
+        match=r"several chains at once by torch\.func\.vmap \(.*chunk_size=1\) runs",
+    ):
         draw(posterior, ls.SGLD(step_size=0.1), chunk_size=2)
     assert np.isfinite(draw(posterior, ls.SGLD(step_size=0.1), chunk_size=1).loss).all()
+
+
+@pytest.mark.parametrize("chunk_size", [1, 2])
+def test_a_loss_without_a_gradient_is_refused(chunk_size):
+    class Numpy(Quadratic):
+        def forward(self):
+            return torch.as_tensor(float(self.w.detach().numpy().sum()))
+
+    class OwnGradient(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x.clone()
+
+        @staticmethod
+        def backward(ctx, gradient):
+            return gradient
+
+    class Custom(Quadratic):
+        def forward(self):
+            return OwnGradient.apply(super().forward())
+
+    for model, reason in ((Numpy, "storage"), (Custom, "setup_context")):
+        posterior = ls.LocalPosterior(model([1.0, 2.0]), None, nbeta=3.0)
+        with pytest.raises(
+            LambdascopeError, match=rf"the gradient of the loss can't be taken \(.*{reason}"
+        ):
+            draw(posterior, ls.SGLD(step_size=0.1), chunk_size=chunk_size)
+
+
+def test_a_sampler_that_fails_by_itself_is_not_blamed_on_the_model():
+    class Failing(ls.SGLD):
+        def step(self, state, target, noise):
+            raise ZeroDivisionError("mine")
+
+    with pytest.raises(ZeroDivisionError, match="mine"):
+        draw(classifier_posterior(), Failing(step_size=1e-3))
 
 
 # --- the compiler --------------------------------------------------------------------------------
@@ -394,13 +434,19 @@ def test_a_model_that_cannot_be_compiled_runs_eagerly_with_one_warning():
         draw(posterior, compile=True)
 
 
-def test_the_ninth_kind_of_call_is_compiled_too(monkeypatch):
-    # PyTorch's tracer does the counting; the C++ compiler behind it would only take its time.
+@pytest.fixture
+def only_traced(monkeypatch):
+    """PyTorch's tracer at work, without the C++ compiler behind it, which would take its time."""
+
     def traced(function=None, **settings):
         return original(function, **{**settings, "backend": "eager", "options": None})
 
     original = torch.compile
     monkeypatch.setattr(torch, "compile", traced)
+
+
+@pytest.mark.usefixtures("only_traced")
+def test_the_ninth_kind_of_call_is_compiled_too():
     for size in range(1, 11):
         trace = draw(quadratic_posterior([1.0] * size), compile=True, num_steps=4)
         assert trace.attrs["compiled"] == 1
@@ -427,6 +473,30 @@ def test_a_progress_bar_where_it_is_one(monkeypatch):
     draw(posteriors(), progress=True, chunk_size=4)
     # Six chains of 20 steps; the two fillers of the second chunk are not counted.
     assert "120/120" in terminal.getvalue()
+
+
+@pytest.mark.usefixtures("only_traced")
+def test_while_the_compiler_runs_the_bar_says_so(monkeypatch):
+    message = "compiling the sampling step (once per shape; some 20 s the first time)"
+    for compiled, progress in ((True, True), (True, False), (False, True)):
+        monkeypatch.setattr(sys, "stderr", terminal := Terminal())
+        draw(quadratic_posterior([1.0]), compile=compiled, progress=progress)
+        assert (message in terminal.getvalue()) == (compiled and progress)
+
+
+def test_what_a_snapshot_is_ahead_counts_as_done_and_not_as_fast(tmp_path, monkeypatch):
+    monkeypatch.setattr(runner_module, "BLOCK", 5)
+    settings = {"store": tmp_path / "trace.zarr", "chunk_size": 2}
+    finish = "lambdascope.sampling.store.TraceStore.finish"
+    with monkeypatch.context() as patch:
+        patch.setattr(finish, lambda self, facts: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            draw(classifier_posterior(), **settings)
+    calls = []
+    monkeypatch.setattr(Progress, "skip", lambda self, count: calls.append(("skip", count)))
+    monkeypatch.setattr(Progress, "update", lambda self, count: calls.append(("update", count)))
+    draw(classifier_posterior(), **settings)
+    assert calls == [("skip", 40)]
 
 
 def test_a_failure_in_one_chunk_ends_the_call(monkeypatch):
@@ -466,7 +536,19 @@ def test_a_failure_in_one_chunk_ends_the_call(monkeypatch):
         ({"thinning": 0}, r"thinning=0: an integer ≥ 1"),
         ({"seed": 1.5}, r"seed=1\.5: an integer is accepted"),
         ({"seed": None}, r"seed=None: an integer is accepted"),
+        ({"seed": 2**200}, r"seed=1606938\d+: an integer of at most 128 bits"),
+        ({"seed": 10**5000}, r"seed=an integer of too many digits: an integer of at most 128 bits"),
+        ({"num_steps": 2**31}, r"num_steps=2147483648: an integer ≤ 2147483647 is accepted"),
+        ({"num_chains": 10**30}, r"num_chains=10+: an integer ≤ 2147483647 is accepted"),
+        ({"thinning": 10**5000}, r"thinning=an integer of too many digits: an integer ≤ 21474"),
+        ({"num_steps": np.bool_(True)}, r"num_steps=(np\.)?True_?: an integer ≥ 4"),
         ({"chunk_size": 0}, r"chunk_size=0: an integer ≥ 1"),
+        ({"overwrite": "no"}, r"overwrite='no': True or False is accepted"),
+        ({"progress": None}, r"progress=None: True or False is accepted"),
+        ({"store": 3}, r"store=3: a path ending in \.zarr, or None, is accepted"),
+        ({"checkpoints": 3}, r"checkpoints=3: a list of integers is accepted"),
+        ({"observables": {"w": lambda p: [1.0]}}, r"observable 'w' failed \(it returned a list\)"),
+        ({"device": 10**30}, r"device=10+: auto, cpu, cuda or cuda:N"),
         ({"compile": "yes"}, r"compile='yes': True, False or 'auto'"),
         ({"compile": 0}, r"compile=0: True, False or 'auto'"),
         ({"device": "gpu"}, r"device='gpu': auto, cpu, cuda or cuda:N"),
@@ -528,6 +610,13 @@ def test_what_is_no_posterior_is_refused(given, message):
 def test_what_is_no_sampler_is_refused(kernel):
     with pytest.raises(LambdascopeError, match=r"kernel=.*: a sampler such as SGLD\(\.\.\.\)"):
         draw(classifier_posterior(), kernel)
+
+
+@pytest.mark.parametrize("step_size", [1e300, 1e-300])
+def test_a_step_size_that_the_weights_type_cannot_hold_is_refused(step_size):
+    with pytest.raises(LambdascopeError, match=r"step_size=1e.300: .* type, torch\.float32, can"):
+        draw(classifier_posterior(), ls.SGLD(step_size=step_size))
+    draw(classifier_posterior(dtype=torch.float64), ls.SGLD(step_size=1e-300))
 
 
 class Exponent(Quadratic):
@@ -614,7 +703,11 @@ def test_a_step_factor_is_a_step_size_of_the_chains_own(kernel):
 
 @pytest.mark.parametrize(
     ("factors", "sentence"),
-    [([1.0], r"shape \[1\]: .*shape \[1, 2\]"), ([[1.0, -1.0]], r"positive numbers of shape")],
+    [
+        ([1.0], r"shape \[1\]: .*shape \[1, 2\]"),
+        ([[1.0, -1.0]], r"positive numbers of shape"),
+        ([["x", 1j]], r"step_factors=\[\['x', 1j\]\]: positive numbers of shape"),
+    ],
 )
 def test_impossible_step_factors_are_refused(factors, sentence):
     with pytest.raises(LambdascopeError, match=sentence):

@@ -75,9 +75,37 @@ def test_the_size_said_before_is_the_size_of_the_trace(num_posteriors, dtype):
 def test_what_cannot_be_recorded_is_refused():
     with pytest.raises(LambdascopeError, match="precision='int8': float16 or float32"):
         PointSamples(precision="int8")
+    with pytest.raises(LambdascopeError, match=r"precision=\[\]: float16 or float32"):
+        PointSamples(precision=[])
+    with pytest.raises(LambdascopeError, match=r"Parameters\(3\): patterns such as"):
+        PointSamples(3)
     wrong = {"points": PointSamples("embeding")}
     kernel = ls.SGLD(step_size=1e-3)
     with pytest.raises(LambdascopeError, match=r"'points' failed .*'embeding' matches nothing"):
         trace_bytes(classifier_posterior(), kernel, num_chains=1, num_steps=4, observables=wrong)
     with pytest.raises(LambdascopeError, match="'embeding' matches nothing"):
         draw(classifier_posterior(), observables=wrong)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"num_chains": None}, r"num_chains=None: an integer ≥ 1"),
+        ({"num_steps": 0}, r"num_steps=0: an integer ≥ 1"),
+        ({"thinning": 0}, r"thinning=0: an integer ≥ 1"),
+        ({"observables": 3}, r"observables is a int; a dict"),
+        ({"observables": {"x": lambda p: 1.0}}, r"observable 'x' failed \(it returned a float\)"),
+    ],
+)
+def test_what_sample_refuses_is_refused_beforehand(settings, message):
+    settings = {"num_chains": 1, "num_steps": 4, **settings}
+    with pytest.raises(LambdascopeError, match=message):
+        trace_bytes(classifier_posterior(), ls.SGLD(step_size=1e-3), **settings)
+
+
+def test_a_size_is_asked_for_posteriors_and_a_sampler():
+    settings = {"num_chains": 1, "num_steps": 4}
+    with pytest.raises(LambdascopeError, match="posteriors holds a NoneType"):
+        trace_bytes(None, ls.SGLD(step_size=1e-3), **settings)
+    with pytest.raises(LambdascopeError, match="kernel='SGLD': a sampler"):
+        trace_bytes(classifier_posterior(), "SGLD", **settings)

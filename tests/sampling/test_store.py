@@ -15,7 +15,7 @@ import xarray as xr
 
 import lambdascope as ls
 from lambdascope.errors import LambdascopeError
-from lambdascope.sampling import loop, recorder, runner, store
+from lambdascope.sampling import loop, memory, recorder, runner, store
 from tests.problems import classifier_posterior, draw, quadratic_posterior
 from tests.sampling.killed import BLOCK, MOMENTS, OVERWRITING, STEPS, call
 
@@ -153,7 +153,7 @@ def test_a_broken_snapshot_is_named(tmp_path, monkeypatch):
     snapshot = path.with_name("trace.zarr.partial") / "chunk_00000.safetensors"
     snapshot.write_bytes(snapshot.read_bytes()[:40])
     with pytest.raises(
-        LambdascopeError, match=r"chunk_00000\.safetensors can't be read .*remove it"
+        LambdascopeError, match=r"chunk_00000\.safetensors can't be read .*remove it, or give over"
     ):
         call(path)
 
@@ -161,8 +161,18 @@ def test_a_broken_snapshot_is_named(tmp_path, monkeypatch):
 def test_broken_settings_are_named(tmp_path, monkeypatch):
     path = interrupted(tmp_path, monkeypatch)
     (path.with_name("trace.zarr.partial") / "settings.json").write_text("")
-    with pytest.raises(LambdascopeError, match=r"settings\.json can't be read .*to begin afresh"):
+    with pytest.raises(
+        LambdascopeError, match=r"settings\.json can't be read .*overwrite=True .*begins afresh"
+    ):
         call(path)
+
+
+@pytest.mark.parametrize("broken", ["settings.json", "chunk_00000.safetensors"])
+def test_overwrite_begins_what_is_broken_afresh(broken, tmp_path, monkeypatch, undisturbed):
+    path = interrupted(tmp_path, monkeypatch)
+    (path.with_name("trace.zarr.partial") / broken).write_text("")
+    same_bits(call(path, overwrite=True), undisturbed)
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def interrupted(folder, monkeypatch, **settings):
@@ -324,6 +334,158 @@ def test_another_number_of_cores_changes_nothing(tmp_path, monkeypatch, undistur
         call(path, chunk_size=6)
 
 
+# --- a call that fails at once -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("failure", [RuntimeError("stop"), KeyboardInterrupt()])
+def test_a_call_that_fails_before_there_are_records_leaves_nothing(
+    failure, tmp_path, undisturbed, monkeypatch
+):
+    path = tmp_path / "trace.zarr"
+
+    def fail(self, chains):
+        raise failure
+
+    with monkeypatch.context() as patch:
+        patch.setattr(runner.ChunkRunner, "prepare", fail)
+        with pytest.raises(type(failure)):
+            call(path, seed=5)
+    assert list(tmp_path.iterdir()) == []
+    same_bits(call(path), undisturbed)
+
+
+def test_parts_without_records_are_in_nobodys_way(tmp_path, undisturbed):
+    # As a process leaves them that was killed before its first snapshot.
+    parts = tmp_path / "trace.zarr.partial"
+    parts.mkdir()
+    (parts / "settings.json").write_text(json.dumps({"seed": 5}))
+    (parts / "lock").write_text("")
+    (parts / "chunk_00000.abc.bin").write_text("half a wri")
+    path = tmp_path / "trace.zarr"
+    same_bits(call(path), undisturbed)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+# --- a loss that is more than its code -----------------------------------------------------------
+
+SCALE = 1.0
+FILLED = {}
+
+
+def helper(logits, targets):
+    return ls.cross_entropy(logits, targets)
+
+
+def scaled(logits, targets):
+    FILLED[len(targets)] = targets  # a cache, as models keep of masks; those under vmap escape
+    FILLED["calls", len(FILLED)] = None
+    return SCALE * helper(logits, targets)
+
+
+def another_helper(logits, targets):
+    return ls.cross_entropy(2 * logits, targets)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("SCALE", 2.0, r"test_store\.SCALE: 1\.0 → 2\.0; initial_loss: [\d.]+ → [\d.]+\)"),
+        ("helper", another_helper, r"test_store\.helper: .*another_helper \w+; initial_loss: "),
+    ],
+)
+@pytest.mark.parametrize("finished", [True, False])
+def test_another_global_is_another_loss(name, value, message, finished, tmp_path, monkeypatch):
+    path = tmp_path / "trace.zarr"
+    stop = refuse_the_second_commit if not finished else None
+    with monkeypatch.context() as patch:
+        if stop:
+            patch.setattr(recorder.FileRecorder, "commit", stop)
+            with pytest.raises(RuntimeError, match="stop"):
+                draw(classifier_posterior(loss=scaled), store=path)
+        else:
+            draw(classifier_posterior(loss=scaled), store=path)
+    again = draw(classifier_posterior(loss=scaled), store=path).load()
+    monkeypatch.setitem(globals(), name, value)
+    with pytest.raises(LambdascopeError, match=rf"other settings \(.*{message}"):
+        draw(classifier_posterior(loss=scaled), store=path)
+    replaced = draw(classifier_posterior(loss=scaled), store=path, overwrite=True)
+    assert (replaced.loss != again.loss).all()
+
+
+def refuse_the_second_commit(self, chunk, step, state, commit=recorder.FileRecorder.commit):
+    if step > BLOCK:
+        raise RuntimeError("stop")
+    commit(self, chunk, step, state)
+
+
+def test_a_global_at_which_the_loss_is_zero_is_seen_all_the_same(tmp_path, monkeypatch):
+    def vanishing(model, batch):
+        return SCALE * ((model.weight - model.weight.detach()) ** 2).sum() + 0 * batch[:, 0]
+
+    def posterior():
+        return ls.LocalPosterior(linear, torch.ones(4, 2), loss=vanishing, nbeta=1.0)
+
+    linear = torch.nn.Linear(2, 2)
+    path = tmp_path / "trace.zarr"
+    draw(posterior(), store=path)
+    monkeypatch.setitem(globals(), "SCALE", 2.0)
+    with pytest.raises(LambdascopeError, match=r"other settings \([^;]*SCALE: 1\.0 → 2\.0\)"):
+        draw(posterior(), store=path)
+
+
+def test_a_posterior_made_before_the_change_is_refused(monkeypatch):
+    posterior = classifier_posterior(loss=scaled)
+    monkeypatch.setitem(globals(), "SCALE", 2.0)
+    with pytest.raises(
+        LambdascopeError,
+        match=r"the loss at w\* is [\d.]+ on .* was [\d.]+ when .*make the posterior",
+    ):
+        draw(posterior)
+
+
+def test_a_loss_that_is_the_same_but_for_rounding_is_the_same(tmp_path, undisturbed):
+    path = tmp_path / "trace.zarr"
+    call(path)
+
+    def rounded(settings):
+        settings["initial_loss"] = [loss * (1 + 1e-5) for loss in settings["initial_loss"]]
+
+    def another(settings):
+        settings["initial_loss"][1] *= 1.01
+
+    rewrite_settings(path, rounded)
+    assert (call(path).loss == undisturbed.loss).all()
+    rewrite_settings(path, another)
+    with pytest.raises(LambdascopeError, match=r"other settings \(initial_loss: "):
+        call(path)
+
+
+SCRIPT = """
+import sys, torch, lambdascope as ls
+from tests.problems import classifier_posterior, draw
+SCALE = float(sys.argv[2])
+def helper(logits, targets):
+    return ls.cross_entropy(logits, targets)
+def loss(logits, targets):
+    return SCALE * helper(logits, targets)
+torch.set_num_threads(int(sys.argv[3]))
+trace = draw(classifier_posterior(loss=loss), store=sys.argv[1])
+print(trace.attrs["sampling_seconds"])
+"""
+
+
+def test_in_another_process_the_same_call_is_the_same(tmp_path):
+    def run(scale, threads):
+        return subprocess.run(
+            [sys.executable, "-c", SCRIPT, str(tmp_path / "trace.zarr"), str(scale), str(threads)],
+            cwd=ROOT, env=ENVIRONMENT, timeout=300, capture_output=True, text=True,
+        )  # fmt: skip
+
+    first, second = run(1.5, 1), run(1.5, 2)
+    assert first.stdout == second.stdout != ""
+    assert "__main__.SCALE: 1.5 → 2.5" in run(2.5, 1).stderr
+
+
 # --- what else may stand at the path -------------------------------------------------------------
 
 
@@ -377,6 +539,31 @@ def test_a_trace_of_a_newer_format_is_refused(tmp_path):
     rewrite_settings(path, lambda settings: settings.update(format=99))
     with pytest.raises(LambdascopeError, match="has trace format 99; this version of lambdascope"):
         ls.open_trace(path)
+
+
+def break_the_format(path):
+    rewrite_settings(path, lambda settings: settings.update(format=99))
+
+
+def break_the_description(path):
+    (path / "zarr.json").write_text("{")
+
+
+def lose_a_file(path):
+    next(file for file in (path / "loss" / "c").rglob("*") if file.is_file()).unlink()
+
+
+@pytest.mark.parametrize("damage", [break_the_format, break_the_description, lose_a_file])
+def test_a_damaged_trace_is_replaced_where_that_is_wanted(damage, tmp_path, undisturbed):
+    path = tmp_path / "trace.zarr"
+    call(path)
+    damage(path)
+    with pytest.raises(
+        LambdascopeError, match=r"[^.]; overwrite=True \(--overwrite\) samples it anew\.$"
+    ):
+        call(path)
+    same_bits(call(path, overwrite=True), undisturbed)
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_a_trace_that_is_broken_is_named(tmp_path):
@@ -505,8 +692,9 @@ def test_a_disk_that_fills_up_during_the_assembly(tmp_path, undisturbed, monkeyp
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root may mount")
 @pytest.mark.parametrize("pages", [2, 6, 10, 14, 18, 22, 26])
-def test_a_small_disk(pages, tmp_path, undisturbed):
+def test_a_small_disk(pages, tmp_path, undisturbed, monkeypatch):
     """Really full, wherever that happens to be; then there is room."""
+    monkeypatch.setattr(memory, "disk_size", lambda path: None)  # it would see it coming
     command = ["mount", "-t", "tmpfs", "-o", f"size={4 * pages}k", "tmpfs", str(tmp_path)]
     if subprocess.run(command, capture_output=True).returncode != 0:
         pytest.skip("mounting is not allowed here")

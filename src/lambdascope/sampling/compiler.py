@@ -41,16 +41,16 @@ def compile_step(
     step: Step,
     device: torch.device,
     wanted: bool | str,
-    rehearse: Callable[[Step], None],
+    rehearse: Callable[[Step, int], None],
     kind: Hashable = None,
 ) -> tuple[Step, bool]:
-    """Compile `step` for one fixed shape, and prove it by a rehearsal.
+    """Compile `step` for one fixed shape, and prove it, or the step as it is, by a rehearsal.
 
     Args:
         step: A pure function of tensors.
         device: Where they lie.
         wanted: True, False or "auto" (compile if that is possible).
-        rehearse: Calls the function it is given once, on tensors that do not matter.
+        rehearse: Calls the function it is given so many times, on tensors that do not matter.
         kind: What the compiled code depends on; a step of a kind met before is not compiled again.
 
     Returns:
@@ -58,8 +58,10 @@ def compile_step(
 
     Raises:
         LambdascopeError: if `wanted` is True and it can't be compiled.
+        Exception: what the step itself raises.
     """
     if wanted is False:
+        rehearse(step, 1)
         return step, False
     missing = compiler_missing(device)
     cause: Exception | None = None
@@ -70,17 +72,20 @@ def compile_step(
         compiled = torch.compile(_with_own_code(step, kind), dynamic=False, options=options)
         try:
             with torch._dynamo.error_on_graph_break(True):
-                rehearse(compiled)
+                # Twice: what a step hands on may differ in layout from the first state, and all
+                # compiling must be done before several threads run.
+                rehearse(compiled, 2)
         except torch._dynamo.exc.TorchDynamoException as error:
             missing, cause = f"torch.compile failed ({_first_line(error)})", error
         else:
             return compiled, True
+    rehearse(step, 1)  # the step may be at fault, and not the compiler
     if wanted is True:
         raise LambdascopeError(
             f"compile=True: {missing}; compile='auto' runs eagerly where it must, False always."
         ) from cause
     text = f"Sampling runs eagerly: {missing}; {_EAGER_COST}."
-    warnings.warn(text, EagerModeWarning, stacklevel=5)
+    warnings.warn(text, EagerModeWarning, stacklevel=6)
     return step, False
 
 

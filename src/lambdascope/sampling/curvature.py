@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lambdascope.posterior.local_posterior import LocalPosterior
+from lambdascope.sampling.gradients import explained_gradients
 from lambdascope.sampling.plan import choose_device
-from lambdascope.sampling.stack import PosteriorStack
+from lambdascope.sampling.stack import ChainTensors, PosteriorStack
 from lambdascope.sampling.target import ChunkTarget
 
 # Of power iterations: then within some ten per cent, which is all that a step size needs.
@@ -66,10 +67,16 @@ def largest_curvature(
 def _of_chunk(stack: PosteriorStack, which: list[int], here: Tensor, samples: int) -> Tensor:
     """[place], at weights `here` [place, param] of the posteriors `which`."""
     chains = stack.of_chains(which, torch.zeros(len(which), 4, dtype=torch.int32))
-    place = torch.arange(max(samples, 1), device=stack.device)[None] % chains.num_samples.clamp(1)
-    index = place + chains.offset
-    batch = tuple(tensor[index] for tensor in stack.data)
-    target = ChunkTarget(stack, chains, [batch], shared_batch=not stack.has_data)
+    place = torch.arange(max(samples, 1), device=stack.device)[None]
+
+    def target_of(chains: ChainTensors) -> ChunkTarget:
+        index = place % chains.num_samples.clamp(1) + chains.offset
+        batch = tuple(tensor[index] for tensor in stack.data)
+        return ChunkTarget(stack, chains, [batch], shared_batch=not stack.has_data)
+
+    with explained_gradients(stack, chains, target_of):
+        target_of(chains).evaluate(here)
+    target = target_of(chains)
     generator = torch.Generator().manual_seed(0)
     direction = torch.randn(here.shape[1], generator=generator, dtype=torch.float64).to(here)
     v = _unit(target.restrict(direction.expand_as(here).clone()))

@@ -1,7 +1,6 @@
 """`sample`: chains of one or many posteriors, as one batch."""
 
 import dataclasses
-import math
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
@@ -10,23 +9,27 @@ from typing import Any
 
 import torch
 import xarray as xr
-from tqdm.auto import tqdm
 
+from lambdascope.errors import fits_into_memory
 from lambdascope.posterior.local_posterior import LocalPosterior
-from lambdascope.posterior.traits import digest, traits
+from lambdascope.posterior.traits import digest, globals_read, traits
+from lambdascope.progress import Progress
 from lambdascope.samplers.base import Kernel
 from lambdascope.sampling.checks import (
     check_box,
     check_compile,
+    check_flag,
     check_kernel,
     check_labels,
     check_observables,
     check_posteriors,
+    check_seed,
     check_step_factors,
+    check_store,
     whole_number,
 )
-from lambdascope.sampling.memory import check_memory
-from lambdascope.sampling.plan import Plan, choose_device, make_plan
+from lambdascope.sampling.memory import check_gradients, check_records
+from lambdascope.sampling.plan import Plan, ceil_div, choose_device, make_plan
 from lambdascope.sampling.points import recorded_dtype
 from lambdascope.sampling.randomness import chain_keys
 from lambdascope.sampling.recorder import MemoryRecorder, Recorder, Series
@@ -36,6 +39,7 @@ from lambdascope.sampling.store import TraceStore
 from lambdascope.sampling.trace import TraceDescription, build_trace
 
 _FEWEST_STEPS = 4
+_COMPILING = "compiling the sampling step (once per shape; some 20 s the first time)"
 
 
 def sample(
@@ -68,7 +72,7 @@ def sample(
         num_chains: Independent chains a posterior, each starting at w* (or about it, where the
             kernel has a `start_jitter`).
         num_steps: Steps a chain, at least 4.
-        seed: Any integer.
+        seed: Any integer of up to 128 bits.
         checkpoints: An integer label for each posterior, part of its chains' random streams;
             default 0, 1, 2, …
         thinning: Steps between two draws of the observables (the loss is kept at every step).
@@ -79,40 +83,50 @@ def sample(
         store: A `.zarr` path that the trace is written to as it comes. If it holds the finished
             trace of the same call, that is returned; if it was interrupted, it is resumed, to the
             same bits as without the interruption (on the same machine, compiled or not as before).
-        overwrite: Replace a trace of other settings in `store`, instead of refusing.
+            The same call means equal settings, weights, data, model and loss, with the globals that
+            these read, and equal L_n(w*) within rounding.
+        overwrite: Replace a trace of other settings, or a damaged one, in `store`, instead of
+            refusing.
         device: `auto` (CUDA where there is one), `cpu`, `cuda` or `cuda:N`.
         compile: "auto" (compile where that works, else one warning), True or False.
         chunk_size: Chains a chunk; None: chosen by the number of parameters and cores, or as the
-            trace in `store` was begun.
-        progress: Show a progress bar where the output is a terminal.
+            trace in `store` was begun. 1 takes models that `torch.func.vmap` does not.
+        progress: Show a progress bar on a terminal, or a line a minute in a log.
 
     Returns:
         The trace: `loss[checkpoint, chain, step]` (minibatch mean at the weights before that step,
         so that step 0 is at w*), `distance` (‖w − w*‖) and `weight_norm` (‖w‖) as [checkpoint,
         chain, draw], `initial_loss`, `nbeta`, `localization`, `num_samples` as [checkpoint], the
         observables, and in `attrs` all that is needed to say how it was made. A chain that diverged
-        holds the NaN it produced. Numbers are recorded in float64 where the weights are, else in
-        float32; an observable that returns float16 (such as `PointSamples`) in that.
+        holds the NaN it produced. `attrs["num_warmup_steps"]` are steps in which the sampler still
+        adapted, which `estimate_llc` leaves out. Numbers are recorded in float64 where the weights
+        are, else in float32; an observable that returns float16 (such as `PointSamples`) in that.
 
     Raises:
-        LambdascopeError: for impossible settings, posteriors that do not fit each other, a full
-            batch that does not fit into memory, a store that holds something else, or a disk that
-            is full (what was written stays to be resumed).
+        LambdascopeError: for impossible settings, posteriors that do not fit each other, a loss
+            that has changed since they were made or has no gradient, batches or records that do
+            not fit into memory, a store that holds something else, or a disk that is full (what
+            was written stays to be resumed).
     """
     many = check_posteriors(posteriors)
-    check_kernel(kernel)
+    path = check_store(store)
+    check_kernel(kernel, many[0].w_star.dtype)
     check_box(kernel, many)
     check_compile(compile)
+    check_flag("overwrite", overwrite)
+    check_flag("progress", progress)
     labels = check_labels(checkpoints, len(many))
     watched = check_observables(observables, kernel.info_names)
     num_chains = whole_number("num_chains", num_chains, 1)
     num_steps = whole_number("num_steps", num_steps, _FEWEST_STEPS)
     thinning = whole_number("thinning", thinning, 1)
-    seed = whole_number("seed", seed)
+    seed = check_seed(seed)
     factors = check_step_factors(step_factors, kernel, len(many), num_chains)
     if chunk_size is not None:
         chunk_size = whole_number("chunk_size", chunk_size, 1)
     chosen = choose_device(device)
+    for posterior in many:
+        posterior.check_unchanged()
     elements = batch_elements(many[0], kernel)
     total, size = len(many) * num_chains, many[0].num_parameters
     plan = make_plan(total, size, elements, chosen, chunk_size)
@@ -127,40 +141,51 @@ def sample(
         chunk_size=plan.chunk_size,
         device=chosen.type,
         observables={name: digest(traits(f, name))[:16] for name, f in watched.items()},
+        globals_read={**many[0].objective.globals_read(), **globals_read(*watched.values())},
         single=isinstance(posteriors, LocalPosterior),
         step_factors=factors,
     )
     trace_store = None
-    if store is not None:
-        trace_store = TraceStore(Path(store), description, overwrite, keep_cut=chunk_size is None)
+    if path is not None:
+        trace_store = TraceStore(path, description, overwrite, keep_cut=chunk_size is None)
         if trace_store.is_complete():
             return trace_store.open()
         cut = trace_store.description.chunk_size
         plan = make_plan(total, size, elements, chosen, cut)
         description = dataclasses.replace(description, chunk_size=cut)
-    check_memory(many[0], kernel, plan, chosen)
-    stack = PosteriorStack(many, chosen)
-    if kernel.batch_size is None:
-        stack.full_batch()  # refuses different data sets before anything runs
-    job = _Job(stack, kernel, plan, labels, num_chains, num_steps, seed, factors)
-    runner = ChunkRunner(stack, kernel, num_steps, thinning, watched, compile)
+    check_gradients(many[0], kernel, plan, chosen)
+    with fits_into_memory(
+        f"sampling {total} chains of {size} parameters, {plan.chunk_size * plan.num_workers} at "
+        f"once, with batch_size={kernel.batch_size} and num_steps={num_steps},",
+        "a smaller chunk_size, a smaller batch_size or microbatch_size, or fewer num_chains or "
+        "num_steps take less",
+    ):
+        stack = PosteriorStack(many, chosen)
+        if kernel.batch_size is None:
+            stack.full_batch()  # refuses different data sets before anything runs
+        job = _Job(stack, kernel, plan, labels, num_chains, num_steps, seed, factors)
+        runner = ChunkRunner(stack, kernel, num_steps, thinning, watched, compile)
+        return _sampled(job, runner, description, trace_store, progress)
+
+
+def _sampled(
+    job: "_Job",
+    runner: ChunkRunner,
+    description: TraceDescription,
+    trace_store: TraceStore | None,
+    progress: bool,
+) -> xr.Dataset:
+    """Run all chunks; the trace."""
     started = time.perf_counter()
     first = job.chains(0)
-    drawn = runner.observe(first, first.w_star)
-    draws = math.ceil(num_steps / thinning)
-    dtype = str(stack.dtype).removeprefix("torch.")
-    series = {
-        **{name: Series(num_steps, (), dtype) for name in kernel.info_names},
-        **{
-            name: Series(draws, tuple(one.shape[1:]), recorded_dtype(one.dtype, dtype))
-            for name, one in drawn.items()
-        },
-    }
+    series = _series(runner, first)
+    path = None if trace_store is None else trace_store.path
+    check_records(series, job.num_chains, len(job.labels), path)
     recorder: Recorder
     if trace_store is None:
-        recorder = MemoryRecorder(plan, job.total, series)
+        recorder = MemoryRecorder(job.plan, job.total, series)
     else:
-        recorder = trace_store.recorder(plan, job.total, series)
+        recorder = trace_store.recorder(job.plan, job.total, series)
     try:
         _run(job, runner, recorder, first, progress)
         facts = {
@@ -174,6 +199,19 @@ def sample(
     finally:
         if trace_store is not None:
             trace_store.close()
+
+
+def _series(runner: ChunkRunner, chains: ChainTensors) -> dict[str, Series]:
+    """What is recorded, from a look at the chains' first draw."""
+    dtype = str(runner.stack.dtype).removeprefix("torch.")
+    draws = ceil_div(runner.num_steps, runner.thinning)
+    return {
+        **{name: Series(runner.num_steps, (), dtype) for name in runner.kernel.info_names},
+        **{
+            name: Series(draws, tuple(one.shape[1:]), recorded_dtype(one.dtype, dtype))
+            for name, one in runner.observe(chains, chains.w_star).items()
+        },
+    }
 
 
 def batch_elements(posterior: LocalPosterior, kernel: Kernel) -> int:
@@ -227,21 +265,23 @@ def _run(
         if workers > 1:
             torch.set_num_threads(1)  # of this worker; the cores are taken by the other workers
         real = job.plan.real(chunk, job.total)
-        runner.run(chunk, job.chains(chunk), recorder, lambda steps: bar.update(steps * real))
+        runner.run(
+            chunk,
+            job.chains(chunk),
+            recorder,
+            report=lambda steps: bar.update(steps * real),
+            resumed=lambda steps: bar.skip(steps * real),
+        )
 
-    with tqdm(
-        total=job.total * job.num_steps,
-        desc="sampling",
-        unit="step",
-        unit_scale=True,
-        disable=None if progress else True,
-        smoothing=0.05,
-    ) as bar:
+    with Progress("sampling", total=job.total * job.num_steps, wanted=progress) as bar:
         try:
             if workers > 1:
                 # A compiled step is made for the threads it is traced with.
                 torch.set_num_threads(1)
+            if runner.may_compile:
+                bar.say(_COMPILING)
             runner.prepare(first)
+            bar.say()
             if not runner.compiled:
                 # Eager, `functional_call` puts a chunk's weights into the one module for a moment:
                 # two threads at that would compute with each other's.

@@ -9,19 +9,33 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from filelock import BaseFileLock, FileLock, Timeout
 
 from lambdascope.errors import LambdascopeError
+from lambdascope.posterior.probe import ABSOLUTE_NOISE, RELATIVE_NOISE
+from lambdascope.posterior.traits import difference
 
 SETTINGS, LOCK = "settings.json", "lock"
+# Names of the files of a chunk of chains begin with one; its snapshot's ends with the other.
+CHUNK, SNAPSHOT = "chunk_", ".safetensors"
+# How what stands in the way is replaced, in a call and on the command line.
+OVERWRITE = "overwrite=True (--overwrite)"
 _REMOVED = ".removed"
 
 
-def stored_settings(folder: Path) -> dict[str, Any] | None:
-    """The settings that the records in `folder` were begun with; None if there are none.
+def holds_records(folder: Path) -> bool:
+    """Whether `folder` holds anything to resume: records up to a snapshot."""
+    return any(folder.glob(f"{CHUNK}*{SNAPSHOT}"))
+
+
+def stored_settings(folder: Path, replaceable: bool) -> dict[str, Any] | None:
+    """The settings that the records in `folder` were begun with.
+
+    None if there are none, or none that can be read and the folder is `replaceable`.
 
     Raises:
-        LambdascopeError: if they can't be read.
+        LambdascopeError: if they can't be read, and the folder is not replaceable.
     """
     file = folder / SETTINGS
     try:
@@ -29,8 +43,10 @@ def stored_settings(folder: Path) -> dict[str, Any] | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError) as error:
+        if replaceable:
+            return None
         raise LambdascopeError(
-            f"{file} can't be read ({error}); remove {folder} to begin afresh."
+            f"{file} can't be read ({error}); {OVERWRITE} begins afresh."
         ) from error
 
 
@@ -83,9 +99,30 @@ def on_disk(path: Path) -> Iterator[None]:
 
 
 def settings_difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
-    """The settings that differ, as `name: old → new`; empty if none does."""
-    names = [name for name in {**old, **new} if old.get(name) != new.get(name)]
-    return "; ".join(f"{name}: {_short(old.get(name))} → {_short(new.get(name))}" for name in names)
+    """The settings that differ, as `name: old → new`; empty if none does.
+
+    Losses that were measured agree within rounding, since another number of threads, or another
+    machine, adds up in another order. Of the globals that functions read those are compared that
+    were met both times: one may be a cache that fills up, and a function that reads another global
+    than before is another function.
+    """
+    differing = []
+    for name in {**old, **new}:
+        before, after = old.get(name), new.get(name)
+        if name == "globals" and before is not None and after is not None:
+            both = {one: after.get(one, trait) for one, trait in before.items()}
+            differing.append(difference(before, both))
+        elif before != after and not (name == "initial_loss" and _agree(before, after)):
+            differing.append(f"{name}: {_short(before)} → {_short(after)}")
+    return "; ".join(filter(None, differing))
+
+
+def _agree(before: Any, after: Any) -> bool:
+    """Whether losses, one a checkpoint or one for all, are the same within rounding."""
+    try:
+        return np.allclose(before, after, rtol=RELATIVE_NOISE, atol=ABSOLUTE_NOISE)
+    except (TypeError, ValueError):  # none, or of other checkpoints
+        return False
 
 
 def _short(value: Any) -> str:

@@ -1,12 +1,11 @@
 """How chains are cut into chunks and spread over the machine."""
 
-import math
 import os
 from dataclasses import dataclass
 
 import torch
 
-from lambdascope.errors import LambdascopeError
+from lambdascope.errors import LambdascopeError, shown
 
 # Weights in one chunk on a CPU: some thirty chains of the studied networks. Fewer, and the cost of
 # starting each step shows; more, and the step's arrays leave the cache (docs/performance.md).
@@ -61,14 +60,14 @@ def make_plan(
         chunk_size = min(chunk_size, num_chains)
     if device.type != "cpu":
         size = chunk_size or _bounded(_GPU_CHUNK_WEIGHTS // elements, num_chains)
-        return Plan(size, math.ceil(num_chains / size), 1)
+        return Plan(size, ceil_div(num_chains, size), 1)
     cores = available_cores()
     size = chunk_size or _bounded(_CPU_CHUNK_WEIGHTS // elements, num_chains)
     if chunk_size is None:
         # The same number of chunks for each core, so that none waits at the end.
-        rounds = math.ceil(num_chains / (size * cores))
-        size = math.ceil(num_chains / min(rounds * cores, num_chains))
-    num_chunks = math.ceil(num_chains / size)
+        rounds = ceil_div(num_chains, size * cores)
+        size = ceil_div(num_chains, min(rounds * cores, num_chains))
+    num_chunks = ceil_div(num_chains, size)
     return Plan(size, num_chunks, min(cores, num_chunks))
 
 
@@ -91,9 +90,9 @@ def choose_device(device: str) -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         chosen = torch.device(device)
-    except (RuntimeError, TypeError) as error:
+    except (RuntimeError, TypeError, ValueError) as error:
         raise LambdascopeError(
-            f"device={device!r}: auto, cpu, cuda or cuda:N is accepted."
+            f"device={shown(device)}: auto, cpu, cuda or cuda:N is accepted."
         ) from error
     if chosen.type not in ("cpu", "cuda"):
         raise LambdascopeError(f"device={device!r}: auto, cpu, cuda or cuda:N is accepted.")
@@ -105,6 +104,11 @@ def choose_device(device: str) -> torch.device:
             "numbered from 0."
         )
     return chosen
+
+
+def ceil_div(one: int, other: int) -> int:
+    """⌈one / other⌉, exact for any size."""
+    return -(-one // other)
 
 
 def _bounded(size: int, num_chains: int) -> int:

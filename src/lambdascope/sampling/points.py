@@ -1,17 +1,23 @@
 """Points along a chain as an observable, and what records cost before anything runs."""
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import torch
 from torch import Tensor
 
-from lambdascope.errors import LambdascopeError
+from lambdascope.errors import LambdascopeError, shown
 from lambdascope.posterior.local_posterior import LocalPosterior
 from lambdascope.posterior.restrictions import Parameters
 from lambdascope.samplers.base import Kernel
-from lambdascope.sampling.runner import Observable
+from lambdascope.sampling.checks import (
+    check_kernel,
+    check_observables,
+    check_posteriors,
+    whole_number,
+)
+from lambdascope.sampling.plan import ceil_div
+from lambdascope.sampling.runner import Observable, tensor_of
 
 Precision = Literal["float16", "float32"]
 
@@ -34,8 +40,10 @@ class PointSamples:
     """
 
     def __init__(self, *patterns: str, precision: Precision = "float16") -> None:
-        if precision not in _DTYPES:
-            raise LambdascopeError(f"precision={precision!r}: float16 or float32 is accepted.")
+        if not isinstance(precision, str) or precision not in _DTYPES:
+            raise LambdascopeError(f"precision={shown(precision)}: float16 or float32 is accepted.")
+        if patterns:
+            Parameters(*patterns)  # refuses what is no pattern
         self.patterns, self.precision = patterns, precision
 
     def __call__(self, parameters: Mapping[str, Tensor]) -> Tensor:
@@ -73,18 +81,24 @@ def trace_bytes(
         observables. Sum the values for the whole.
 
     Raises:
-        LambdascopeError: an observable fails on the posterior's weights.
+        LambdascopeError: an argument that `sample` refuses, or an observable that fails on the
+            posterior's weights.
     """
-    many = [posteriors] if isinstance(posteriors, LocalPosterior) else list(posteriors)
+    many = check_posteriors(posteriors)
+    check_kernel(kernel, many[0].w_star.dtype)
+    num_chains = whole_number("num_chains", num_chains, 1)
+    num_steps = whole_number("num_steps", num_steps, 1)
+    thinning = whole_number("thinning", thinning, 1)
+    watched = check_observables(observables, kernel.info_names)
     first, chains = many[0], len(many) * num_chains
     own = str(first.w_star.dtype).removeprefix("torch.")
-    draws = math.ceil(num_steps / thinning)
+    draws = ceil_div(num_steps, thinning)
     sizes = {name: chains * num_steps * _itemsize(own) for name in kernel.info_names}
     sizes |= {name: chains * draws * _itemsize(own) for name in ("distance", "weight_norm")}
     parameters = {**first.layout.unravel(first.w_star), **first.held}
-    for name, observable in (observables or {}).items():
+    for name, observable in watched.items():
         try:
-            drawn = observable(parameters)
+            drawn = tensor_of(observable(parameters))
         except Exception as error:
             raise LambdascopeError(
                 f"observable {name!r} failed ({error}); a function of one chain's parameters by "

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,8 +17,12 @@ from torch import Tensor
 
 from lambdascope.errors import LambdascopeError
 from lambdascope.sampling.folder import (
+    CHUNK,
+    OVERWRITE,
     SETTINGS,
+    SNAPSHOT,
     folder_lock,
+    holds_records,
     on_disk,
     remove_folder,
     settings_difference,
@@ -40,6 +45,11 @@ class Series:
     length: int
     shape: tuple[int, ...]
     dtype: str
+
+    @property
+    def nbytes(self) -> int:
+        """What it takes of one chain."""
+        return self.length * math.prod(self.shape) * np.dtype(self.dtype).itemsize
 
 
 class Recorder(ABC):
@@ -109,7 +119,8 @@ class FileRecorder(Recorder):
         plan: The cut; kept with the settings.
         num_chains: Chains in all.
         series: What is recorded.
-        overwrite: Begin afresh, instead of refusing, where the folder holds other settings.
+        overwrite: Begin afresh, instead of refusing, where the folder holds records of other
+            settings, or damaged ones.
 
     Raises:
         LambdascopeError: if the folder can't be made, holds records of other settings, or another
@@ -126,30 +137,31 @@ class FileRecorder(Recorder):
         overwrite: bool = False,
     ) -> None:
         super().__init__(plan, num_chains, series)
-        self.folder = folder
+        self.folder, self._overwrite = folder, overwrite
         with on_disk(folder):
             folder.mkdir(parents=True, exist_ok=True)
             self._lock = folder_lock(folder)
         try:
-            self._adopt(settings, overwrite)
+            self._adopt(settings)
         except BaseException:
             self._lock.release()
             raise
 
-    def _adopt(self, settings: Mapping[str, Any], overwrite: bool) -> None:
+    def _adopt(self, settings: Mapping[str, Any]) -> None:
         text = json.dumps(settings, sort_keys=True)
-        found = stored_settings(self.folder)
+        replaceable = self._overwrite or not holds_records(self.folder)
+        found = stored_settings(self.folder, replaceable)
         if found is not None:
             difference = settings_difference(found, json.loads(text))
             if not difference:
                 return
-            if not overwrite:
+            if not replaceable:
                 raise LambdascopeError(
                     f"{self.folder} holds an unfinished trace made with other settings "
-                    f"({difference}); go on with those, or overwrite it."
+                    f"({difference}); go on with those, or {OVERWRITE} to begin afresh."
                 )
         with on_disk(self.folder):
-            for file in self.folder.glob("chunk_*"):
+            for file in self.folder.glob(f"{CHUNK}*"):
                 file.unlink()
         write_whole(self.folder / SETTINGS, text.encode())
 
@@ -163,9 +175,12 @@ class FileRecorder(Recorder):
                 notes = snapshot.metadata()
                 state = {name: snapshot.get_tensor(name) for name in snapshot.keys()}  # noqa: SIM118
             step, sizes = int(notes["step"]), json.loads(notes["record_sizes"])
-        except (SafetensorError, TypeError, KeyError) as error:
+        except (SafetensorError, TypeError, KeyError, ValueError) as error:
+            if self._overwrite:
+                return None
             raise LambdascopeError(
-                f"{file} can't be read ({error}); remove it to begin that part again."
+                f"{file} can't be read ({error}); remove it, or give {OVERWRITE}, to begin that "
+                "part again."
             ) from error
         if any(self._size(chunk, name) < sizes.get(name, 0) for name in self.series):
             return None
@@ -203,8 +218,11 @@ class FileRecorder(Recorder):
         remove_folder(self.folder, self._lock)
 
     def close(self) -> None:
-        """Let go of the folder, which stays to be resumed."""
-        self._lock.release()
+        """Let go of the folder, which stays to be resumed where there is anything to resume."""
+        if holds_records(self.folder):
+            self._lock.release()
+        else:
+            self.remove()
 
     def _size(self, chunk: int, name: str) -> int:
         """Bytes of one file of records."""
@@ -212,8 +230,8 @@ class FileRecorder(Recorder):
         return file.stat().st_size if file.exists() else 0
 
     def _snapshot(self, chunk: int) -> Path:
-        return self.folder / f"chunk_{chunk:05d}.safetensors"
+        return self.folder / f"{CHUNK}{chunk:05d}{SNAPSHOT}"
 
     def _records(self, chunk: int, name: str) -> Path:
         digest = hashlib.sha256(name.encode()).hexdigest()[:8]  # names may hold any character
-        return self.folder / f"chunk_{chunk:05d}.{digest}.bin"
+        return self.folder / f"{CHUNK}{chunk:05d}.{digest}.bin"

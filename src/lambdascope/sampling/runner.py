@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import fields
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -12,7 +13,8 @@ from torch.func import vmap
 from lambdascope.errors import LambdascopeError
 from lambdascope.samplers.base import Kernel
 from lambdascope.samplers.moves import placed
-from lambdascope.sampling.compiler import compile_step
+from lambdascope.sampling.compiler import compile_step, compiler_missing
+from lambdascope.sampling.gradients import explained_gradients
 from lambdascope.sampling.loop import CudaGraphLoop, DirectLoop, Info, Loop, State, Step
 from lambdascope.sampling.randomness import ChainNoise
 from lambdascope.sampling.recorder import Recorder
@@ -23,6 +25,17 @@ Observable = Callable[[dict[str, Tensor]], Tensor]
 
 # Steps between two looks at the outside world: records written, snapshot, progress, interruption.
 BLOCK = 250
+
+
+def tensor_of(drawn: Any) -> Tensor:
+    """What an observable returned, if it is a tensor.
+
+    Raises:
+        TypeError: if it is not.
+    """
+    if not isinstance(drawn, Tensor):
+        raise TypeError(f"it returned a {type(drawn).__name__}")
+    return drawn
 
 
 class Interrupted(Exception):
@@ -61,20 +74,29 @@ class ChunkRunner:
         self.stop = threading.Event()
         self._compiled_step: Step | None = None
 
+    @property
+    def may_compile(self) -> bool:
+        """Whether `prepare` will try to compile."""
+        return self.wanted_compile is not False and compiler_missing(self.stack.device) is None
+
     def prepare(self, chains: ChainTensors) -> None:
-        """Compile the step, if that is wanted and possible, by rehearsing it on these chains."""
-        state, number = self._start(chains)
+        """Compile the step, if that is wanted and possible, by rehearsing it on these chains.
+
+        Raises:
+            LambdascopeError: if the loss has no gradient, or none for several chains at once.
+        """
+        start = self._start(chains)
         begun = time.perf_counter()
 
-        def rehearse(step: Step) -> None:
-            # Twice: what a step hands on may differ in layout from the first state, and all
-            # compiling must be done before several threads run.
-            after, _, following = step(chains, state, number)
-            step(chains, after, following)
+        def rehearse(step: Step, times: int) -> None:
+            state, number = start
+            for _ in range(times):
+                state, _, number = step(chains, state, number)
 
-        self._compiled_step, self.compiled = compile_step(
-            self._step, self.stack.device, self.wanted_compile, rehearse, self._kind(chains)
-        )
+        with explained_gradients(self.stack, chains, lambda some: self._target(some, start[1])[0]):
+            self._compiled_step, self.compiled = compile_step(
+                self._step, self.stack.device, self.wanted_compile, rehearse, self._kind(chains)
+            )
         self.compile_seconds = time.perf_counter() - begun
 
     def observe(self, chains: ChainTensors, w: Tensor) -> dict[str, Tensor]:
@@ -87,7 +109,7 @@ class ChunkRunner:
             own = {n: t for n, t in chains.held.items() if n not in shared}
             for name, function in self.observables.items():
                 try:
-                    drawn[name] = vmap(lambda one, f=function: f({**shared, **one}))(
+                    drawn[name] = vmap(lambda one, f=function: tensor_of(f({**shared, **one})))(
                         {**parameters, **own}
                     )
                 except Exception as error:
@@ -111,6 +133,7 @@ class ChunkRunner:
         chains: ChainTensors,
         recorder: Recorder,
         report: Callable[[int], None],
+        resumed: Callable[[int], None],
     ) -> None:
         """All steps of one chunk, from its snapshot if there is one.
 
@@ -119,6 +142,7 @@ class ChunkRunner:
             chains: Its chains.
             recorder: Takes the records and the snapshots.
             report: Called with the number of steps done since the last call.
+            resumed: Called with the number of steps that a snapshot is ahead.
 
         Raises:
             Interrupted: after `stop` was set.
@@ -129,7 +153,7 @@ class ChunkRunner:
             done, state = begun
             state = {name: tensor.to(self.stack.device) for name, tensor in state.items()}
             number.fill_(done)
-            report(done)
+            resumed(done)
         loop = self._loop(chains, state, number)
         for start in range(int(number), self.num_steps, BLOCK):
             if self.stop.is_set():
@@ -185,7 +209,11 @@ class ChunkRunner:
         A compiled step that wrote into its inputs would save a copy, but PyTorch 2.13's CPU
         compiler fails on it where a restriction's reduction reads the new weights.
         """
-        noise = ChainNoise(chains.keys, number, self.stack.dtype)
-        target = ChunkTarget.on_step(self.stack, chains, self.kernel, noise)
+        target, noise = self._target(chains, number)
         new, info = self.kernel.step(state, target, noise)
         return new, info, number + 1
+
+    def _target(self, chains: ChainTensors, number: Tensor) -> tuple[ChunkTarget, ChainNoise]:
+        """What step `number` sees of the posterior, and its random numbers."""
+        noise = ChainNoise(chains.keys, number, self.stack.dtype)
+        return ChunkTarget.on_step(self.stack, chains, self.kernel, noise), noise

@@ -1,7 +1,7 @@
 """Several posteriors of one shape, side by side, so that their chains run as one batch."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, fields
 
 import torch
 from torch import Tensor
@@ -43,6 +43,13 @@ class ChainTensors:
     num_free: Tensor
     step_factor: Tensor | None = None
     held: dict[str, Tensor] = field(default_factory=dict)
+
+    def first(self, shared_held: Collection[str]) -> "ChainTensors":
+        """The first chain by itself; `shared_held` names the tensors that belong to all."""
+        own = {one.name: getattr(self, one.name) for one in fields(self)}
+        own |= {name: t[:1] for name, t in own.items() if isinstance(t, Tensor)}
+        own["held"] = {n: t if n in shared_held else t[:1] for n, t in self.held.items()}
+        return ChainTensors(**own)
 
 
 class PosteriorStack:

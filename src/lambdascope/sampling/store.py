@@ -14,7 +14,9 @@ import zarr
 
 from lambdascope.errors import LambdascopeError
 from lambdascope.sampling.folder import (
+    OVERWRITE,
     folder_lock,
+    holds_records,
     on_disk,
     remove_folder,
     removed_folders,
@@ -25,6 +27,7 @@ from lambdascope.sampling.plan import Plan
 from lambdascope.sampling.recorder import FileRecorder, Series
 from lambdascope.sampling.trace import (
     TraceDescription,
+    UnusableTrace,
     by_checkpoint,
     coordinates,
     dimensions,
@@ -45,7 +48,7 @@ class TraceStore:
     Args:
         path: Where the trace goes, by custom ending in `.zarr`.
         description: What it is a trace of.
-        overwrite: Replace what was made with other settings.
+        overwrite: Replace what was made with other settings, or is damaged.
         keep_cut: Whether a trace that differs in its chunk size alone is the same trace, as where
             the size was not asked for but follows from the machine.
 
@@ -53,7 +56,7 @@ class TraceStore:
         description: As given; begun before, with the chunk size that it was begun with.
 
     Raises:
-        LambdascopeError: if `path` holds a trace of other settings, or no trace at all.
+        LambdascopeError: if `path` holds a trace of other settings, a damaged one, or no trace.
     """
 
     def __init__(
@@ -74,13 +77,7 @@ class TraceStore:
         self._recorder: FileRecorder | None = None
         self._replaces = False
         if path.exists():
-            difference = self._difference(json.loads(open_trace(path).attrs["settings"]))
-            if difference and not overwrite:
-                raise LambdascopeError(
-                    f"{path} holds a trace made with other settings ({difference}); use those, "
-                    "another path, or overwrite it."
-                )
-            self._replaces = bool(difference)
+            self._replaces = self._must_replace()
         # Parts of one trace come from one version of the code that rounds.
         self._settings |= versions()
         if not self.is_complete():
@@ -88,6 +85,22 @@ class TraceStore:
             if begun is not None:
                 self._settings = begun
                 self.description = replace(description, chunk_size=begun["chunk_size"])
+
+    def _must_replace(self) -> bool:
+        """Whether what stands at the path is to be replaced; refuses where it may not be."""
+        try:
+            difference = self._difference(json.loads(open_trace(self.path).attrs["settings"]))
+        except UnusableTrace as error:
+            if self._overwrite:
+                return True
+            reason = str(error).rstrip(".")
+            raise LambdascopeError(f"{reason}; {OVERWRITE} samples it anew.") from error
+        if difference and not self._overwrite:
+            raise LambdascopeError(
+                f"{self.path} holds a trace made with other settings ({difference}); use those, "
+                f"another path, or {OVERWRITE} to replace it."
+            )
+        return bool(difference)
 
     def is_complete(self) -> bool:
         """Whether the finished trace of these settings stands at the path."""
@@ -131,7 +144,7 @@ class TraceStore:
         return self.open()
 
     def close(self) -> None:
-        """Let go of unfinished parts; they stay to be resumed."""
+        """Let go of unfinished parts; they stay to be resumed, if there is anything to resume."""
         if self._recorder is not None:
             self._recorder.close()
 
@@ -169,7 +182,8 @@ class TraceStore:
 
     def _begun(self) -> dict[str, Any] | None:
         """The settings of the unfinished parts, if they are these."""
-        found = stored_settings(self.parts)
+        replaceable = self._overwrite or not holds_records(self.parts)
+        found = stored_settings(self.parts, replaceable)
         return None if found is None or self._difference(found) else found
 
     def _difference(self, found: dict[str, Any]) -> str:

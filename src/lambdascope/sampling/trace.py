@@ -1,6 +1,7 @@
 """The trace: an xarray Dataset that says how it was made."""
 
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ import xarray as xr
 import zarr
 
 import lambdascope
-from lambdascope.errors import LambdascopeError
+from lambdascope.errors import LambdascopeError, shown
 from lambdascope.posterior.local_posterior import LocalPosterior
 from lambdascope.samplers.base import Kernel
 from lambdascope.sampling.recorder import Recorder, Series
@@ -47,6 +48,7 @@ class TraceDescription:
         chunk_size: Chains that ran as one batch (changes results by rounding only).
         device: Kind of device.
         observables: Names of the user's observables, and a hash of what each computes.
+        globals_read: What model, loss and observables read of their modules' globals.
         single: Whether one posterior was given by itself, not in a list.
         step_factors: [posterior, chain], factors on the kernel's step size; None: all 1.
     """
@@ -61,6 +63,7 @@ class TraceDescription:
     chunk_size: int
     device: str
     observables: Mapping[str, str]
+    globals_read: Mapping[str, str]
     single: bool
     step_factors: Sequence[Sequence[float]] | None = None
 
@@ -85,6 +88,7 @@ class TraceDescription:
             "device": self.device,
             "dtype": str(self.posteriors[0].w_star.dtype).removeprefix("torch."),
             "observables": dict(self.observables),
+            "globals": dict(self.globals_read),
             "checkpoints": list(self.checkpoints),
             **({} if self.step_factors is None else {"step_factors": list(self.step_factors)}),
             **shared,
@@ -113,6 +117,7 @@ class TraceDescription:
             "settings": json.dumps(self.settings(), sort_keys=True),
             **versions(),
             "single": int(self.single),
+            "num_warmup_steps": self.kernel.num_warmup_steps,
             **{
                 name: value if isinstance(value, float) else int(value)
                 for name, value in facts.items()
@@ -171,12 +176,18 @@ def build_trace(
     return xr.Dataset(variables, coordinates(description), description.attributes(facts))
 
 
+class UnusableTrace(LambdascopeError):
+    """A trace that `sample` wrote and that can't be used: damaged, or of a newer format."""
+
+
 def open_trace(path: Path | str) -> xr.Dataset:
     """Open a trace that `sample(store=...)` wrote; arrays are read when they are used.
 
     Raises:
-        LambdascopeError: if there is no trace at `path`, or it is of a newer format.
+        LambdascopeError: if there is no trace at `path`, it is damaged, or of a newer format.
     """
+    if not isinstance(path, str | os.PathLike):
+        raise LambdascopeError(f"path={shown(path)}: the path of a trace is accepted.")
     path = Path(path)
     missing = f"{path} holds no trace; a .zarr folder that sample() wrote is needed."
     if not (path / "zarr.json").exists():
@@ -190,9 +201,10 @@ def open_trace(path: Path | str) -> xr.Dataset:
     except LambdascopeError:
         raise
     except Exception as error:
-        raise LambdascopeError(f"{path} can't be read as a trace ({error}).") from error
+        kind = UnusableTrace if _has_our_arrays(path) else LambdascopeError
+        raise kind(f"{path} can't be read as a trace ({_line(error)}).") from error
     if found > FORMAT:
-        raise LambdascopeError(
+        raise UnusableTrace(
             f"{path} has trace format {found}; this version of lambdascope reads up to {FORMAT}."
         )
     return trace
@@ -200,10 +212,21 @@ def open_trace(path: Path | str) -> xr.Dataset:
 
 def _check_whole(path: Path) -> None:
     """Refuse a store with parts missing, which would read as NaN, and so as divergence."""
-    for name, array in zarr.open_group(path, mode="r").arrays():
+    group = zarr.open_group(path, mode="r")
+    if "settings" not in group.attrs:
+        raise KeyError("settings")
+    for name, array in group.arrays():
         missing = array.nchunks - array.nchunks_initialized
         if missing:
-            raise LambdascopeError(
-                f"{path} lacks {missing} of {array.nchunks} parts of {name!r} (files removed?); "
-                "remove it and sample again."
+            raise UnusableTrace(
+                f"{path} lacks {missing} of {array.nchunks} parts of {name!r} (files removed?)."
             )
+
+
+def _has_our_arrays(path: Path) -> bool:
+    """Whether a store whose description can't be read is one of ours."""
+    return all((path / name / "zarr.json").exists() for name in ("loss", "initial_loss", "nbeta"))
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200].rstrip(".") or type(error).__name__

@@ -68,4 +68,3 @@ def _sentence(config: type[BaseModel], error: ValidationError) -> str:
             where = f"{field}={shown(problem['input'])}: " if field else ""
             problems.append(f"{where}{wanted}")
     return f"{config.__name__}: " + "; ".join(problems) + "."
-

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-
 # What a message shows of a value that was refused.
 _MOST_CHARACTERS = 60
 

@@ -130,7 +130,7 @@ def _by_checkpoint(
         )
     if "checkpoint" not in trace["loss"].dims:
         trace = trace.expand_dims("checkpoint")
-    num_burnin = burnin_steps(burnin, int(trace.sizes["step"]))
+    num_burnin = burnin_steps(burnin, trace)
     kept = trace["draw"].values >= num_burnin
     if kept.sum() < 2:
         raise LambdascopeError(

@@ -231,14 +231,7 @@ def _of_trace(trace: xr.Dataset, burnin: float | int) -> LLCEstimate | LLCCurve:
     alone = bool(trace.attrs.get("single")) or "checkpoint" not in loss.dims
     if "checkpoint" not in loss.dims:
         trace = trace.expand_dims("checkpoint")
-    num_steps = int(loss.sizes.get("step", 1))
-    num_warmup = _warmup_steps(trace)
-    if num_warmup >= num_steps:
-        raise LambdascopeError(
-            f"the sampler still adapts in all {num_steps} steps of the trace (its warm-up takes "
-            f"{trace.attrs['num_warmup_steps']}); more num_steps, or a shorter warm-up, are needed."
-        )
-    num_burnin = max(burnin_steps(burnin, num_steps), num_warmup)
+    num_burnin = burnin_steps(burnin, trace)
     estimates = [
         estimate_one(trace.isel(checkpoint=position), num_burnin)
         for position in range(trace.sizes["checkpoint"])
@@ -261,14 +254,13 @@ def checked(trace: xr.Dataset) -> xr.Dataset:
     return trace
 
 
-def _warmup_steps(trace: xr.Dataset) -> int:
-    """How many of the trace's steps, from which earlier ones may have been cut, adapt."""
-    num_warmup = int(trace.attrs.get("num_warmup_steps", 0))
-    return int((np.atleast_1d(trace["step"].values) < num_warmup).sum()) if num_warmup else 0
+def burnin_steps(burnin: float | int, trace: xr.Dataset) -> int:
+    """The number of steps to drop: those asked for, and those in which the sampler still adapted.
 
-
-def burnin_steps(burnin: float | int, num_steps: int) -> int:
-    """The number of steps to drop."""
+    Raises:
+        LambdascopeError: if nothing would be left.
+    """
+    num_steps = int(trace["loss"].sizes.get("step", 1))
     if isinstance(burnin, bool) or not isinstance(burnin, Real) or not burnin >= 0:
         raise LambdascopeError(
             f"burnin={shown(burnin)}: a fraction in [0, 1) or a number of steps is accepted."
@@ -279,7 +271,19 @@ def burnin_steps(burnin: float | int, num_steps: int) -> int:
             f"burnin={shown(burnin)} leaves nothing of {num_steps} steps; a fraction below 1, or "
             "fewer steps, is accepted."
         )
-    return int(burnin) if whole else int(burnin * num_steps)
+    num_warmup = _warmup_steps(trace)
+    if num_warmup >= num_steps:
+        raise LambdascopeError(
+            f"the sampler still adapts in all {num_steps} steps of the trace (its warm-up takes "
+            f"{trace.attrs['num_warmup_steps']}); more num_steps, or a shorter warm-up, are needed."
+        )
+    return max(int(burnin) if whole else int(burnin * num_steps), num_warmup)
+
+
+def _warmup_steps(trace: xr.Dataset) -> int:
+    """How many of the trace's steps, from which earlier ones may have been cut, adapt."""
+    num_warmup = int(trace.attrs.get("num_warmup_steps", 0))
+    return int((np.atleast_1d(trace["step"].values) < num_warmup).sum()) if num_warmup else 0
 
 
 def estimate_one(trace: xr.Dataset, num_burnin: int, demands: Demands | None = None) -> LLCEstimate:

@@ -70,6 +70,11 @@ class Progress:
         if self._bar is not None:
             self._bar.close()
 
+    @property
+    def done(self) -> int:
+        """Units that are done."""
+        return self._done
+
     def update(self, count: int = 1) -> None:
         """`count` more units are done."""
         with self._lock:

@@ -5,11 +5,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import pandas as pd
-from tqdm.auto import tqdm
 
 from lambdascope.calibration import calibrate as run_suite
 from lambdascope.calibration import ranking_summary
 from lambdascope.errors import LambdascopeError
+from lambdascope.progress import Progress
 from lambdascope.reporting.calibration_figure import calibration_figure
 from lambdascope.reporting.calibration_text import calibration_table_text, ranking_text
 from lambdascope.reporting.style import png_bytes
@@ -57,11 +57,11 @@ def calibrate(
             f"{table_path} holds a calibration: give another --out, or --overwrite to replace it"
         )
     make_folder(out)
-    with tqdm(desc="calibrating", unit="case", disable=None if progress else True) as bar:
+    with Progress("calibrating", unit="case", wanted=progress) as bar:
 
         def report(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
+            bar.set_total(total)
+            bar.update(done - bar.done)
 
         table = run_suite(suite, report=report)
     write_table(table_path, table)

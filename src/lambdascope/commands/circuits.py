@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pandas as pd
 from matplotlib.figure import Figure
-from tqdm.auto import tqdm
 
 from lambdascope.commands.circuits_config import CircuitsConfig
 from lambdascope.commands.command_lines import arguments_of
@@ -18,6 +17,7 @@ from lambdascope.modular_addition.circuits import CircuitSearch, find_circuits
 from lambdascope.modular_addition.formation import formation_index
 from lambdascope.modular_addition.logit_waves import alignment_p_value
 from lambdascope.modular_addition.verdicts import Classification, classify
+from lambdascope.progress import tracked
 from lambdascope.reporting.circuits_figure import contributions_figure
 from lambdascope.reporting.circuits_text import (
     circuits_finding,
@@ -86,12 +86,7 @@ def circuits(
     check_writable(loaded.directory.path)
     settings = config.model_dump()
     is_new = not stands(loaded.directory.path / _MEASURES, settings, overwrite=overwrite)
-    steps = tqdm(
-        range(len(loaded.steps)),
-        desc="circuits",
-        unit="checkpoint",
-        disable=None if progress else True,
-    )
+    steps = tracked(range(len(loaded.steps)), "circuits", unit="checkpoint", wanted=progress)
     searches = [find_circuits(loaded.network_at(i), error_rate=config.error_rate) for i in steps]
     last = searches[-1].frequencies
     passing = sorted({k for search in searches for k in search.frequencies} - set(last))

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from tqdm.auto import tqdm
 
 from lambdascope.commands.command_lines import arguments_of
 from lambdascope.commands.hessian_config import HessianConfig
@@ -17,6 +16,7 @@ from lambdascope.commands.systems import LoadedRun, check_finished, chosen_check
 from lambdascope.errors import LambdascopeError
 from lambdascope.hessian import HessianOperator, HessianSpectrum, hessian_spectrum
 from lambdascope.posterior import CrossEntropy, LocalPosterior, Parameters
+from lambdascope.progress import Progress
 from lambdascope.reporting.hessian_figures import (
     density_figure,
     effective_dimension_figure,
@@ -90,11 +90,8 @@ def hessian(
     done = set(tables[_SUMMARY]["checkpoint"]) if len(tables[_SUMMARY]) else set()
     for index in (one for one in chosen if one not in done):
         label = {"checkpoint": index, "step": loaded.steps[index]}
-        with tqdm(
-            desc=f"Hessian at checkpoint {index} ({chosen.index(index) + 1} of {len(chosen)})",
-            unit=" products",
-            disable=None if progress else True,
-        ) as bar:
+        what = f"Hessian at checkpoint {index} ({chosen.index(index) + 1} of {len(chosen)})"
+        with Progress(what, unit="product", wanted=progress) as bar:
             spectrum = _spectrum(loaded, index, config, settings, bar)
         new = {
             _EIGENVALUES: _eigenvalue_rows(spectrum),
@@ -175,7 +172,7 @@ def _standing(
 
 
 def _spectrum(
-    loaded: LoadedRun, index: int, config: HessianConfig, settings: dict[str, Any], bar: tqdm
+    loaded: LoadedRun, index: int, config: HessianConfig, settings: dict[str, Any], bar: Progress
 ) -> HessianSpectrum:
     return spectrum_of(
         loaded.network_at(index),

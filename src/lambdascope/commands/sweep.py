@@ -1,12 +1,10 @@
 """`lambdascope sweep`: run a sweep's file, and tabulate and draw what stands of it."""
 
 import os
-import sys
 from pathlib import Path
 
 import pandas as pd
 import torch
-from tqdm.auto import tqdm
 
 from lambdascope.commands.llc_config import LLCConfig
 from lambdascope.commands.sweep_estimate import Estimate
@@ -14,6 +12,7 @@ from lambdascope.commands.sweep_figures import draw
 from lambdascope.commands.sweep_systems import SYSTEMS
 from lambdascope.commands.sweep_table import measurements, spectra
 from lambdascope.errors import LambdascopeError
+from lambdascope.progress import Progress
 from lambdascope.reporting.style import png_bytes
 from lambdascope.runs.files import atomic_write_bytes, atomic_write_text, make_folder
 from lambdascope.runs.tables import write_table
@@ -87,12 +86,9 @@ class Sweep:
         with self.records.held(worker.name):
             self._keep_file()
             missing = self.missing(retry_failed=retry_failed)
-            with tqdm(
-                total=len(self.plan.cells),
-                initial=len(self.plan.cells) - len(missing),
-                desc="sweep",
-                unit="cell",
-                disable=None if progress else True,
+            total = len(self.plan.cells)
+            with Progress(
+                "sweep", total=total, unit="cell", initial=total - len(missing), wanted=progress
             ) as bar:
                 for batch, outcomes in worker.outcomes(
                     self.system.batches_of(missing), self.system.work_on
@@ -100,7 +96,7 @@ class Sweep:
                     for cell, outcome in zip(batch, outcomes, strict=True):
                         self.records.put(cell, outcome)
                         if outcome.error is not None:
-                            bar.write(f"{cell} failed: {outcome.error}", file=sys.stderr)
+                            bar.write(f"{cell} failed: {outcome.error}")
                     bar.update(len(batch))
             return self.draw()
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from tqdm.auto import tqdm
 
 from lambdascope.modular_addition.ablation import (
     Space,
@@ -23,6 +22,7 @@ from lambdascope.modular_addition.progress import (
     restricted_logits,
     spectrum_gini,
 )
+from lambdascope.progress import tracked
 
 _ABLATIONS: dict[str, tuple[Callable[..., SplitMetrics], Space]] = {
     "kept": (losses_with_modes_kept, "tokens"),
@@ -97,7 +97,7 @@ def mode_development(
     # One checkpoint after the other: changed embeddings of all of them may not fit into memory.
     found: dict[str, list[SplitMetrics]] = {name: [] for name in (*_ABLATIONS, "whole")}
     checkpoints = range(len(weights["embedding.weight"]))
-    for checkpoint in tqdm(checkpoints, desc="modes", disable=None if progress else True):
+    for checkpoint in tracked(checkpoints, "modes", unit="checkpoint", wanted=progress):
         one = {name: tensor[checkpoint, None] for name, tensor in weights.items()}
         for name, (losses, space) in _ABLATIONS.items():
             found[name].append(losses(network, one, data, each, space=space))

@@ -12,9 +12,9 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
-from tqdm.auto import tqdm
 
 from lambdascope.errors import LambdascopeError
+from lambdascope.progress import tracked
 
 Format = Literal["mp4", "gif"]
 
@@ -62,9 +62,7 @@ def film_bytes(
         LambdascopeError: the encoder is missing or fails, or there are no frames.
     """
     check_film(kind)
-    bar = tqdm(
-        frames, total=num_frames, desc="film", unit="frame", disable=None if progress else True
-    )
+    bar = tracked(frames, "film", total=num_frames, unit="frame", wanted=progress)
     pixels = (_pixels(figure) for figure in bar)
     first = next(pixels, None)
     if first is None:

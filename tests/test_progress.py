@@ -140,6 +140,13 @@ def test_nothing_where_it_is_not_wanted(terminal, shown, clock):
     assert stream.getvalue() == ""
 
 
+def test_a_process_without_a_console_shows_nothing(monkeypatch):
+    monkeypatch.setattr(sys, "stderr", None)
+    with Progress("sampling", total=1) as bar:
+        bar.update()
+        bar.write("done")
+
+
 @pytest.mark.parametrize("terminal", [True, False])
 def test_a_line_of_its_own(terminal, shown):
     stream = shown(terminal)

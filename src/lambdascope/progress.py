@@ -51,6 +51,7 @@ class Progress:
         self._lock = threading.Lock()
         self._begun = self._told = time.monotonic()
         self._bar: Any = None
+        wanted = wanted and sys.stderr is not None  # which a process without a console may lack
         self._logs = wanted and not _shows_bars()
         if wanted and not self._logs:
             self._bar = tqdm(
@@ -120,7 +121,7 @@ class Progress:
         with self._lock:
             if self._bar is not None:
                 self._bar.write(text, file=sys.stderr)
-            else:
+            elif sys.stderr is not None:
                 sys.stderr.write(text + "\n")
 
     def _line(self) -> str:

@@ -80,7 +80,9 @@ def test_one_folder_has_one_writer(tmp_path):
 
 
 def test_a_refused_writer_lets_go_of_the_lock(tmp_path):
-    FileRecorder(tmp_path, {"seed": 1}, PLAN, NUM_CHAINS, SERIES).close()
+    files = FileRecorder(tmp_path, {"seed": 1}, PLAN, NUM_CHAINS, SERIES)
+    files.commit(0, 7, {"w": torch.ones(4, 3)})
+    files.close()
     with pytest.raises(LambdascopeError, match="seed: 1 → 2"):
         FileRecorder(tmp_path, {"seed": 2}, PLAN, NUM_CHAINS, SERIES)
     FileRecorder(tmp_path, {"seed": 1}, PLAN, NUM_CHAINS, SERIES).close()
@@ -99,6 +101,17 @@ def test_records_without_settings_are_not_trusted(tmp_path):
 
 def test_what_else_lies_in_the_folder_is_left(tmp_path):
     (tmp_path / "notes.txt").write_text("mine")
-    FileRecorder(tmp_path, {"seed": 1}, PLAN, NUM_CHAINS, SERIES).close()
+    files = FileRecorder(tmp_path, {"seed": 1}, PLAN, NUM_CHAINS, SERIES)
+    files.commit(0, 7, {"w": torch.ones(4, 3)})
+    files.close()
     FileRecorder(tmp_path, {"seed": 2}, PLAN, NUM_CHAINS, SERIES, overwrite=True).close()
     assert (tmp_path / "notes.txt").read_text() == "mine"
+    assert {file.name for file in tmp_path.iterdir()} == {"notes.txt", "lock"}
+
+
+def test_a_folder_without_records_goes(tmp_path):
+    folder = tmp_path / "parts"
+    files = FileRecorder(folder, {"seed": 1}, PLAN, NUM_CHAINS, SERIES)
+    files.write(0, "loss", 0, np.ones((3, 4), dtype=np.float32))
+    files.close()
+    assert list(tmp_path.iterdir()) == []

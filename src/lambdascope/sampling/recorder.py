@@ -5,6 +5,7 @@ import json
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from torch import Tensor
 from lambdascope.errors import LambdascopeError
 from lambdascope.sampling.folder import (
     CHUNK,
+    LOCK,
     OVERWRITE,
     SETTINGS,
     SNAPSHOT,
@@ -219,10 +221,16 @@ class FileRecorder(Recorder):
 
     def close(self) -> None:
         """Let go of the folder, which stays to be resumed where there is anything to resume."""
-        if holds_records(self.folder):
-            self._lock.release()
-        else:
-            self.remove()
+        with suppress(OSError):
+            self._leave_nothing_without_records()
+        self._lock.release()
+
+    def _leave_nothing_without_records(self) -> None:
+        if not holds_records(self.folder):
+            for file in (*self.folder.glob(f"{CHUNK}*"), self.folder / SETTINGS):
+                file.unlink(missing_ok=True)
+            if [file.name for file in self.folder.iterdir()] == [LOCK]:
+                self.remove()
 
     def _size(self, chunk: int, name: str) -> int:
         """Bytes of one file of records."""

@@ -16,6 +16,7 @@ from lambdascope.samplers.moves import placed
 from lambdascope.sampling.compiler import compile_step, compiler_missing
 from lambdascope.sampling.gradients import explained_gradients
 from lambdascope.sampling.loop import CudaGraphLoop, DirectLoop, Info, Loop, State, Step
+from lambdascope.sampling.plan import ceil_div
 from lambdascope.sampling.randomness import ChainNoise
 from lambdascope.sampling.recorder import Recorder
 from lambdascope.sampling.stack import ChainTensors, PosteriorStack
@@ -23,8 +24,11 @@ from lambdascope.sampling.target import ChunkTarget, distances
 
 Observable = Callable[[dict[str, Tensor]], Tensor]
 
-# Steps between two looks at the outside world: records written, snapshot, progress, interruption.
+# Most steps between two looks at the outside world: records written, snapshot, progress,
+# interruption. Of slow steps so many as take two seconds, or ten times as long as the writing.
 BLOCK = 250
+_FIRST_BLOCK = 10
+_BLOCK_SECONDS, _STEPS_TO_WRITING = 2.0, 10.0
 
 
 def tensor_of(drawn: Any) -> Tensor:
@@ -155,22 +159,28 @@ class ChunkRunner:
             number.fill_(done)
             resumed(done)
         loop = self._loop(chains, state, number)
-        for start in range(int(number), self.num_steps, BLOCK):
+        start, block = int(number), min(_FIRST_BLOCK, BLOCK)
+        while start < self.num_steps:
             if self.stop.is_set():
                 raise Interrupted
-            end = min(start + BLOCK, self.num_steps)
+            end = min(start + block, self.num_steps)
+            times = [time.perf_counter()]
             draws: list[Info] = []
             for step in range(start, end):
                 if step % self.thinning == 0:
                     draws.append(self.observe(chains, loop.state["w"]))
                 loop.advance()
-            for name, record in loop.take_records().items():
-                recorder.write(chunk, name, start, record.cpu().numpy())
+            records = {name: one.cpu().numpy() for name, one in loop.take_records().items()}
+            times.append(time.perf_counter())
+            for name, record in records.items():
+                recorder.write(chunk, name, start, record)
             for name in draws[0] if draws else ():
                 drawn = torch.stack([draw[name] for draw in draws])
-                recorder.write(chunk, name, -(-start // self.thinning), drawn.cpu().numpy())
+                recorder.write(chunk, name, ceil_div(start, self.thinning), drawn.cpu().numpy())
             recorder.commit(chunk, end, loop.state)
+            times.append(time.perf_counter())
             report(end - start)
+            block, start = _next_block(end - start, times[1] - times[0], times[2] - times[1]), end
 
     def _kind(self, chains: ChainTensors) -> Hashable:
         """All that the step's code depends on: kernel, model, loss, and the shapes of tensors."""
@@ -217,3 +227,9 @@ class ChunkRunner:
         """What step `number` sees of the posterior, and its random numbers."""
         noise = ChainNoise(chains.keys, number, self.stack.dtype)
         return ChunkTarget.on_step(self.stack, chains, self.kernel, noise), noise
+
+
+def _next_block(steps: int, stepping: float, writing: float) -> int:
+    """Steps until the next look, after a block that took so many seconds."""
+    wanted = max(_BLOCK_SECONDS, _STEPS_TO_WRITING * writing)
+    return max(1, min(BLOCK, int(wanted * steps / max(stepping, 1e-9))))

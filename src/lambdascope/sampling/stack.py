@@ -162,7 +162,7 @@ class PosteriorStack:
         self.shared_held: set[str] = set()
         self._held: dict[str, Tensor] = {}
         for name, tensor in held[0].items():
-            if all(torch.equal(tensor, other[name]) for other in held[1:]):
+            if all(torch.equal(tensor, other[name].to(tensor.device)) for other in held[1:]):
                 self.shared_held.add(name)
                 self._held[name] = tensor.to(self.device)
             else:

@@ -63,6 +63,8 @@ SAME = [
     lambda: Power(2, Power(3)),
     lambda: {"a": [1, {2, 3}, (torch.ones(2), np.ones(2))]},
     lambda: lambda x: x in {"b", "a", "c"},
+    lambda: np.array([Plain(1.0), "x"], dtype=object),
+    lambda: {Plain(1.0): 1, 10**5000: 2},
 ]
 
 
@@ -92,6 +94,8 @@ def test_equal_things_have_equal_traits(make):
         (np.ones(2), np.zeros(2), "it: "),
         (torch.ones(2), torch.ones(2, dtype=torch.float64), "it: "),
         (None, 0, "it: None → 0"),
+        ([10**5000], [10**5000 + 1], "it.0: 0x"),
+        (np.array([Plain(1)]), np.array([Plain(2)]), "it.values.0.scale: 1 → 2"),
     ],
 )
 def test_different_things_have_different_traits(one, other, where):

@@ -3,6 +3,7 @@
 import dis
 import functools
 import hashlib
+import re
 import types
 from collections.abc import Iterator
 from typing import Any
@@ -33,9 +34,17 @@ def names_in(code: types.CodeType) -> frozenset[str]:
     return frozenset(name for inner in _with_inner(code) for name in inner.co_names)
 
 
+def text(value: Any) -> str:
+    """A value as Python writes it, the same in every process: without addresses."""
+    try:
+        return re.sub(r" at 0x[0-9a-fA-F]+", "", repr(value))
+    except ValueError:  # Python writes no whole number of more than 4,300 digits
+        return hex(value) if isinstance(value, int) else type(value).__qualname__
+
+
 def unordered(values: Any) -> str:
     """A set in an order that does not change from process to process."""
-    return f" {sorted(map(repr, values))}"
+    return f" {sorted(map(text, values))}"
 
 
 def _with_inner(code: types.CodeType) -> Iterator[types.CodeType]:
@@ -48,4 +57,4 @@ def _with_inner(code: types.CodeType) -> Iterator[types.CodeType]:
 def _constant(value: Any) -> str:
     if isinstance(value, types.CodeType):
         return code_digest(value)
-    return unordered(value) if isinstance(value, frozenset) else repr(value)
+    return unordered(value) if isinstance(value, frozenset) else text(value)

@@ -9,12 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.func import grad
-from torch.nn.parameter import is_lazy
 
 from lambdascope.errors import LambdascopeError, shown
 from lambdascope.posterior.footprint import bytes_per_sample
 from lambdascope.posterior.objective import Loss, Objective
-from lambdascope.posterior.parameters import ParameterLayout
+from lambdascope.posterior.parameters import ParameterLayout, check_values
 from lambdascope.posterior.probe import (
     check_loss,
     check_unchanged,
@@ -208,12 +207,7 @@ class LocalPosterior:
             raise LambdascopeError(
                 "the model has no parameter with requires_grad=True; nothing could move."
             )
-        for name, tensor in (*model.named_parameters(), *model.named_buffers()):
-            if is_lazy(tensor) or tensor.is_meta:
-                raise LambdascopeError(
-                    f"{name} holds no values yet (a lazy module, or one on the meta device); call "
-                    "the model on a batch, or load its weights, first."
-                )
+        check_values(model)
         chosen = list(trainable)
         for restriction in self.restrictions:
             if isinstance(restriction, Parameters):

@@ -2,13 +2,13 @@
 
 import functools
 import inspect
-import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from lambdascope.posterior.bytecode import text
 from lambdascope.posterior.parameters import ParameterLayout, skeleton
 from lambdascope.posterior.traits import difference, digest, globals_read, traits
 
@@ -101,5 +101,4 @@ def _first_argument(loss: Loss) -> str:
 
 def _name(loss: Loss | None) -> str:
     """The loss in words that are the same in every process."""
-    name = getattr(loss, "__qualname__", None) or repr(loss)
-    return re.sub(r" at 0x[0-9a-fA-F]+", "", name)
+    return getattr(loss, "__qualname__", None) or text(loss)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from lambdascope.errors import LambdascopeError
 
@@ -48,6 +49,20 @@ class ParameterLayout:
             name: piece.reshape((*w.shape[:-1], *shape))
             for name, piece, shape in zip(self.names, pieces, self.shapes, strict=True)
         }
+
+
+def check_values(module: nn.Module) -> None:
+    """Refuse a module whose tensors hold nothing yet.
+
+    Raises:
+        LambdascopeError: for a lazy module that was not called yet, or one on the meta device.
+    """
+    for name, tensor in (*module.named_parameters(), *module.named_buffers()):
+        if is_lazy(tensor) or tensor.is_meta:
+            raise LambdascopeError(
+                f"{name} holds no values yet (a lazy module, or one on the meta device); call the "
+                "model on a batch, or load its weights, first."
+            )
 
 
 def skeleton(module: nn.Module) -> nn.Module:

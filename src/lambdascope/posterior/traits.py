@@ -22,7 +22,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from lambdascope.posterior.bytecode import code_digest, globals_of, names_in, unordered
+from lambdascope.posterior.bytecode import code_digest, globals_of, names_in, text, unordered
 from lambdascope.posterior.origin import Origin, origin
 
 # Deeper than any settings go; stops at structures that hold half the world.
@@ -115,9 +115,7 @@ class _Walk:
     def collect(self, thing: Any, path: str, depth: int = 0) -> None:
         """The traits of `thing` and of its parts."""
         if isinstance(thing, _PLAIN):
-            self.found[path] = (
-                hex(thing) if isinstance(thing, int) and _long(thing) else repr(thing)
-            )
+            self.found[path] = text(thing)
             return
         if id(thing) in self.seen:
             self.found[path] = f"the same as {self.seen[id(thing)][0]}"
@@ -138,6 +136,8 @@ def _described(thing: Any) -> tuple[str, dict[str, Any]]:
     name = f"{kind.__module__}.{kind.__qualname__}"
     if isinstance(thing, Tensor):
         return f"{name} {_tensor(thing)}", {}
+    if isinstance(thing, np.ndarray) and thing.dtype.hasobject:
+        return f"{name} {thing.dtype}{list(thing.shape)}", {"values": thing.tolist()}
     if isinstance(thing, np.ndarray):
         content = hashlib.sha256(np.ascontiguousarray(thing).tobytes()).hexdigest()[:16]
         return f"{name} {thing.dtype}{list(thing.shape)} {content}", {}
@@ -154,7 +154,7 @@ def _described(thing: Any) -> tuple[str, dict[str, Any]]:
     if isinstance(thing, functools.partial):
         return name, {"function": thing.func, "args": thing.args, "keywords": thing.keywords}
     if isinstance(thing, Mapping):
-        return name, {repr(key): part for key, part in thing.items()}
+        return name, {text(key): part for key, part in thing.items()}
     if isinstance(thing, tuple | list | collections.deque):
         return name, {str(position): part for position, part in enumerate(thing)}
     if isinstance(thing, set | frozenset):
@@ -275,11 +275,6 @@ def _tensor(thing: Tensor) -> str:
         return f"{shape} {tensor_digest([thing])[:16]}"
     except (RuntimeError, TypeError):
         return shape
-
-
-def _long(number: int) -> bool:
-    """Whether Python refuses to write a number out in decimal digits."""
-    return number.bit_length() > 2000
 
 
 def _is_filled(cell: types.CellType) -> bool:

@@ -28,10 +28,10 @@ from lambdascope.sampling.checks import (
     check_store,
     whole_number,
 )
+from lambdascope.sampling.job import Job
 from lambdascope.sampling.memory import check_gradients, check_records
-from lambdascope.sampling.plan import Plan, ceil_div, choose_device, make_plan
+from lambdascope.sampling.plan import ceil_div, choose_device, make_plan
 from lambdascope.sampling.points import recorded_dtype
-from lambdascope.sampling.randomness import chain_keys
 from lambdascope.sampling.recorder import MemoryRecorder, Recorder, Series
 from lambdascope.sampling.runner import ChunkRunner, Interrupted, Observable
 from lambdascope.sampling.stack import ChainTensors, PosteriorStack
@@ -163,13 +163,13 @@ def sample(
         stack = PosteriorStack(many, chosen)
         if kernel.batch_size is None:
             stack.full_batch()  # refuses different data sets before anything runs
-        job = _Job(stack, kernel, plan, labels, num_chains, num_steps, seed, factors)
+        job = Job(stack, kernel, plan, labels, num_chains, num_steps, seed, factors)
         runner = ChunkRunner(stack, kernel, num_steps, thinning, watched, compile)
         return _sampled(job, runner, description, trace_store, progress)
 
 
 def _sampled(
-    job: "_Job",
+    job: Job,
     runner: ChunkRunner,
     description: TraceDescription,
     trace_store: TraceStore | None,
@@ -222,38 +222,8 @@ def batch_elements(posterior: LocalPosterior, kernel: Kernel) -> int:
     return num_samples * sum(tensor[:1].numel() for tensor in posterior.samples.tensors)
 
 
-class _Job:
-    """Which chains there are: all chains of the first checkpoint, then of the next."""
-
-    def __init__(
-        self,
-        stack: PosteriorStack,
-        kernel: Kernel,
-        plan: Plan,
-        labels: Sequence[int],
-        num_chains: int,
-        num_steps: int,
-        seed: int,
-        step_factors: list[list[float]] | None,
-    ) -> None:
-        self.stack, self.kernel, self.plan, self.seed = stack, kernel, plan, seed
-        self.labels, self.num_chains, self.num_steps = labels, num_chains, num_steps
-        self.step_factors = step_factors
-        self.total = len(labels) * num_chains
-
-    def chains(self, chunk: int) -> ChainTensors:
-        """The tensors of one chunk."""
-        positions = self.plan.chunk(chunk, self.total)
-        pairs = [divmod(position, self.num_chains) for position in positions]
-        keys = chain_keys(self.seed, [(self.labels[which], chain) for which, chain in pairs])
-        factors = None
-        if self.step_factors is not None:
-            factors = [self.step_factors[which][chain] for which, chain in pairs]
-        return self.stack.of_chains([which for which, _ in pairs], keys, factors)
-
-
 def _run(
-    job: _Job, runner: ChunkRunner, recorder: Recorder, first: ChainTensors, progress: bool
+    job: Job, runner: ChunkRunner, recorder: Recorder, first: ChainTensors, progress: bool
 ) -> None:
     """All chunks, several at a time."""
     threads = torch.get_num_threads()

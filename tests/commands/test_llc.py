@@ -138,6 +138,16 @@ def test_overwrite_replaces_them(run: Path) -> None:
     assert not np.allclose(before["llc"], after["llc"], rtol=1e-6)
 
 
+def test_a_damaged_trace_is_replaced_by_overwrite_alone(run: Path) -> None:
+    before = estimate(run)
+    next(
+        file for file in (run / "llc_trace.zarr" / "loss" / "c").rglob("*") if file.is_file()
+    ).unlink()
+    with pytest.raises(LambdascopeError, match=r"lacks 1 of 3 parts of 'loss'.*--overwrite"):
+        estimate(run)
+    pd.testing.assert_frame_equal(estimate(run, overwrite=True), before)
+
+
 def test_another_burnin_uses_the_trace_that_stands(run: Path) -> None:
     estimate(run)
     stamp = (run / "llc_trace.zarr" / "zarr.json").stat().st_mtime_ns

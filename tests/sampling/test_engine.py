@@ -579,7 +579,10 @@ def test_a_failure_in_one_chunk_ends_the_call(monkeypatch):
         ({"seed": 1.5}, r"seed=1\.5: an integer is accepted"),
         ({"seed": None}, r"seed=None: an integer is accepted"),
         ({"seed": 2**200}, r"seed=1606938\d+: an integer of at most 128 bits"),
-        ({"seed": 10**5000}, r"seed=a number of thousands of digits: an integer of at most 128 bits"),
+        (
+            {"seed": 10**5000},
+            r"seed=a number of thousands of digits: an integer of at most 128 bits",
+        ),
         ({"num_steps": 2**31}, r"num_steps=2147483648: an integer ≤ 2147483647 is accepted"),
         ({"num_chains": 10**30}, r"num_chains=10+: an integer ≤ 2147483647 is accepted"),
         ({"thinning": 10**5000}, r"thinning=a number of thousands of digits: an integer ≤ 21474"),

@@ -9,8 +9,9 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from lambdascope.posterior.bytecode import text
+from lambdascope.posterior.module_globals import globals_read
 from lambdascope.posterior.parameters import ParameterLayout, skeleton
-from lambdascope.posterior.traits import difference, digest, globals_read, traits
+from lambdascope.posterior.traits import difference, digest, traits
 
 Loss = Callable[..., Tensor]
 

@@ -1,11 +1,12 @@
 """The loss of each sample, watched along the chains."""
 
+import operator
 from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
 
-from lambdascope.errors import LambdascopeError
+from lambdascope.errors import LambdascopeError, shown
 from lambdascope.posterior.local_posterior import LocalPosterior
 
 
@@ -27,17 +28,27 @@ class SampleLosses:
     """
 
     def __init__(self, posterior: LocalPosterior, samples: Sequence[int] | None = None) -> None:
+        if not isinstance(posterior, LocalPosterior):
+            raise LambdascopeError(
+                f"posterior is a {type(posterior).__name__}; a LocalPosterior is accepted."
+            )
         num_samples = posterior.samples.num_samples
         if num_samples == 0:
             raise LambdascopeError(
                 "SampleLosses of a potential without data: a posterior with data is needed."
             )
-        positions = list(range(num_samples)) if samples is None else [int(i) for i in samples]
+        try:
+            given = range(num_samples) if samples is None else samples
+            positions = [operator.index(position) for position in given]
+        except TypeError as error:
+            raise LambdascopeError(
+                f"samples={shown(samples)}: a list of positions, whole numbers, is accepted."
+            ) from error
         wrong = [position for position in positions if not 0 <= position < num_samples]
         if wrong or not positions:
             raise LambdascopeError(
-                f"samples={wrong[0] if wrong else positions}: one or more positions from 0 to "
-                f"{num_samples - 1} are accepted."
+                f"samples={shown(wrong[0] if wrong else positions)}: one or more positions from "
+                f"0 to {num_samples - 1} are accepted."
             )
         self.objective = posterior.objective
         self.rebuild = posterior.samples.rebuild

@@ -10,7 +10,7 @@ import functools
 import hashlib
 import re
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import Enum
@@ -22,26 +22,22 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from lambdascope.posterior.bytecode import code_digest, globals_of, names_in, text, unordered
+from lambdascope.posterior.bytecode import code_digest, text, unordered
 from lambdascope.posterior.origin import Origin, origin
 
 # Deeper than any settings go; stops at structures that hold half the world.
 _DEEPEST = 24
-# Entries by which one global is described.
-_MOST_ENTRIES = 200
-_PLAIN = (
+PLAIN = (
     *(type(None), bool, int, float, complex, str, bytes, range, slice, np.generic, Enum),
     *(Fraction, Decimal, PurePath, re.Pattern, torch.dtype, torch.device),
 )
 # Immutable, and so no cache that fills up while chains run.
-_CONSTANT = (*_PLAIN, tuple, frozenset)
+_CONSTANT = (*PLAIN, tuple, frozenset)
 # Of Python's own classes, those that hold a user's settings; others (loggers, locks, files) hold
 # the machinery of the process.
 _NAMESPACES = ("types.SimpleNamespace", "argparse.Namespace")
 _CACHED = type(functools.lru_cache(lambda: None))
-# What is taken whole, whichever package its class is from.
-_CONTAINERS = (Mapping, tuple, list, set, frozenset, collections.deque)
-_WHOLE = (*_PLAIN, *_CONTAINERS, np.ndarray, Tensor, nn.Module)
+CONTAINERS = (Mapping, tuple, list, set, frozenset, collections.deque)
 _MODULE_INTERNALS = frozenset(vars(nn.Module()))
 
 
@@ -53,34 +49,9 @@ def traits(thing: Any, path: str) -> dict[str, str]:
     their attributes, classes by their functions and constants. The code of Python's and PyTorch's
     functions does not enter: the versions tell it apart.
     """
-    walk = _Walk()
+    walk = Walk()
     walk.collect(thing, path)
     return walk.found
-
-
-def globals_read(*things: Any) -> dict[str, str]:
-    """What the functions in `things` read of their modules' globals, by `module.name`, as traits.
-
-    Functions found there are followed in turn; modules, and objects of installed packages, as far
-    as a function names their attributes. Names that a function assigns to are its own state, and
-    left out. What has many entries enters by a hash over them; a list or dict by its kind alone,
-    since it holds data, or is a cache that fills up, and no settings.
-    """
-    walk = _Walk()
-    for position, thing in enumerate(things):
-        walk.collect(thing, str(position))
-    found: dict[str, str] = {}
-    for function in walk.functions:  # which grows meanwhile
-        if origin(_home(function)) is not Origin.USER:
-            continue
-        for path, value in _named(function):
-            if path not in found:
-                walk.found = {}
-                walk.collect(value, path)
-                found |= (
-                    walk.found if len(walk.found) <= _MOST_ENTRIES else _brief(path, value, walk)
-                )
-    return found
 
 
 def digest(found: Mapping[str, str]) -> str:
@@ -98,7 +69,7 @@ def difference(old: Mapping[str, str], new: Mapping[str, str]) -> str:
 
 
 @dataclass
-class _Walk:
+class Walk:
     """Through things and their parts.
 
     Attributes:
@@ -114,7 +85,7 @@ class _Walk:
 
     def collect(self, thing: Any, path: str, depth: int = 0) -> None:
         """The traits of `thing` and of its parts."""
-        if isinstance(thing, _PLAIN):
+        if isinstance(thing, PLAIN):
             self.found[path] = text(thing)
             return
         if id(thing) in self.seen:
@@ -168,7 +139,7 @@ def _described(thing: Any) -> tuple[str, dict[str, Any]]:
 
 def _function(thing: types.FunctionType) -> tuple[str, dict[str, Any]]:
     name = f"{thing.__module__}.{thing.__qualname__}"
-    by_version = origin(_home(thing)) in (Origin.PYTHON, Origin.TORCH)
+    by_version = origin(home(thing)) in (Origin.PYTHON, Origin.TORCH)
     code = "" if by_version else f" {code_digest(thing.__code__)}"
     cells = [cell.cell_contents for cell in thing.__closure__ or () if _is_filled(cell)]
     return name + code, {
@@ -184,10 +155,22 @@ def _object_parts(thing: Any, name: str) -> dict[str, Any]:
     if whose is Origin.PYTHON and name not in _NAMESPACES:
         return {}
     slots = [slot for base in kind.__mro__ for slot in _slots(base) if hasattr(thing, slot)]
-    own = {**{slot: getattr(thing, slot) for slot in slots}, **getattr(thing, "__dict__", {})}
+    own = {**{slot: getattr(thing, slot) for slot in slots}, **_attributes(thing)}
     if callable(thing) or whose in (Origin.USER, Origin.LAMBDASCOPE):
         own |= _class_parts(kind)
     return own
+
+
+def _attributes(thing: Any) -> dict[str, Any]:
+    """What is kept in an object, without what it has worked out from that and remembers."""
+    found: dict[str, Any] = getattr(thing, "__dict__", {})
+    remembered = {
+        name
+        for base in type(thing).__mro__
+        for name, value in vars(base).items()
+        if isinstance(value, functools.cached_property)
+    }
+    return {name: value for name, value in found.items() if name not in remembered}
 
 
 def _slots(kind: type) -> tuple[str, ...]:
@@ -217,7 +200,7 @@ def _class_parts(kind: type) -> dict[str, Any]:
 def _module_parts(module: nn.Module) -> dict[str, Any]:
     """A module's attributes; of hooks the functions, since their keys count calls."""
     parts: dict[str, Any] = {**module._parameters, **module._buffers, **module._modules}
-    for name, value in vars(module).items():
+    for name, value in _attributes(module).items():
         if name in ("_parameters", "_buffers", "_modules"):
             continue
         if name not in _MODULE_INTERNALS or name == "training":
@@ -227,37 +210,9 @@ def _module_parts(module: nn.Module) -> dict[str, Any]:
     return parts
 
 
-def _home(function: types.FunctionType) -> str:
+def home(function: types.FunctionType) -> str:
     """Name of the module that a function looks its globals up in."""
     return str(function.__globals__.get("__name__"))
-
-
-def _named(function: types.FunctionType) -> Iterator[tuple[str, Any]]:
-    """The globals that `function` reads, by `module.name`."""
-    names = names_in(function.__code__)
-    for name in globals_of(function.__code__):
-        if name in function.__globals__:
-            yield from _as_named(f"{_home(function)}.{name}", function.__globals__[name], names)
-
-
-def _as_named(path: str, value: Any, names: frozenset[str]) -> Iterator[tuple[str, Any]]:
-    """`value`, or of a module and an object of a package what a function names of it."""
-    if isinstance(value, types.ModuleType):
-        if origin(value.__name__) is Origin.USER:
-            for name in sorted(names & set(vars(value))):
-                inner = f"{value.__name__}.{name}"
-                yield from _as_named(inner, vars(value)[name], names - {name})
-    elif origin(type(value).__module__) is Origin.PACKAGE and not isinstance(value, _WHOLE):
-        for name in sorted(names & set(getattr(value, "__dict__", {}))):
-            yield f"{path}.{name}", vars(value)[name]
-    else:
-        yield path, value
-
-
-def _brief(path: str, value: Any, walk: _Walk) -> dict[str, str]:
-    """One trait for all that a walk found of `value` at `path`."""
-    content = "" if isinstance(value, _CONTAINERS) else f" {digest(walk.found)[:16]}"
-    return {path: walk.found[path] + content}
 
 
 def _tensor(thing: Tensor) -> str:

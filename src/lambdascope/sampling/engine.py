@@ -12,7 +12,8 @@ import xarray as xr
 
 from lambdascope.errors import fits_into_memory
 from lambdascope.posterior.local_posterior import LocalPosterior
-from lambdascope.posterior.traits import digest, globals_read, traits
+from lambdascope.posterior.module_globals import globals_read
+from lambdascope.posterior.traits import digest, traits
 from lambdascope.progress import Progress
 from lambdascope.samplers.base import Kernel
 from lambdascope.sampling.checks import (

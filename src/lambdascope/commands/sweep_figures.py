@@ -258,7 +258,7 @@ def _where(rows: pd.DataFrame, column: str, value: object) -> pd.DataFrame:
 def _caption(panels: Sequence[SweepPanel], wish: FigureWish, note: str) -> str:
     most = max(int(p.runs.groupby(["family", "x"]).size().max()) for p in panels if len(p.runs))
     doubtful = sum(int(panel.runs["doubtful"].sum()) for panel in panels)
-    total = sum(len(panel.runs) for panel in panels)
+    total = sum(len(panel.runs) for panel in panels if panel.runs["doubtful"].any())
     spread = "the slope's standard error" if wish.slope_over else "standard deviation"
     parts = [f"line and band: mean ± {spread} over up to {most} runs · faint: each run"]
     if most == 1:

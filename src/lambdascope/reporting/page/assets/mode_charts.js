@@ -59,7 +59,7 @@ function buildMagnitudes() {
     xaxis: { ...modeAxis(), unifiedhovertitle: { text: "mode %{x}" } },
     yaxis: { range: [0, 1.06 * largest], title: { text: "units of weights", standoff: 4 } },
   }), "Magnitude of each Fourier mode of the embedding");
-  panel("magnitudes", (index) => Plotly.restyle(place, { y: [modes.magnitudes[index]] }));
+  panel("magnitudes", (index) => Plotly.restyle(place, { y: [modes.magnitudes[index]] }), last);
 }
 
 function buildLosses() {

@@ -6,12 +6,14 @@ const panels = [];
 let shown = -1;
 let playing = null;
 
-// A panel draws a checkpoint, by its index; its figure says which one it shows.
-function panel(name, draw) {
+// A panel draws a checkpoint, by its index; its figure says which one it shows. A chart that was made
+// with a checkpoint in it need not be drawn again at once.
+function panel(name, draw, drawn = -1) {
   const figure = document.querySelector(`[data-panel="${name}"]`);
   const drawAndSay = (index) => { draw(index); figure.dataset.checkpoint = index; };
   panels.push(drawAndSay);
-  drawAndSay(shown);
+  if (drawn === shown) figure.dataset.checkpoint = shown;
+  else drawAndSay(shown);
 }
 
 function show(index) {

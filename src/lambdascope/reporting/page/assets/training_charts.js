@@ -35,7 +35,7 @@ function overTraining(name, id, traces, height, extra, words, isLast) {
   place.on("plotly_click", (event) => { stop(); showStep(event.points[0].x); });
   panel(name, (index) => {
     Plotly.relayout(place, { "shapes[0].x0": at(steps[index]), "shapes[0].x1": at(steps[index]) });
-  });
+  }, last);
 }
 
 function formationLines() {

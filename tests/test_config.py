@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 from pydantic import Field, ValidationError
@@ -10,10 +12,12 @@ class Settings(Config):
     steps: int = Field(gt=3)
     rate: float = 0.5
     flag: bool | None = None
+    unread: Any = None
 
 
 def test_a_field_of_truth_values_takes_them():
     assert Settings(steps=4, flag=True).flag is True
+    assert Settings(steps=4, unread=False).unread is False
 
 
 def test_a_config_is_frozen():

@@ -33,7 +33,8 @@ class Config(BaseModel):
         if type(value).__name__ not in ("bool", "bool_"):
             return value
         assert field.field_name is not None
-        if "bool" not in str(cls.model_fields[field.field_name].annotation):
+        annotation = cls.model_fields[field.field_name].annotation
+        if annotation is not Any and "bool" not in str(annotation):
             raise ValueError("input should be a number, neither True nor False")
         return value
 

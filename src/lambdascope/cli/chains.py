@@ -14,7 +14,7 @@ class Command(RunCommand):
 
     Reads a run's checkpoints and data. Writes chains.csv, chains_modes.csv, chains_trace.zarr, and
     into figures/ the points' principal components, all modes over sampling time, and the two
-    largest modes against each other. Takes about half a minute for the last checkpoint of the
+    largest modes against each other. Takes about a minute for the last checkpoint of the
     default network.
 
     Example:

@@ -16,7 +16,7 @@ class Command(BaseCommand):
 
     Reads nothing. Writes a run directory, with report.html in it.
 
-    Takes a minute or two on two cores; the quick form some ten seconds. The first time, up to half
+    Takes a minute or two on two cores; the quick form half a minute. The first time, up to half
     a minute more goes into compiling the sampler.
 
     Example:

@@ -18,8 +18,8 @@ class Command(BaseCommand):
     """Several seeds train as one batch, each with the weights that it would have alone.
 
     Reads nothing. Writes config.json, data.safetensors, checkpoints/ and training.csv into OUT, or
-    into OUT/seed_0 and so on. The default network takes about three seconds, twenty-five seeds of
-    it about half a minute.
+    into OUT/seed_0 and so on. The default network takes about five seconds, twenty-five seeds of it
+    some twenty.
 
     Example:
       lambdascope train --out runs/p53 --p 53 --hidden-size 48

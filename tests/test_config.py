@@ -40,7 +40,7 @@ def test_a_config_is_frozen():
         ({"steps": "9" * 5000}, r"steps='9{60}…': unable to parse input string as an integer"),
         (
             {"steps": 4, "stpes": 5},
-            r"stpes is not a setting of Settings \(it has: steps, rate, flag\)",
+            r"stpes is not a setting of Settings \(it has: steps, rate, flag, unread\)",
         ),
         ({"steps": True}, r"steps=True: input should be a number, neither True nor False"),
         ({"steps": 4, "rate": np.False_}, r"rate=(np\.)?False_?: input should be a number"),

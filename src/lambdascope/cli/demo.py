@@ -29,7 +29,7 @@ class Command(BaseCommand):
     quick: Switch = False
     """Fewer checkpoints, chains and steps: to see that everything works, not for its numbers."""
     overwrite: Switch = False
-    """Begin afresh where a run stands already."""
+    """Replace another run, or other results, that stand there."""
 
     def run(self) -> Outcome[Any]:
         """Train, study, make the page."""

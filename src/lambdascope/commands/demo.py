@@ -48,7 +48,7 @@ def demo(
     Args:
         out: The run directory.
         quick: Fewer checkpoints, chains and steps.
-        overwrite: Begin afresh where a run stands.
+        overwrite: Replace another run or other results that stand there.
         progress: Show progress bars.
 
     Raises:
@@ -78,9 +78,9 @@ def demo(
     curve = llc(out, QUICK_LLC if quick else LLC, overwrite=overwrite, progress=progress)
     seconds |= curve.seconds
     started = time.perf_counter()
-    fourier(out, FourierConfig(), progress=progress)
+    fourier(out, FourierConfig(), overwrite=overwrite, progress=progress)
     note("fourier")
-    found = circuits(out, CircuitsConfig(), progress=progress)
+    found = circuits(out, CircuitsConfig(), overwrite=overwrite, progress=progress)
     note("circuits")
     page = report(out)
     note("report")

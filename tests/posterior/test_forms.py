@@ -140,6 +140,15 @@ def test_a_failure_inside_the_model_says_where_it_happened():
         ls.LocalPosterior(nn.Linear(3, 5), data, loss=ls.cross_entropy)
 
 
+def test_a_loss_beyond_memory_is_a_sentence():
+    with pytest.raises(
+        LambdascopeError, match=r"evaluating the loss on the data does not fit into memory; smaller"
+    ):
+        ls.LocalPosterior(
+            classifier(), classifier_data(), loss=lambda o, t: torch.ones(10**9, 10**9)
+        )
+
+
 def test_a_token_out_of_range_is_refused():
     tokens, targets = classifier_data()
     tokens[0, 0] = 99

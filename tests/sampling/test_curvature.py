@@ -5,6 +5,8 @@ import pytest
 import torch
 
 import lambdascope as ls
+from lambdascope.errors import LambdascopeError
+from lambdascope.sampling import curvature
 from lambdascope.sampling.curvature import largest_curvature
 from tests.problems import classifier_posterior, quadratic_posterior
 
@@ -51,3 +53,32 @@ def test_at_other_points():
     found = [largest_curvature([posterior], np.array([[[w]]]))[0] for w in (0.0, 2.0)]
     np.testing.assert_allclose(found, [1.0, 12 * 10 * 4 + 1], rtol=1e-3)
     assert largest_curvature([posterior], np.array([[[0.0], [2.0]]]))[0] == found[1]
+
+
+def test_large_samples_are_fewer_and_fewer_places_run_at_once(monkeypatch):
+    posteriors = [classifier_posterior(seed=s, n=400) for s in range(3)]
+    whole = largest_curvature(posteriors)
+    samples, size = curvature._at_once(posteriors, 93)
+    assert samples == 400
+    assert size > 3
+    monkeypatch.setattr(curvature, "_MOST_BYTES", 1 << 15)
+    samples, size = curvature._at_once(posteriors, 93)
+    assert 30 < samples < 400
+    assert size == 1
+    # Of other samples, and so another number, of the same order.
+    np.testing.assert_allclose(largest_curvature(posteriors), whole, rtol=0.3)
+
+
+def test_models_that_vmap_cannot_take_are_told_of():
+    class Branching(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.w = torch.nn.Parameter(torch.ones(2))
+
+        def forward(self):
+            return self.w.pow(2 if self.w.detach().sum() > 0 else 4).sum()
+
+    one = ls.LocalPosterior(Branching(), None, nbeta=1.0, localization=1.0)
+    assert largest_curvature([one])[0] == pytest.approx(3.0, rel=0.02)
+    with pytest.raises(LambdascopeError, match=r"vmap \(.*chunk_size=1\) runs chains one"):
+        largest_curvature([one, one])

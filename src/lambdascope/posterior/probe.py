@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lambdascope.errors import LambdascopeError
+from lambdascope.errors import LambdascopeError, is_allocation_failure
 from lambdascope.posterior.objective import Objective
 from lambdascope.posterior.samples import SampleSet
 
@@ -118,15 +118,22 @@ def explained() -> Iterator[None]:
         yield
     except LambdascopeError:
         raise
-    except IndexError as error:
-        raise LambdascopeError(
-            f"evaluating the loss on the data failed: {error} (an input or target "
-            "outside the range that the model knows?)."
-        ) from error
     except Exception as error:
-        raise LambdascopeError(
-            f"evaluating the loss on the data failed: {type(error).__name__}: {error}."
-        ) from error
+        raise LambdascopeError(_failure(error)) from error
+
+
+def _failure(error: Exception) -> str:
+    if is_allocation_failure(error):
+        return (
+            "evaluating the loss on the data does not fit into memory; smaller samples, or a "
+            "smaller model, take less."
+        )
+    failed = "evaluating the loss on the data failed"
+    reason = str(error).strip().partition("\n")[0].rstrip(".")  # PyTorch's stack may follow
+    if isinstance(error, IndexError):
+        hint = "an input or target outside the range that the model knows?"
+        return f"{failed}: {reason} ({hint})."
+    return f"{failed}: {type(error).__name__}: {reason}."
 
 
 def _first(samples: SampleSet) -> list[Tensor]:

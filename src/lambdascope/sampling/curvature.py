@@ -7,6 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from lambdascope.posterior.footprint import bytes_per_sample
 from lambdascope.posterior.local_posterior import LocalPosterior
 from lambdascope.sampling.gradients import explained_gradients
 from lambdascope.sampling.plan import choose_device
@@ -15,8 +16,9 @@ from lambdascope.sampling.target import ChunkTarget
 
 # Of power iterations: then within some ten per cent, which is all that a step size needs.
 _ITERATIONS = 12
-# Samples that the curvature is measured on, and numbers that are evaluated at once.
-_MOST_SAMPLES = 4096
+# Samples that the curvature is measured on, as far as they keep no more than so many bytes for a
+# backward pass, and numbers that are evaluated at once.
+_MOST_SAMPLES, _MOST_BYTES = 4096, 1 << 30
 _AT_ONCE = 1 << 19
 # Length of the finite difference, in units of ‖w‖ or of 1, whichever is more: the third root of a
 # float32 rounding error, where truncation and rounding are about equal.
@@ -31,7 +33,8 @@ def largest_curvature(
     """The largest absolute eigenvalue of ∇²U over places of each posterior, in 1/parameter².
 
     By power iteration on central differences of the gradient, within the directions that may move,
-    on at most 4,096 samples. It is a lower bound, usually short by less than a tenth.
+    on at most 4,096 samples, fewer where these are large. It is a lower bound, usually short by
+    less than a tenth.
 
     Args:
         posteriors: Of equal shape.
@@ -47,8 +50,7 @@ def largest_curvature(
         num_places = points.shape[1]
         w = torch.as_tensor(points, dtype=stack.dtype, device=stack.device).flatten(0, 1)
     which = [place // num_places for place in range(len(w))]
-    samples = min(_MOST_SAMPLES, max(p.samples.num_samples for p in posteriors))
-    size = max(1, _AT_ONCE // max(samples, w.shape[1]))
+    samples, size = _at_once(posteriors, w.shape[1])
     threads = torch.get_num_threads()
     # On several threads an embedding's gradient is added up in an order that changes from run to
     # run, and with it the step size, and every bit of the chains.
@@ -62,6 +64,19 @@ def largest_curvature(
         torch.set_num_threads(threads)
     by_place = torch.cat(found).reshape(-1, num_places)
     return by_place.amax(dim=1).double().cpu().numpy()
+
+
+def _at_once(posteriors: Sequence[LocalPosterior], num_parameters: int) -> tuple[int, int]:
+    """Samples that the curvature is measured on, and places that are evaluated at once."""
+    samples = min(_MOST_SAMPLES, max(p.samples.num_samples for p in posteriors))
+    size = max(1, _AT_ONCE // max(samples, num_parameters))
+    if samples > 0:
+        first = posteriors[0]
+        each = bytes_per_sample(first.objective, first.w_star, first.held, first.samples)
+        fitting = int(_MOST_BYTES / max(each, 1.0))
+        samples = max(1, min(samples, fitting))
+        size = max(1, min(size, fitting // samples))
+    return samples, size
 
 
 def _of_chunk(stack: PosteriorStack, which: list[int], here: Tensor, samples: int) -> Tensor:

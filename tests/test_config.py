@@ -12,6 +12,7 @@ class Settings(Config):
     steps: int = Field(gt=3)
     rate: float = 0.5
     flag: bool | None = None
+    name: str = "plain"
     unread: Any = None
 
 
@@ -40,8 +41,9 @@ def test_a_config_is_frozen():
         ({"steps": "9" * 5000}, r"steps='9{60}…': unable to parse input string as an integer"),
         (
             {"steps": 4, "stpes": 5},
-            r"stpes is not a setting of Settings \(it has: steps, rate, flag, unread\)",
+            r"stpes is not a setting of Settings \(it has: steps, rate, flag, name, unread\)",
         ),
+        ({"steps": 4, "name": True}, r"name=True: input should be a valid string"),
         ({"steps": True}, r"steps=True: input should be a number, neither True nor False"),
         ({"steps": 4, "rate": np.False_}, r"rate=(np\.)?False_?: input should be a number"),
         ({"steps": 3, "rate": None}, r"steps=3: .*; rate=None: input should be a valid number"),

@@ -1,5 +1,6 @@
 """The base of every settings object: frozen, validated at construction, refused in one sentence."""
 
+import re
 from typing import Any, Self
 
 from pydantic import (
@@ -33,8 +34,8 @@ class Config(BaseModel):
         if type(value).__name__ not in ("bool", "bool_"):
             return value
         assert field.field_name is not None
-        annotation = cls.model_fields[field.field_name].annotation
-        if annotation is not Any and "bool" not in str(annotation):
+        accepted = set(re.findall(r"\w+", str(cls.model_fields[field.field_name].annotation)))
+        if accepted & {"int", "float"} and "bool" not in accepted:
             raise ValueError("input should be a number, neither True nor False")
         return value
 

@@ -158,9 +158,9 @@ def test_cells_that_differ_in_what_is_measured_share_a_training(
     trained = []
     real = sweep_cells.train
 
-    def counted(configs):
+    def counted(configs, **settings):
         trained.extend(configs)
-        return real(configs)
+        return real(configs, **settings)
 
     monkeypatch.setattr(sweep_cells, "train", counted)
     text = "[measure]\nllc = 'none'\ncircuits = 'final'\n[grid]\n"

@@ -6,16 +6,6 @@ from matplotlib.figure import Figure
 from lambdascope.reporting import style
 from lambdascope.reporting.finding import INTERVAL
 
-COLOURS = (
-    style.BLUE,
-    style.VERMILION,
-    style.GREEN,
-    style.PURPLE,
-    style.ORANGE,
-    style.SKY,
-    style.BLACK,
-    style.GREY,
-)
 # Weights of line by checkpoint: the last is the one that people look for.
 _FAINTEST = 0.3
 
@@ -37,8 +27,8 @@ def comparison_figure(
         left, right = figure.subplots(1, 2, width_ratios=(3, 2))
         runs = list(dict.fromkeys(summary["run"]))
         for number, run in enumerate(runs):
-            colour = COLOURS[number % len(COLOURS)]
-            dash = "-" if number < len(COLOURS) else "--"
+            colour = style.SERIES[number % len(style.SERIES)]
+            dash = "-" if number < len(style.SERIES) else "--"
             own = spectra[(spectra["run"] == run) & (spectra["eigenvalue"] > 0)]
             steps = sorted(own["step"].unique())
             for place, step in enumerate(steps, start=1):
@@ -50,7 +40,7 @@ def comparison_figure(
                 )
         ratios = summary.groupby("run", sort=False)["ratio"].first()
         for number, run in enumerate(runs):
-            colour = COLOURS[number % len(COLOURS)] if ratios.nunique() > 1 else style.GREY
+            colour = style.SERIES[number % len(style.SERIES)] if ratios.nunique() > 1 else style.GREY
             left.axhline(ratios[run], color=colour, linestyle=":", linewidth=1.3)
         left.annotate(
             "γ/nβ", (1.0, ratios.max()), xycoords=("axes fraction", "data"), ha="right",

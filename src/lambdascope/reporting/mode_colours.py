@@ -9,24 +9,13 @@ from lambdascope.reporting import style
 CYCLIC_MAP = "twilight"
 """For positions on a circle: cyclic, and told apart by lightness with any colour vision."""
 
-_PALETTE = (
-    style.BLUE,
-    style.VERMILION,
-    style.GREEN,
-    style.PURPLE,
-    style.ORANGE,
-    style.SKY,
-    style.BLACK,
-)
-
-
 def colours_of(modes: Sequence[int]) -> dict[int, str]:
     """A colour for each of the first seven modes; the rest go without one.
 
     Args:
         modes: the most important first.
     """
-    return dict(zip(modes, _PALETTE, strict=False))
+    return dict(zip(modes, style.SERIES[:-1], strict=False))
 
 
 _OFFSET = 14

@@ -27,6 +27,9 @@ PURPLE = "#CC79A7"
 GREY = "#5F6368"
 PALE_GREY = "#DADCE0"
 
+SERIES = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, BLACK, GREY)
+"""For lines that stand beside each other, the first ones easiest to tell apart."""
+
 LLC, TRAIN, TEST = BLUE, ORANGE, VERMILION
 """The same quantity has the same colour in every figure."""
 

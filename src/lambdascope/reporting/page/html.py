@@ -56,7 +56,9 @@ def page(template: str, payload: Any, scripts: Sequence[str], values: Mapping[st
             # Our own files, and JSON that holds no markup: all else is escaped.
             css=Markup(_colour_rules() + _asset("page.css")),
             programs=[Markup(program) for program in programs],
-            payload=Markup(script_json({**payload, "colours": _COLOURS})),
+            payload=Markup(
+                script_json({**payload, "colours": {**_COLOURS, "series": style.SERIES}})
+            ),
         )
     )
 

@@ -1,13 +1,11 @@
 // The chains around one checkpoint: their losses, and where they went.
 
-const CHAIN_COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#5F6368"];
-
 function traceLines(trace) {
   return trace.loss.map((loss, chain) => {
     const coarse = trace.factors[chain] !== 1;
     return {
       x: trace.steps, y: loss, mode: "lines", opacity: coarse ? 0.7 : 0.85,
-      line: { width: 1.2, color: CHAIN_COLOURS[chain % CHAIN_COLOURS.length], dash: coarse ? "dot" : "solid" },
+      line: { width: 1.2, color: colours.series[chain % colours.series.length], dash: coarse ? "dot" : "solid" },
       hovertemplate: `chain ${chain}: %{y:.4~g} nats at step %{x:,.0f}<extra></extra>`,
     };
   });
@@ -51,9 +49,9 @@ function buildTraces() {
     yaxis: { title: { text: "loss (nats)", standoff: 4 } },
   }), "Loss along the chains");
   legend("legend-traces", [
-    [CHAIN_COLOURS[0], "line", `a chain (means over ${any.block} steps)`],
+    [colours.series[0], "line", `a chain (means over ${any.block} steps)`],
     ...(Object.values(data.traces).some((one) => one.factors.some((factor) => factor !== 1))
-      ? [[CHAIN_COLOURS[1], "dot", "a chain of twice the step"]] : []),
+      ? [[colours.series[1], "dot", "a chain of twice the step"]] : []),
     [colours.grey, "band", "burn-in, left out"], ["#1d1f21", "dash", "mean after it"], [colours.start, "dot", "loss at w*"],
   ]);
   panel("traces", (index) => {

@@ -1,7 +1,5 @@
 // Figures of a sweep: a quantity against an axis, means over runs before each run by itself.
 
-const FAMILY_COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#5F6368"];
-
 function familyTraces(family, colour, dash, isNumeric, number) {
   // Names have room on either side: curves that share one stand beside each other there.
   const beside = isNumeric ? {} : { offsetgroup: String(number) };
@@ -36,7 +34,7 @@ function sweepChart(figure, number) {
   }), "");
   const draw = (which) => {
     const quantity = figure.quantities[which];
-    const look = (i) => [FAMILY_COLOURS[i % FAMILY_COLOURS.length], i < FAMILY_COLOURS.length ? "solid" : "dash"];
+    const look = (i) => [colours.series[i % colours.series.length], i < colours.series.length ? "solid" : "dash"];
     Plotly.react(place, quantity.families.flatMap((family, i) => familyTraces(family, ...look(i), figure.numeric, i)), {
       ...place.layout,
       yaxis: { ...place.layout.yaxis, autorange: true, title: { text: plain(quantity.label), standoff: 4 }, type: figure.log[1] ? "log" : "linear" },

@@ -27,8 +27,7 @@ def comparison_figure(
         left, right = figure.subplots(1, 2, width_ratios=(3, 2))
         runs = list(dict.fromkeys(summary["run"]))
         for number, run in enumerate(runs):
-            colour = style.SERIES[number % len(style.SERIES)]
-            dash = "-" if number < len(style.SERIES) else "--"
+            colour, dash = style.series(number)
             own = spectra[(spectra["run"] == run) & (spectra["eigenvalue"] > 0)]
             steps = sorted(own["step"].unique())
             for place, step in enumerate(steps, start=1):
@@ -40,7 +39,7 @@ def comparison_figure(
                 )
         ratios = summary.groupby("run", sort=False)["ratio"].first()
         for number, run in enumerate(runs):
-            colour = style.SERIES[number % len(style.SERIES)] if ratios.nunique() > 1 else style.GREY
+            colour = style.series(number)[0] if ratios.nunique() > 1 else style.GREY
             left.axhline(ratios[run], color=colour, linestyle=":", linewidth=1.3)
         left.annotate(
             "γ/nβ", (1.0, ratios.max()), xycoords=("axes fraction", "data"), ha="right",

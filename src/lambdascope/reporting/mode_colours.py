@@ -9,6 +9,7 @@ from lambdascope.reporting import style
 CYCLIC_MAP = "twilight"
 """For positions on a circle: cyclic, and told apart by lightness with any colour vision."""
 
+
 def colours_of(modes: Sequence[int]) -> dict[int, str]:
     """A colour for each of the first seven modes; the rest go without one.
 

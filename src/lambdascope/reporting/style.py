@@ -51,6 +51,15 @@ _SETTINGS: dict[Any, Any] = {
 }
 
 
+def series(number: int) -> tuple[str, str]:
+    """Colour and dash of a line among others; dashes tell apart what the colours no longer do.
+
+    Args:
+        number: Its place among the lines, from 0.
+    """
+    return SERIES[number % len(SERIES)], "-" if number < len(SERIES) else "--"
+
+
 def new_figure(width: float = 9.0, height: float = 5.4) -> Figure:
     """An empty figure in the shared style.
 

@@ -107,7 +107,7 @@ def _draw_family(
     places: dict[object, float],
     family_label: str | None,
 ) -> None:
-    colour = style.SERIES[number % len(style.SERIES)]
+    colour, dash = style.series(number)
     own = panel.means[panel.means["family"] == family]
     many = len(own) > _MOST_MARKERS
     for _, run in panel.runs[panel.runs["family"] == family].groupby("run"):
@@ -132,7 +132,6 @@ def _draw_family(
         where, own["mean"] - spread, own["mean"] + spread, color=colour, alpha=0.18, linewidth=0
     )
     label = "mean of the runs" if family_label is None else f"{family_label} {family}".strip()
-    dash = "-" if number < len(style.SERIES) else "--"
     marker = None if many else "o"
     axes.plot(where, own["mean"], dash, color=colour, marker=marker, markersize=5.5, label=label)
     doubted = panel.runs[panel.runs["family"] == family].groupby("x")["doubtful"].all()

@@ -4,7 +4,7 @@ from torch import nn
 
 import lambdascope as ls
 from lambdascope.errors import LambdascopeError
-from lambdascope.posterior.footprint import bytes_per_sample
+from lambdascope.posterior import local_posterior
 from lambdascope.sampling import memory
 from lambdascope.sampling.target import ChunkTarget
 from tests.problems import draw, quadratic_posterior
@@ -30,10 +30,7 @@ def small_machine(monkeypatch):
 
 def test_what_a_sample_costs(posterior):
     # Kept of each sample: the tanh's output and the error. The inputs are there anyway.
-    found = bytes_per_sample(
-        posterior.objective, posterior.w_star, posterior.held, posterior.samples
-    )
-    assert found == 4 * (WIDTH + 4)
+    assert posterior.bytes_per_sample == 4 * (WIDTH + 4)
 
 
 def test_the_machine_has_memory():
@@ -62,7 +59,7 @@ def test_parts_or_fewer_chains_fit(posterior, small_machine):
 
 
 def test_a_potential_without_data_is_not_asked(small_machine, monkeypatch):
-    monkeypatch.setattr(memory, "bytes_per_sample", None)
+    monkeypatch.setattr(local_posterior, "bytes_per_sample", None)
     draw(quadratic_posterior([1.0, 2.0]), ls.MALA(step_size=1e-2))
 
 

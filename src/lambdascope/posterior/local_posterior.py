@@ -136,6 +136,11 @@ class LocalPosterior:
         elements = self.num_parameters if self.mask is None else int(self.mask.sum())
         return elements - (self.normal is not None)
 
+    @functools.cached_property
+    def bytes_per_sample(self) -> float:
+        """What one more sample makes a backward pass keep, in bytes; there must be data."""
+        return bytes_per_sample(self.objective, self.w_star, self.held, self.samples)
+
     def mean_loss(self, w: Tensor) -> float:
         """L_n(w), the mean loss over all data at sampled weights `w` [param].
 
@@ -298,5 +303,5 @@ class LocalPosterior:
     @functools.cached_property
     def _at_once(self) -> int:
         """Samples that are evaluated at once."""
-        each = bytes_per_sample(self.objective, self.w_star, self.held, self.samples)
-        return max(1, min(_EVALUATION_BATCH, int(_EVALUATION_BYTES / max(each, 1.0))))
+        fitting = int(_EVALUATION_BYTES / max(self.bytes_per_sample, 1.0))
+        return max(1, min(_EVALUATION_BATCH, fitting))

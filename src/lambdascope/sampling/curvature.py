@@ -7,7 +7,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lambdascope.posterior.footprint import bytes_per_sample
 from lambdascope.posterior.local_posterior import LocalPosterior
 from lambdascope.sampling.gradients import explained_gradients
 from lambdascope.sampling.plan import choose_device
@@ -71,9 +70,7 @@ def _at_once(posteriors: Sequence[LocalPosterior], num_parameters: int) -> tuple
     samples = min(_MOST_SAMPLES, max(p.samples.num_samples for p in posteriors))
     size = max(1, _AT_ONCE // max(samples, num_parameters))
     if samples > 0:
-        first = posteriors[0]
-        each = bytes_per_sample(first.objective, first.w_star, first.held, first.samples)
-        fitting = int(_MOST_BYTES / max(each, 1.0))
+        fitting = int(_MOST_BYTES / max(posteriors[0].bytes_per_sample, 1.0))
         samples = max(1, min(samples, fitting))
         size = max(1, min(size, fitting // samples))
     return samples, size
@@ -89,20 +86,19 @@ def _of_chunk(stack: PosteriorStack, which: list[int], here: Tensor, samples: in
         batch = tuple(tensor[index] for tensor in stack.data)
         return ChunkTarget(stack, chains, [batch], shared_batch=not stack.has_data)
 
-    with explained_gradients(stack, chains, target_of):
-        target_of(chains).evaluate(here)
     target = target_of(chains)
     generator = torch.Generator().manual_seed(0)
     direction = torch.randn(here.shape[1], generator=generator, dtype=torch.float64).to(here)
     v = _unit(target.restrict(direction.expand_as(here).clone()))
     reach = _REACH * here.norm(dim=1, keepdim=True).clamp(min=1.0)
     curvature = torch.zeros(len(which), dtype=here.dtype, device=here.device)
-    for _ in range(_ITERATIONS):
-        ahead = target.evaluate(here + reach * v).potential_gradient
-        behind = target.evaluate(here - reach * v).potential_gradient
-        bent = target.restrict(ahead - behind) / (2 * reach)
-        curvature = bent.norm(dim=1)  # at most the largest, and nearer to it each time
-        v = _unit(bent)
+    with explained_gradients(stack, chains, target_of):
+        for _ in range(_ITERATIONS):
+            ahead = target.evaluate(here + reach * v).potential_gradient
+            behind = target.evaluate(here - reach * v).potential_gradient
+            bent = target.restrict(ahead - behind) / (2 * reach)
+            curvature = bent.norm(dim=1)  # at most the largest, and nearer to it each time
+            v = _unit(bent)
     return curvature
 
 

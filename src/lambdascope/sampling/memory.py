@@ -7,7 +7,6 @@ import torch
 
 from lambdascope.errors import LambdascopeError
 from lambdascope.machine import GIB, disk_size, host_memory
-from lambdascope.posterior.footprint import bytes_per_sample
 from lambdascope.posterior.local_posterior import LocalPosterior
 from lambdascope.samplers.base import Kernel
 from lambdascope.sampling.plan import Plan
@@ -33,9 +32,7 @@ def check_gradients(
         return
     at_once = plan.chunk_size * plan.num_workers
     size = kernel.batch_size or n
-    each = at_once * bytes_per_sample(
-        posterior.objective, posterior.w_star, posterior.held, posterior.samples
-    )
+    each = at_once * posterior.bytes_per_sample
     drawn = 0.0
     if kernel.batch_size is not None:
         drawn = float(at_once * size * _DRAW_BYTES)

@@ -1,7 +1,7 @@
 """The tables of a run's page."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pandas as pd
@@ -33,22 +33,15 @@ def run_tables(record: RunRecord) -> list[PageTable]:
     Args:
         record: The run.
     """
-    makers: dict[str, Callable[[RunRecord, pd.DataFrame], list[PageTable]]] = {
-        "llc.csv": _estimates,
-        "circuits.csv": _circuits,
-        "clock_or_pizza.csv": _measures,
-        "hessian_summary.csv": _hessian,
-        "training.csv": _training,
-    }
     tables: list[PageTable] = []
-    for name, make in makers.items():
-        table = record.tables.get(name)
-        if table is not None and (len(table) or name == "circuits.csv"):
-            tables += make(record, table)
+    for file, makers in _MAKERS.items():
+        table = record.tables.get(file)
+        if table is not None and (len(table) or file == "circuits.csv"):
+            tables += [make(record, table) for make in makers]
     return tables
 
 
-def _estimates(record: RunRecord, table: pd.DataFrame) -> list[PageTable]:
+def _estimates(record: RunRecord, table: pd.DataFrame) -> PageTable:
     columns = [
         _CHECKPOINT,
         _STEP,
@@ -69,16 +62,15 @@ def _estimates(record: RunRecord, table: pd.DataFrame) -> list[PageTable]:
         _quantity("Test loss (nats)", "test_loss"),
         _verdict("Verdict"),
     ]
-    estimates = page_table(
+    return _of_file(
+        record,
+        "llc.csv",
+        table,
         "estimates",
         "Estimates of λ̂",
         "One row a checkpoint; ± is the 95 % interval. Choose a row to show its checkpoint above.",
         columns,
-        table,
-        file="llc.csv",
-        text=record.files["llc.csv"],
     )
-    return [estimates, _diagnostics(record, table)]
 
 
 def _diagnostics(record: RunRecord, table: pd.DataFrame) -> PageTable:
@@ -121,7 +113,7 @@ def _diagnostics(record: RunRecord, table: pd.DataFrame) -> PageTable:
     )
 
 
-def _circuits(record: RunRecord, table: pd.DataFrame) -> list[PageTable]:
+def _circuits(record: RunRecord, table: pd.DataFrame) -> PageTable:
     columns = [
         Column("Mode k", lambda r: f"{r.frequency:d}", lambda r: r.frequency),
         Column("Kind", lambda r: r.kind, text=True),
@@ -153,20 +145,18 @@ def _circuits(record: RunRecord, table: pd.DataFrame) -> list[PageTable]:
         if len(table)
         else "No circuit was found at the last checkpoint."
     )
-    return [
-        page_table(
-            "circuits",
-            "Circuits at the last checkpoint",
-            note,
-            columns if len(table) else [],
-            table,
-            file="circuits.csv",
-            text=record.files["circuits.csv"],
-        )
-    ]
+    return _of_file(
+        record,
+        "circuits.csv",
+        table,
+        "circuits",
+        "Circuits at the last checkpoint",
+        note,
+        columns if len(table) else [],
+    )
 
 
-def _measures(record: RunRecord, table: pd.DataFrame) -> list[PageTable]:
+def _measures(record: RunRecord, table: pd.DataFrame) -> PageTable:
     verdict = table["verdict"].iloc[0]
     columns = [
         Column("Measure", lambda r: _MEASURES.get(r.measure, r.measure), text=True),
@@ -175,21 +165,19 @@ def _measures(record: RunRecord, table: pd.DataFrame) -> list[PageTable]:
         Column("Published pizza", lambda r: _fixed(r.published_pizza, 3)),
         Column("Weighed", lambda r: "yes" if r.weighed and r.measure != "score" else "", text=True),
     ]
-    return [
-        page_table(
-            "measures",
-            f"Clock or pizza? Verdict: {verdict}",
-            "Published values: Zhong et al. 2023 (arXiv 2306.17844). The measures marked as "
-            "weighed decide the verdict, together with the circuits' own kinds.",
-            columns,
-            table,
-            file="clock_or_pizza.csv",
-            text=record.files["clock_or_pizza.csv"],
-        )
-    ]
+    return _of_file(
+        record,
+        "clock_or_pizza.csv",
+        table,
+        "measures",
+        f"Clock or pizza? Verdict: {verdict}",
+        "Published values: Zhong et al. 2023 (arXiv 2306.17844). The measures marked as "
+        "weighed decide the verdict, together with the circuits' own kinds.",
+        columns,
+    )
 
 
-def _hessian(record: RunRecord, table: pd.DataFrame) -> list[PageTable]:
+def _hessian(record: RunRecord, table: pd.DataFrame) -> PageTable:
     columns = [
         _CHECKPOINT,
         _STEP,
@@ -204,20 +192,18 @@ def _hessian(record: RunRecord, table: pd.DataFrame) -> list[PageTable]:
         ),
         Column("Parameters", lambda r: f"{r.num_parameters:,d}", lambda r: r.num_parameters),
     ]
-    return [
-        page_table(
-            "hessian",
-            "Curvature of the training loss",
-            "Eigenvalues in loss/parameter².",
-            columns,
-            table,
-            file="hessian_summary.csv",
-            text=record.files["hessian_summary.csv"],
-        )
-    ]
+    return _of_file(
+        record,
+        "hessian_summary.csv",
+        table,
+        "hessian",
+        "Curvature of the training loss",
+        "Eigenvalues in loss/parameter².",
+        columns,
+    )
 
 
-def _training(record: RunRecord, table: pd.DataFrame) -> list[PageTable]:
+def _training(record: RunRecord, table: pd.DataFrame) -> PageTable:
     columns = [
         _CHECKPOINT,
         _STEP,
@@ -227,18 +213,38 @@ def _training(record: RunRecord, table: pd.DataFrame) -> list[PageTable]:
         _share("Test accuracy", "test_accuracy"),
         _quantity("‖w‖", "weight_norm"),
     ]
-    return [
-        page_table(
-            "training",
-            "Training",
-            "Losses and accuracies on the whole training and test sets; ‖w‖ is the norm of all "
-            "weights.",
-            columns,
-            table,
-            file="training.csv",
-            text=record.files["training.csv"],
-        )
-    ]
+    return _of_file(
+        record,
+        "training.csv",
+        table,
+        "training",
+        "Training",
+        "Losses and accuracies on the whole training and test sets; ‖w‖ is the norm of all "
+        "weights.",
+        columns,
+    )
+
+
+_MAKERS: dict[str, Sequence[Callable[[RunRecord, pd.DataFrame], PageTable]]] = {
+    "llc.csv": (_estimates, _diagnostics),
+    "circuits.csv": (_circuits,),
+    "clock_or_pizza.csv": (_measures,),
+    "hessian_summary.csv": (_hessian,),
+    "training.csv": (_training,),
+}
+
+
+def _of_file(
+    record: RunRecord,
+    file: str,
+    table: pd.DataFrame,
+    name: str,
+    title: str,
+    note: str,
+    columns: Sequence[Column],
+) -> PageTable:
+    """The table of a file, which can be saved from it."""
+    return page_table(name, title, note, columns, table, file=file, text=record.files[file])
 
 
 def _quantity(header: str, name: str) -> Column:

@@ -32,7 +32,7 @@ from lambdascope.runs.document import (
     write_document,
 )
 from lambdascope.runs.files import is_leftover, make_folder
-from lambdascope.runs.layout import RESULT_FILES, TRAINING_FILES, remove_entries
+from lambdascope.runs.layout import TRAINING_FILES, WRITTEN, remove_entries
 
 _STEP_FILE = re.compile(r"^step_(\d{6,})\.safetensors$")
 
@@ -95,7 +95,7 @@ class RunDirectory:
         if held is not None:
             return held
         if (path / CONFIG_FILE).exists():
-            remove_entries(path, (*TRAINING_FILES, *RESULT_FILES))
+            remove_entries(path, WRITTEN)
         make_folder(path)
         write_document(path, {"system": system, "made_by": made_by, "config": plain})
         return cls(path, system, plain, made_by, SCHEMA_VERSION, lambdascope.__version__)
@@ -250,7 +250,7 @@ class RunDirectory:
         Raises:
             LambdascopeError: a file cannot be removed.
         """
-        remove_entries(self.path, (*TRAINING_FILES, *RESULT_FILES))
+        remove_entries(self.path, WRITTEN)
 
     def clear_training(self) -> None:
         """Remove data, checkpoints and training.csv, so that training begins anew; results stay.

@@ -42,6 +42,9 @@ RESULT_FILES = (
     "commands.json",
 )
 
+WRITTEN = (*TRAINING_FILES, *RESULT_FILES)
+"""All of it, in the order of its removal."""
+
 
 def remove_entries(path: Path, names: Sequence[str]) -> None:
     """Remove entries of a run directory; config.json stays, or it would be somebody's other files.

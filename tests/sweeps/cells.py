@@ -1,7 +1,11 @@
 """A small system for sweeps: settings without networks, and work that worker processes import."""
 
 import os
+import signal
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -52,6 +56,24 @@ def slow_squares(batch: list[Cell]) -> list[Outcome]:
     (folder / f"started_{batch[0].number}_{os.getpid()}").touch()
     time.sleep(0.5)
     return squares(batch)
+
+
+@contextmanager
+def second_batch_killed(folder: Path) -> Iterator[None]:
+    """Within, the process in which `slow_squares` first begins the second batch is killed."""
+
+    def kill_one() -> None:
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            if started := list(folder.glob("started_1_*")):
+                os.kill(int(started[0].name.rpartition("_")[2]), signal.SIGKILL)
+                return
+            time.sleep(0.02)
+
+    killer = threading.Thread(target=kill_one)
+    killer.start()
+    yield
+    killer.join()
 
 
 def dying(batch: list[Cell]) -> list[Outcome]:

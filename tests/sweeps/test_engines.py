@@ -1,16 +1,12 @@
 """The engines: same outcomes, errors kept apart, a dead worker costs nothing."""
 
-import os
-import signal
-import threading
-import time
 from pathlib import Path
 
 import pytest
 
 from lambdascope.errors import LambdascopeError
 from lambdascope.sweeps import Cell, Engine, LocalEngine, Outcome, ProcessEngine
-from tests.sweeps.cells import cell, dying, slow_squares, squares
+from tests.sweeps.cells import cell, dying, second_batch_killed, slow_squares, squares
 
 BATCHES = [[cell(0, width=2), cell(1, width=3)], [cell(2, width=13)], [cell(3, width=5)]]
 
@@ -53,19 +49,8 @@ def test_a_worker_that_is_killed_costs_nothing(
 ) -> None:
     monkeypatch.setenv("LAMBDASCOPE_TEST_FOLDER", str(tmp_path))
     batches = [[cell(number, width=number + 1)] for number in range(6)]
-
-    def kill_one() -> None:
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline:
-            if started := list(tmp_path.glob("started_1_*")):
-                os.kill(int(started[0].name.rpartition("_")[2]), signal.SIGKILL)
-                return
-            time.sleep(0.02)
-
-    killer = threading.Thread(target=kill_one)
-    killer.start()
-    found = worked(ProcessEngine(2), batches, slow_squares)
-    killer.join()
+    with second_batch_killed(tmp_path):
+        found = worked(ProcessEngine(2), batches, slow_squares)
     assert {n: one.rows[0]["square"] for n, one in found.items()} == {
         n: (n + 1) ** 2 for n in range(6)
     }

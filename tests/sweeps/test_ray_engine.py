@@ -1,11 +1,9 @@
 """The Ray engine, on a real cluster of two nodes on this machine."""
 
 import os
-import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +11,7 @@ import pytest
 
 from lambdascope.errors import LambdascopeError
 from lambdascope.sweeps import LocalEngine, RayEngine, ray_engine
-from tests.sweeps.cells import cell, dying, slow_squares, squares
+from tests.sweeps.cells import cell, dying, second_batch_killed, slow_squares, squares
 from tests.sweeps.test_engines import BATCHES, worked
 
 ROOT = Path(__file__).parents[2]
@@ -85,21 +83,9 @@ def test_two_nodes_give_what_this_process_gives_and_a_failed_cell_spoils_no_othe
 @pytest.mark.slow
 def test_a_worker_that_is_killed_costs_nothing(two_nodes: TwoNodes, tmp_path: Path) -> None:
     batches = [[cell(number, width=number + 1)] for number in range(8)]
-    workers: set[str] = set()
-
-    def kill_one() -> None:
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline:
-            if started := list(tmp_path.glob("started_1_*")):
-                os.kill(int(started[0].name.rpartition("_")[2]), signal.SIGKILL)
-                return
-            time.sleep(0.02)
-
-    killer = threading.Thread(target=kill_one)
-    killer.start()
-    # `worked` fails where a cell comes twice.
-    found = worked(RayEngine(two_nodes.address), batches, slow_squares)
-    killer.join()
+    with second_batch_killed(tmp_path):
+        # `worked` fails where a cell comes twice.
+        found = worked(RayEngine(two_nodes.address), batches, slow_squares)
     assert {n: one.rows[0]["square"] for n, one in found.items()} == {
         n: (n + 1) ** 2 for n in range(8)
     }

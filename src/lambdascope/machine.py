@@ -13,6 +13,14 @@ _CONTAINER_LIMITS = (
 )
 
 
+def usable_cores() -> int:
+    """Cores that this process may run on."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on macOS or Windows
+        return os.cpu_count() or 1
+
+
 def host_memory() -> int | None:
     """Bytes of the machine's memory, or of what its container may use; None if not known."""
     try:

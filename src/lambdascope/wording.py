@@ -38,6 +38,11 @@ def with_error(value: float, error: float) -> str:
     return f"{value:,.{decimals}f} ± {error:,.{decimals}f}"
 
 
+def estimated(value: float, error: float) -> str:
+    """A value with its error, or alone where it is exact."""
+    return number(value) if error == 0 else with_error(value, error)
+
+
 def aligned(rows: Sequence[Sequence[str]], left: Collection[int] = ()) -> str:
     """Rows of cells as lines of text in columns, cells to the right.
 

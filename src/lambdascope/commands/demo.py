@@ -91,11 +91,11 @@ def print_result(result: DemoResult) -> None:
     """The curve, the circuits, the time that each part took, the run in a sentence and its page."""
     from lambdascope.commands.llc import print_result as print_curve
     from lambdascope.commands.report import print_result as print_page
+    from lambdascope.reporting.llc_text import parts_text
 
     print_curve(result.llc, timing=False)
     print(f"\n{result.circuits.text}")
     if result.quick:
         print(f"\n{QUICK_NOTE}")
-    parts = ", ".join(f"{part} {value:.1f}" for part, value in result.seconds.items())
-    print(f"\n{result.total_seconds:.1f} s in all ({parts})\n")
+    print(f"\n{result.total_seconds:.1f} s in all ({parts_text(result.seconds)})\n")
     print_page(result.report)

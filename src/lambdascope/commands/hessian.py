@@ -28,7 +28,7 @@ from lambdascope.runs.history import record_command
 from lambdascope.runs.settings import stands
 from lambdascope.runs.tables import read_table, write_table
 from lambdascope.sampling.plan import choose_device
-from lambdascope.wording import number, shown, with_error
+from lambdascope.wording import estimated, number, shown
 
 _SUMMARY, _EIGENVALUES, _DENSITY = "hessian_summary.csv", "hessian.csv", "hessian_density.csv"
 # Finer bins, or bins nearer to zero, would show the nodes of the quadrature instead of a density.
@@ -123,17 +123,13 @@ def print_result(result: HessianResult) -> None:
         print(
             f"checkpoint {row.checkpoint} (step {row.step:,d}): largest eigenvalue "
             f"{row.largest:.4g}, smallest {shown(row.smallest, '.3g')}, trace "
-            f"{_with_error(row.trace, row.trace_stderr)}, effective dimension "
-            f"{_with_error(row.effective_dimension, row.effective_dimension_stderr)} "
+            f"{estimated(row.trace, row.trace_stderr)}, effective dimension "
+            f"{estimated(row.effective_dimension, row.effective_dimension_stderr)} "
             f"of {row.num_parameters:,d}"
         )
     print()
     for path in result.paths:
         print(path)
-
-
-def _with_error(value: float, error: float) -> str:
-    return number(value) if error == 0 else with_error(value, error)
 
 
 def _settings(loaded: LoadedRun, config: HessianConfig) -> dict[str, Any]:

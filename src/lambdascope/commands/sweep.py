@@ -1,6 +1,6 @@
 """`lambdascope sweep`: run a sweep's file, and tabulate and draw what stands of it."""
 
-import os
+import functools
 from pathlib import Path
 
 import pandas as pd
@@ -12,6 +12,7 @@ from lambdascope.commands.sweep_figures import draw
 from lambdascope.commands.sweep_systems import SYSTEMS
 from lambdascope.commands.sweep_table import measurements, spectra
 from lambdascope.errors import LambdascopeError
+from lambdascope.machine import usable_cores
 from lambdascope.progress import Progress
 from lambdascope.reporting.style import png_bytes
 from lambdascope.runs.files import atomic_write_bytes, atomic_write_text, make_folder
@@ -112,20 +113,23 @@ class Sweep:
 
     def table(self) -> pd.DataFrame:
         """Write sweep.csv from what stands; a row for each finished cell and checkpoint."""
+        return self._tables()[0]
+
+    def _tables(self) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Write the tables of measurements and of eigenvalues, as far as there are any."""
         table = measurements(self.plan, self.records)
+        eigenvalues = spectra(self.plan, self.records)
         if len(table):
             self._keep_file()
             write_table(self.records.path / _TABLE, table)
-            eigenvalues = spectra(self.plan, self.records)
             if len(eigenvalues):
                 write_table(self.records.path / _SPECTRA, eigenvalues)
-        return table
+        return table, eigenvalues
 
     def draw(self) -> pd.DataFrame:
         """Write sweep.csv and the figures from what stands; returns the table."""
-        table = self.table()
+        table, eigenvalues = self._tables()
         if len(table):
-            eigenvalues = spectra(self.plan, self.records)
             note = _note(self.plan.cells[0])
             for wish in self.plan.figures:
                 figure = draw(table, eigenvalues, wish, self.plan.axes, note)
@@ -153,22 +157,12 @@ class Sweep:
 
 def share_cores(num_workers: int) -> None:
     """In a worker: take this worker's share of the cores."""
-    torch.set_num_threads(max(1, _cores() // num_workers))
+    torch.set_num_threads(max(1, usable_cores() // num_workers))
 
 
 def keep_to_one_core() -> None:
     """In a task on a cluster: take the one core that it was given."""
     torch.set_num_threads(1)
-
-
-class _ShareCores:
-    """`share_cores` as a callable that another process can import."""
-
-    def __init__(self, num_workers: int) -> None:
-        self.num_workers = num_workers
-
-    def __call__(self) -> None:
-        share_cores(self.num_workers)
 
 
 def _engine(name: str, workers: int | None, address: str | None) -> Engine:
@@ -182,15 +176,8 @@ def _engine(name: str, workers: int | None, address: str | None) -> Engine:
                 f"workers={workers}: the local engine has none; give --engine processes or ray"
             )
         return LocalEngine()
-    count = workers if workers is not None else _cores()
-    return ProcessEngine(count, _ShareCores(count))
-
-
-def _cores() -> int:
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # not on macOS or Windows
-        return os.cpu_count() or 1
+    count = workers if workers is not None else usable_cores()
+    return ProcessEngine(count, functools.partial(share_cores, count))
 
 
 def _is_open(outcome: Outcome | None, retry_failed: bool) -> bool:

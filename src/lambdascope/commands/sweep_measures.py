@@ -44,7 +44,7 @@ def add_estimates(batch: Sequence[Cell], runs: Sequence[TrainedRun], rows: Seque
         posteriors = [
             llc_posterior(_network(run, index), run.data.train, settings.llc) for index in chosen
         ]
-        labels = [_label(cell, index) for index in chosen]
+        labels = [stream_label(f"{cell.key} {index}") for index in chosen]
         found.append((posteriors, labels, [own[index] for index in chosen]))
     llc = settings_of(batch[0]).llc
     if not found[0][0]:
@@ -189,7 +189,6 @@ def _network(run: TrainedRun, index: int) -> Network:
     return network
 
 
-def _label(cell: Cell, index: int) -> int:
-    """A number for a cell's checkpoint that no other has, part of its chains' random streams."""
-    digest = hashlib.sha256(f"{cell.key} {index}".encode()).digest()
-    return int.from_bytes(digest[:8], "big") >> 1
+def stream_label(text: str) -> int:
+    """A number that no other text has, part of the random streams of the chains it stands for."""
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from lambdascope.sweeps import Cell, CellRecords, Outcome, SweepPlan
-from lambdascope.wording import number, with_error
+from lambdascope.wording import aligned, number, with_error
 
 # Axes over which runs are repetitions of each other.
 SEEDS = ("train.seed", "train.data_seed", "llc.seed", "network.seed", "hessian.seed")
@@ -65,17 +65,7 @@ def summary_text(plan: SweepPlan, table: pd.DataFrame) -> str:
     for point, rows in _groups(last, axes):
         cells = [_mean_text(rows[name]) for name in shown]
         lines.append([*(str(value) for value in point), str(len(rows)), *cells])
-    # The hat of λ̂ is a character of no width of its own.
-    widths = [
-        max(len(line[i].replace("\u0302", "")) for line in lines) for i in range(len(lines[0]))
-    ]
-    return "\n".join(
-        "  ".join(
-            " " * (width - len(text.replace("\u0302", ""))) + text
-            for width, text in zip(widths, line, strict=True)
-        )
-        for line in lines
-    )
+    return aligned(lines)
 
 
 def _finished(plan: SweepPlan, records: CellRecords) -> Iterator[tuple[Cell, Outcome]]:

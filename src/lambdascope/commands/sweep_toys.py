@@ -3,7 +3,6 @@
 They need no training that could be measured, so a cell is one estimate: λ̂ beside its exact value.
 """
 
-import hashlib
 import math
 import time
 from collections.abc import Sequence
@@ -14,7 +13,12 @@ from pydantic import Field, model_validator
 
 from lambdascope.commands.llc_config import LLCConfig
 from lambdascope.commands.sweep_estimate import Estimate
-from lambdascope.commands.sweep_measures import automatic_estimates, estimate_row, plain_estimates
+from lambdascope.commands.sweep_measures import (
+    automatic_estimates,
+    estimate_row,
+    plain_estimates,
+    stream_label,
+)
 from lambdascope.config import Config
 from lambdascope.errors import LambdascopeError
 from lambdascope.sweeps import Cell, FigureWish, Outcome, Vocabulary
@@ -173,7 +177,7 @@ def _row(cell: Cell) -> dict[str, Any]:
         "temp_multiplier": llc.temp_multiplier,
     }
     posterior = toy.posterior(**settings)
-    label = int.from_bytes(hashlib.sha256(cell.key.encode()).digest()[:8], "big") >> 1
+    label = stream_label(cell.key)
     if llc.is_automatic:
         (one,) = automatic_estimates([posterior], llc, [label])
     else:

@@ -11,11 +11,12 @@ from lambdascope.wording import aligned, number, with_error
 if TYPE_CHECKING:
     from lambdascope.estimates.llc import LLCEstimate
 
-_NORMAL_95 = 1.959963984540054
+NORMAL_95 = 1.959963984540054
+"""Standard errors on either side that make a 95 % interval."""
 
 _COLUMNS: tuple[tuple[str, Callable[[LLCEstimate], str]], ...] = (
     ("checkpoint", lambda one: f"{one.checkpoint:d}"),
-    ("λ̂ ± 95 %", lambda one: with_error(one.llc, _NORMAL_95 * one.stderr)),
+    ("λ̂ ± 95 %", lambda one: with_error(one.llc, NORMAL_95 * one.stderr)),
     ("R-hat", lambda one: f"{one.rhat:.3f}"),
     ("ESS", lambda one: f"{one.ess:,.0f}"),
     ("loss at w*", lambda one: number(one.initial_loss)),

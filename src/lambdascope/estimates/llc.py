@@ -18,13 +18,12 @@ from numpy.typing import NDArray
 
 from lambdascope.errors import LambdascopeError, shown
 from lambdascope.estimates import diagnostics
-from lambdascope.estimates.display import html_table, text_table
+from lambdascope.estimates.display import NORMAL_95, html_table, text_table
 from lambdascope.estimates.movement import movement
 from lambdascope.estimates.verdict import Demands, Status, judge
 from lambdascope.posterior.local_posterior import LocalPosterior
 
 _COLUMNS = ("initial_loss", "nbeta", "checkpoint")
-_NORMAL_95 = 1.959963984540054
 
 
 @dataclass(frozen=True)
@@ -96,7 +95,7 @@ class LLCEstimate:
     @property
     def interval(self) -> tuple[float, float]:
         """Nominal 95 % interval: λ̂ ± 1.96 · stderr."""
-        reach = _NORMAL_95 * self.stderr
+        reach = NORMAL_95 * self.stderr
         return self.llc - reach, self.llc + reach
 
     def __str__(self) -> str:

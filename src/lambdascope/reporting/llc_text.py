@@ -99,5 +99,9 @@ def llc_target(settings: Mapping[str, Any]) -> list[str]:
 
 def seconds_text(seconds: Mapping[str, float]) -> str:
     """Wall times by part in a line: 24.3 s: prepare 1.2, sample 22.9, figure 0.2."""
-    parts = ", ".join(f"{part} {value:.1f}" for part, value in seconds.items())
-    return f"{sum(seconds.values()):.1f} s: {parts}"
+    return f"{sum(seconds.values()):.1f} s: {parts_text(seconds)}"
+
+
+def parts_text(seconds: Mapping[str, float]) -> str:
+    """Wall times by part: prepare 1.2, sample 22.9, figure 0.2."""
+    return ", ".join(f"{part} {value:.1f}" for part, value in seconds.items())

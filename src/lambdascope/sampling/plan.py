@@ -1,11 +1,11 @@
 """How chains are cut into chunks and spread over the machine."""
 
-import os
 from dataclasses import dataclass
 
 import torch
 
 from lambdascope.errors import LambdascopeError, shown
+from lambdascope.machine import usable_cores
 
 # Weights in one chunk on a CPU: some thirty chains of the studied networks. Fewer, and the cost of
 # starting each step shows; more, and the step's arrays leave the cache (docs/performance.md).
@@ -73,11 +73,7 @@ def make_plan(
 
 def available_cores() -> int:
     """Cores that this process may use, no more than PyTorch was told to."""
-    try:
-        allowed = len(os.sched_getaffinity(0))
-    except AttributeError:  # not on macOS or Windows
-        allowed = os.cpu_count() or 1
-    return max(1, min(allowed, torch.get_num_threads()))
+    return max(1, min(usable_cores(), torch.get_num_threads()))
 
 
 def choose_device(device: str) -> torch.device:

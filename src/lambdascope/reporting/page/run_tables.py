@@ -9,7 +9,7 @@ import pandas as pd
 from lambdascope.reporting.finding import INTERVAL
 from lambdascope.reporting.page.record import RunRecord
 from lambdascope.reporting.page.table import Column, PageTable, page_table
-from lambdascope.wording import number, with_error
+from lambdascope.wording import estimated, number, with_error
 
 _CHECKPOINT = Column("Checkpoint", lambda r: f"{r.checkpoint:d}", lambda r: r.checkpoint)
 _STEP = Column("Step", lambda r: f"{r.step:,d}", lambda r: r.step)
@@ -52,7 +52,7 @@ def _estimates(record: RunRecord, table: pd.DataFrame) -> PageTable:
             Column("Uncorrected", lambda r: number(r.llc_uncorrected), lambda r: r.llc_uncorrected),
             Column(
                 "Bias ± s.e.",
-                lambda r: _pair(r.bias, r.bias_stderr),
+                lambda r: estimated(r.bias, r.bias_stderr),
                 lambda r: r.bias,
                 title="of step and minibatch, measured and subtracted",
             ),
@@ -183,10 +183,10 @@ def _hessian(record: RunRecord, table: pd.DataFrame) -> PageTable:
         _STEP,
         _quantity("Largest eigenvalue", "largest"),
         _quantity("Smallest eigenvalue", "smallest"),
-        Column("Trace ± s.e.", lambda r: _pair(r.trace, r.trace_stderr), lambda r: r.trace),
+        Column("Trace ± s.e.", lambda r: estimated(r.trace, r.trace_stderr), lambda r: r.trace),
         Column(
             "Effective dimension ± s.e.",
-            lambda r: _pair(r.effective_dimension, r.effective_dimension_stderr),
+            lambda r: estimated(r.effective_dimension, r.effective_dimension_stderr),
             lambda r: r.effective_dimension,
             title="½ Σ λ_i/(λ_i + γ/nβ): λ̂ if the loss were its quadratic part",
         ),
@@ -271,12 +271,6 @@ def _formation(row: Any) -> str:
     if math.isnan(row.formation_step):
         return "its magnitude never rose"
     return f"{row.step_before_formation:,.0f} and {row.formation_step:,.0f}"
-
-
-def _pair(value: float, error: float) -> str:
-    if math.isnan(value):
-        return "–"
-    return number(value) if error == 0 else with_error(value, error)
 
 
 def _fixed(value: float, decimals: int) -> str:

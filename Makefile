@@ -11,6 +11,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 OUT ?= runs/demo
+# Processes that the fast tests are spread over.
+WORKERS ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-slow lint docs notebooks format clean
@@ -34,7 +36,7 @@ demo: $(STAMP)
 	$(BIN)/lambdascope demo --out $(OUT)
 
 test: $(DEV_STAMP)
-	$(BIN)/python -m pytest -q -m "not slow"
+	$(BIN)/python -m pytest -q -n $(WORKERS) -m "not slow"
 
 test-slow: $(DEV_STAMP)
 	$(BIN)/python -m pytest -q -m slow

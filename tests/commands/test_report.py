@@ -185,7 +185,7 @@ def test_the_page_asks_nothing_of_the_network(page: str) -> None:
 
 
 def test_what_is_no_run_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(LambdascopeError, match=r"no run directory \(config.json is missing\)"):
+    with pytest.raises(LambdascopeError, match=r"holds neither a run nor a sweep"):
         report(tmp_path)
     run = copied(tmp_path / "broken")
     (run / "llc.csv").write_text("step,llc\n0,1.5\n")

@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 OUT ?= runs/demo
-# Processes that the fast tests are spread over.
+# Processes that tests are spread over.
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
@@ -39,7 +39,7 @@ test: $(DEV_STAMP)
 	$(BIN)/python -m pytest -q -n $(WORKERS) -m "not slow"
 
 test-slow: $(DEV_STAMP)
-	$(BIN)/python -m pytest -q -m slow
+	$(BIN)/python -m pytest -q -n $(WORKERS) -m slow
 
 lint: $(DEV_STAMP)
 	$(BIN)/ruff check .

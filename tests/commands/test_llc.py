@@ -18,6 +18,7 @@ from lambdascope.commands.llc_config import LLCConfig
 from lambdascope.commands.train import train
 from lambdascope.errors import LambdascopeError
 from lambdascope.estimates import check_step
+from lambdascope.estimates.automatic import FEWEST_STEPS
 from lambdascope.modular_addition.config import TrainConfig
 from lambdascope.reporting.llc_figure import llc_figure
 from lambdascope.runs.tables import read_table
@@ -58,7 +59,9 @@ def test_it_writes_a_table_a_trace_and_a_figure(
 ) -> None:
     result = llc(run, SMALL, progress=False)
     table = read_table(run / "llc.csv")
-    pd.testing.assert_frame_equal(table, result.table, check_dtype=False)
+    # What there is none of, as a method of the plain estimator, is an empty cell.
+    made = result.table.replace("", float("nan"))
+    pd.testing.assert_frame_equal(table, made, check_dtype=False)
     first = ["checkpoint", "step", "llc", "llc_stderr", "rhat", "ess", "train_loss", "test_loss"]
     assert list(table.columns[:8]) == first
     assert table["checkpoint"].tolist() == [0, 1, 2]
@@ -298,6 +301,20 @@ def test_a_transformer_is_sampled_as_any_network(tmp_path: Path) -> None:
     table = estimate(tmp_path / "run", num_steps=40)
     assert np.isfinite(table["llc"]).all()
     assert table["llc_stderr"].gt(0).all()
+
+
+@pytest.mark.parametrize("budget", [{"target_error": 0.05}, {"max_steps": 900}])
+def test_a_budget_beside_settings_of_the_sampler_is_refused(budget: dict[str, float]) -> None:
+    (name,) = budget
+    with pytest.raises(ValueError, match=f"{name}=.* beside num_chains, step_size: it belongs to"):
+        LLCConfig(**budget, num_chains=2, step_size=1e-3)
+    assert LLCConfig(**budget).is_automatic
+
+
+def test_the_shortest_budget_is_the_automatic_estimates() -> None:
+    LLCConfig(max_steps=FEWEST_STEPS)
+    with pytest.raises(ValueError, match="max_steps"):
+        LLCConfig(max_steps=FEWEST_STEPS - 1)
 
 
 def test_the_step_is_checked_on_request(run: Path, capsys: pytest.CaptureFixture[str]) -> None:

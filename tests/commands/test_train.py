@@ -219,6 +219,24 @@ def test_a_state_whose_checkpoints_were_removed_is_not_gone_on_from(tmp_path, mo
     assert files(out) == before
 
 
+def test_other_seeds_do_not_take_the_place_of_interrupted_ones(tmp_path, monkeypatch):
+    out = tmp_path / "runs"
+    copy_of_state(tmp_path / "state", out, monkeypatch)
+    train(CONFIG, out, [0, 1, 2], progress=False)
+    whole = files(out)
+    shutil.copy(tmp_path / "state", out / "training_state.safetensors")
+    for seed in (1, 2):
+        (out / f"seed_{seed}" / "training.csv").unlink()
+    before = files(out)
+    with pytest.raises(
+        LambdascopeError, match=r"interrupted .*\(--seeds 0,1,2\), another directory"
+    ):
+        train(CONFIG, out, [0, 1], progress=False)
+    assert files(out) == before
+    train(CONFIG, out, [0, 1, 2], progress=False)
+    assert files(out) == whole
+
+
 def test_a_broken_state_is_told_and_training_begins_afresh(tmp_path):
     train(CONFIG, tmp_path, progress=False)
     before = files(tmp_path)

@@ -22,6 +22,7 @@ ONE = LLCEstimate(
     num_chains=2,
     num_diverged_chains=0,
     num_burnin_steps=10,
+    num_steps=400,
     status=Status.CONVERGED,
     advice="the chains agree.",
 )

@@ -1,5 +1,6 @@
 """λ̂ from chains of two step sizes, against exact values and on made traces."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -10,7 +11,7 @@ from scipy.stats import t
 
 import lambdascope as ls
 from lambdascope.errors import LambdascopeError
-from lambdascope.estimates import Status
+from lambdascope.estimates import Status, diagnostics
 from lambdascope.estimates.extrapolation import combined, extrapolated_llc
 from tests.problems import draw, quadratic_posterior
 
@@ -83,11 +84,49 @@ def test_the_error_of_few_draws_is_students():
     rng = np.random.default_rng(2)
     loss = 1.0 + 0.1 * rng.standard_normal((1, 2, 30))
     one = extrapolated_llc(made_trace(loss, [[2.0, 1.0]], "SGLD"), [0])[0]
-    a_normal = math.hypot(one.bias_stderr, math.sqrt(3) * one.mc_stderr)
-    assert one.stderr / a_normal == pytest.approx(
-        t.ppf(0.975, one.ess / 2 - 1) / 1.959964, rel=1e-6
-    )
-    assert one.stderr > 1.01 * a_normal
+    # 2f − c: four times the variance of f, and that of c, each of half as many freedoms as draws.
+    variance = one.bias_stderr**2 + 3 * one.mc_stderr**2
+    of_fine = 4 * one.mc_stderr**2
+    ess = [diagnostics.ess(loss[:, chain]) for chain in (1, 0)]
+    parts = zip((of_fine, variance - of_fine), ess, strict=True)
+    freedoms = variance**2 / sum(v**2 / (n / 2 - 1) for v, n in parts)
+    wider = t.ppf(0.975, freedoms) / 1.959964
+    assert one.stderr == pytest.approx(wider * math.sqrt(variance), rel=1e-6)
+    assert wider > 1.01
+
+
+def test_few_coarse_draws_widen_the_error_as_far_as_they_matter():
+    """Of chains whose fine draws are many, the coarse ones decide the freedoms."""
+    rng = np.random.default_rng(5)
+    loss = 1.0 + 0.1 * rng.standard_normal((1, 2, 30))
+    few = extrapolated_llc(made_trace(loss, [[2.0, 1.0]], "SGLD"), [0])[0]
+    more = np.concatenate([loss[:, :1], *[loss[:, 1:]] * 8], axis=1)
+    many = extrapolated_llc(made_trace(more, [[2.0] + [1.0] * 8], "SGLD"), [0])[0]
+    assert many.mc_stderr < 0.5 * few.mc_stderr
+    normal = math.sqrt(many.bias_stderr**2 + 3 * many.mc_stderr**2)
+    assert 1.02 < many.stderr / normal < 1.2
+
+
+@pytest.mark.parametrize(
+    ("kernel", "order_counts"), [("SGLD", Status.NOT_CONVERGED), ("BAOAB", Status.CONVERGED)]
+)
+def test_coarse_chains_that_still_move_count_where_they_are_subtracted(kernel, order_counts):
+    rng = np.random.default_rng(6)
+    loss = 1.0 + 0.1 * rng.standard_normal((1, 8, 2000))
+    loss[:, :2] += np.linspace(-0.02, 0.02, 2000)
+    one = extrapolated_llc(made_trace(loss, [[2.0] * 2 + [1.0] * 6], kernel), [0])[0]
+    assert one.status is order_counts
+    assert ("of the chains with the longer step" in one.advice) is (kernel == "SGLD")
+
+
+def test_the_verdict_is_on_the_corrected_value():
+    """The chains read λ̂ = 0.2, the correction takes it to −2."""
+    rng = np.random.default_rng(7)
+    loss = 0.02 + 0.01 * rng.standard_normal((1, 8, 2000))
+    loss[:, :4] += 0.22
+    one = extrapolated_llc(made_trace(loss, [[2.0] * 4 + [1.0] * 4], "SGLD"), [0])[0]
+    assert one.llc_uncorrected > 0 > one.llc
+    assert one.status is Status.NOT_AT_A_MINIMUM
 
 
 @pytest.mark.parametrize(("lost", "words"), [(1, "the others measure"), (2, "nothing measures")])
@@ -104,9 +143,10 @@ def test_coarse_chains_that_diverge_are_counted(lost, words):
 
 
 def test_an_unknown_bias_leaves_the_estimate():
-    loss = np.ones((1, 4, 100))
+    rng = np.random.default_rng(4)
+    loss = 1.0 + 0.1 * rng.standard_normal((1, 4, 100))
     plain = extrapolated_llc(made_trace(loss, [[2.0, 2.0, 1.0, 1.0]], "SGLD"))[0]
-    assert combined(plain, math.nan, 1.0, 1) == plain
+    assert combined(plain, dataclasses.replace(plain, llc=math.nan), 1) == plain
 
 
 @pytest.mark.parametrize(

@@ -107,8 +107,8 @@ def test_a_curve_is_a_sequence_and_a_table():
     assert table["status"].tolist() == ["converged"] * 3
     assert all(type(status) is str for status in table["status"])
     assert len(set(table["num_burnin_steps"])) == 1
-    assert repr(curve).startswith("LLCCurve(λ̂ = 3.003 ± 0.01")
-    assert "(converged)" in str(curve[0])
+    assert repr(curve).startswith("LLCCurve(λ̂ = 3.003 ± 0.029 (95 %")
+    assert "(95 %, converged)" in str(curve[0])
 
 
 def test_float32_losses_are_averaged_in_float64():

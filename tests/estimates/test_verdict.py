@@ -46,6 +46,9 @@ NAN = math.nan
         ({"distance_rhat": 1.1, "distance_spread": 0.4}, Status.CONVERGED, "the chains agree"),
         ({"reach": 4.0}, Status.ESCAPED, "2.0 times as far as localization alone"),
         ({"reach": 1.2}, Status.CONVERGED, "the chains agree"),
+        ({"temperature": 1.3, "temperature_stderr": 0.02}, Status.HEATED, "temperature 1.30, 1 is"),
+        ({"temperature": 1.3, "temperature_stderr": 0.2}, Status.CONVERGED, "the chains agree"),
+        ({"temperature": 1.03, "temperature_stderr": 0.001}, Status.CONVERGED, "the chains agree"),
         ({"llc": -1.6}, Status.NOT_AT_A_MINIMUM, "λ̂ is negative.*try OrthogonalToGradient"),
     ],
 )  # fmt: skip
@@ -67,5 +70,5 @@ def test_demands_move_the_bounds():
 def test_every_status_has_a_case_and_reads_as_words():
     assert {str(one) for one in Status} == {
         "converged", "all chains diverged", "diverged chains", "too few samples",
-        "not converged", "not at a minimum", "escaped", "target not reached",
+        "not converged", "not at a minimum", "escaped", "heated", "target not reached",
     }  # fmt: skip

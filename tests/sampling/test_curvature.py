@@ -69,6 +69,23 @@ def test_large_samples_are_fewer_and_fewer_places_run_at_once(monkeypatch):
     np.testing.assert_allclose(largest_curvature(posteriors), whole, rtol=0.3)
 
 
+def test_sorted_samples_are_not_taken_from_the_front(monkeypatch):
+    """Inputs of one half are ten times as large as those of the other, which comes first."""
+    inputs = torch.cat([torch.full((200, 1), 1.0), torch.full((200, 1), 10.0)])
+    model = torch.nn.Linear(1, 1, bias=False)
+    posterior = ls.LocalPosterior(
+        model, (inputs, torch.zeros(400, 1)), loss=_squared, nbeta=10.0, localization=1.0
+    )
+    exact = 10 * 2 * (1 + 100) / 2 + 1
+    assert largest_curvature([posterior])[0] == pytest.approx(exact, rel=1e-3)
+    monkeypatch.setattr(curvature, "_MOST_SAMPLES", 100)
+    assert largest_curvature([posterior])[0] == pytest.approx(exact, rel=0.3)
+
+
+def _squared(output, targets):
+    return (output - targets).pow(2).sum(dim=1)
+
+
 def test_models_that_vmap_cannot_take_are_told_of():
     class Branching(torch.nn.Module):
         def __init__(self):

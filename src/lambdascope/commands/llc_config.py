@@ -39,7 +39,7 @@ class LLCConfig(Config):
     """Standard error wanted of the automatic estimate, relative to λ̂ (fraction); 0.05 absolute is
     always good enough."""
 
-    max_steps: int = Field(default=6000, ge=400)
+    max_steps: int = Field(default=6000, ge=300)
     """Most steps of a chain of the automatic estimate (count)."""
 
     localization: float = Field(default=5.0, ge=0, allow_inf_nan=False)
@@ -104,6 +104,19 @@ class LLCConfig(Config):
             raise ValueError(
                 "check_step=True without a setting of the sampler; it asks about a step size that "
                 "is given, such as step_size=0.001"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _budget_of_the_automatic_estimate(self) -> Self:
+        fields = type(self).model_fields
+        given = [n for n in ("target_error", "max_steps") if getattr(self, n) != fields[n].default]
+        if given and not self.is_automatic:
+            plain = [name for name in _PLAIN if getattr(self, name) is not None]
+            raise ValueError(
+                f"{given[0]}={getattr(self, given[0])!r} beside {', '.join(plain)}: it belongs to "
+                "the automatic estimate, which a setting of the sampler switches off; give one or "
+                "the other"
             )
         return self
 

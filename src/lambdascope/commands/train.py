@@ -1,12 +1,11 @@
 """`lambdascope train`: one run, or several seeds as one batch, each into its own directory."""
 
 import itertools
-import json
 import sys
 import time
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,33 +19,20 @@ from lambdascope.commands.training_record import (
     save_divergence,
     save_metrics,
 )
+from lambdascope.commands.training_state import (
+    STATE,
+    TrainingBatch,
+    other_batch,
+    resumable_batch,
+    save_state,
+)
 from lambdascope.errors import LambdascopeError
 from lambdascope.modular_addition.config import TrainConfig
 from lambdascope.modular_addition.data import make_data
-from lambdascope.modular_addition.evaluation import Metrics
 from lambdascope.modular_addition.training import check_batch, divergence, train_checkpoints
-from lambdascope.modular_addition.training_batch import Checkpoint, TrainingState
-from lambdascope.runs.checkpoints import load_checkpoint, load_metadata, save_checkpoint
 from lambdascope.runs.directory import RunDirectory
 from lambdascope.runs.files import remove_file
 from lambdascope.runs.history import record_command
-
-_STATE = "training_state.safetensors"
-
-
-@dataclass(frozen=True)
-class _Batch:
-    """Runs that train together.
-
-    Attributes:
-        configs: one a run.
-        metrics: the rows of each run so far.
-        state: where to go on; None at the beginning.
-    """
-
-    configs: list[TrainConfig]
-    metrics: list[list[Metrics]]
-    state: TrainingState | None = None
 
 
 @dataclass(frozen=True)
@@ -90,10 +76,10 @@ def train(
         the directories, one a run.
 
     Raises:
-        LambdascopeError: a directory holds other settings, another command's run or other files, or
-            cannot be written; a finished run has lost a file; a seed is given twice; the runs do
-            not fit into memory; or a run diverges, once the others are trained. What stood is not
-            lost.
+        LambdascopeError: a directory holds other settings, another command's run, an interrupted
+            training of other seeds or other files, or cannot be written; a finished run has lost a
+            file; a seed is given twice; the runs do not fit into memory; or a run diverges, once
+            the others are trained. What stood is not lost.
     """
     started, out = time.perf_counter(), Path(out)
     places = _places(config, out, seeds)
@@ -105,9 +91,13 @@ def train(
         if run is None or not is_finished(run) or config in broken
     ]
     runs = dict(standing)
+    unasked = other_batch(out / STATE, places)
+    if wanted and unasked and not overwrite:
+        raise LambdascopeError(unasked)
     if wanted:
-        runs |= _train(places, standing, wanted, out / _STATE, overwrite, progress)
-    remove_file(out / _STATE)
+        runs |= _train(places, standing, wanted, out / STATE, overwrite, progress)
+    if wanted or not unasked:
+        remove_file(out / STATE)
     done = {each: run for each, run in runs.items() if run is not None}
     diverged = {i: diverged_before(run) for i, run in enumerate(done.values())}
     lost = {i: step for i, step in diverged.items() if step is not None}
@@ -193,7 +183,9 @@ def _train(
 ) -> dict[TrainConfig, RunDirectory]:
     """Train runs to the end; nothing that stands is touched before they are known to fit."""
     check_batch(wanted)
-    batch = _resumable(state_path, standing, wanted) or _Batch([*wanted], [[] for _ in wanted])
+    batch = resumable_batch(state_path, standing, wanted) or TrainingBatch(
+        [*wanted], [[] for _ in wanted]
+    )
     if batch.state is not None and progress:
         print(f"{state_path.parent}: resuming from step {batch.state.step}", file=sys.stderr)
     data = [make_data(config) for config in batch.configs]
@@ -218,7 +210,7 @@ def _train(
                 directory.save_checkpoint(checkpoint.step, checkpoint.weights[run])
                 batch.metrics[run].append(checkpoint.metrics[run])
         # After the weights: a state always stands on checkpoints that are all there.
-        _save_state(state_path, batch, checkpoint)
+        save_state(state_path, batch, checkpoint)
         batch = replace(batch, state=checkpoint.state)
     _finish(batch, directories)
     for config, table in tables.items():
@@ -231,7 +223,7 @@ def _train(
     return runs
 
 
-def _finish(batch: _Batch, directories: Sequence[RunDirectory]) -> None:
+def _finish(batch: TrainingBatch, directories: Sequence[RunDirectory]) -> None:
     """Write the tables, which mark the runs as finished."""
     assert batch.state is not None  # there is a checkpoint at the end of training
     for run, (directory, rows) in enumerate(zip(directories, batch.metrics, strict=True)):
@@ -243,53 +235,3 @@ def _finish(batch: _Batch, directories: Sequence[RunDirectory]) -> None:
 
 def _table_bytes(run: RunDirectory) -> bytes:
     return (run.path / TRAINING).read_bytes()
-
-
-def _save_state(path: Path, batch: _Batch, checkpoint: Checkpoint) -> None:
-    state = checkpoint.state
-    tensors = {
-        "weights": state.weights,
-        "first_moment": state.first_moment,
-        "second_moment": state.second_moment,
-    }
-    metadata = {
-        "step": str(state.step),
-        "configs": json.dumps([config.model_dump(mode="json") for config in batch.configs]),
-        "metrics": json.dumps([[asdict(row) for row in rows] for rows in batch.metrics]),
-        "diverged": json.dumps(dict(state.diverged)),
-    }
-    save_checkpoint(path, tensors, metadata)
-
-
-def _resumable(
-    path: Path,
-    runs: Mapping[TrainConfig, RunDirectory | None],
-    wanted: Sequence[TrainConfig],
-) -> _Batch | None:
-    """The batch that was interrupted, if it is part of what is asked for and all that is left."""
-    broken = [config for config in wanted if (run := runs[config]) and is_finished(run)]
-    if not path.is_file() or broken:
-        return None
-    try:
-        metadata, tensors = load_metadata(path), load_checkpoint(path)
-    except LambdascopeError as error:
-        warnings.warn(f"{error}; training begins afresh", stacklevel=4)
-        return None
-    configs = [TrainConfig(**values) for values in json.loads(metadata["configs"])]
-    # The whole batch goes on, even if some of its tables were written already: with the same shape
-    # it ends with the same bits.
-    if not set(wanted) <= set(configs) <= set(runs):
-        return None
-    step, diverged = int(metadata["step"]), json.loads(metadata.get("diverged", "{}"))
-    state = TrainingState(
-        step=step,
-        **tensors,
-        diverged={int(run): at for run, at in diverged.items()},
-    )
-    for number, config in enumerate(configs):
-        run, reached = runs[config], state.diverged.get(number, step + 1)
-        due = {each for each in config.checkpoint_steps if each <= step and each < reached}
-        if run is None or not due <= set(run.checkpoint_steps):
-            return None  # it was removed since
-    metrics = [[Metrics(**row) for row in rows] for rows in json.loads(metadata["metrics"])]
-    return _Batch(configs, metrics, state)

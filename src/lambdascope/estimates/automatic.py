@@ -8,6 +8,7 @@
 """
 
 import math
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,8 +18,9 @@ import numpy as np
 import xarray as xr
 
 from lambdascope.errors import LambdascopeError
+from lambdascope.estimates.curve import LLCCurve, LLCEstimate
 from lambdascope.estimates.extrapolation import COARSE, extrapolated_llc
-from lambdascope.estimates.llc import LLCCurve, LLCEstimate, estimate_llc
+from lambdascope.estimates.llc import estimate_llc
 from lambdascope.estimates.step_choice import StepChoice, choose_step
 from lambdascope.estimates.verdict import Demands, Status
 from lambdascope.posterior.local_posterior import LocalPosterior
@@ -35,7 +37,7 @@ from lambdascope.sampling.checks import (
 )
 
 # The first length, in times that the softest direction needs to forget, and its bounds in steps.
-_FIRST_LENGTH, _FEWEST_STEPS = 18.0, 300
+_FIRST_LENGTH, FEWEST_STEPS = 18.0, 300
 # Burn-in, at least, in the same times: e^−5 of the start is left.
 _BURNIN = 5.0
 # Length of the chains at other localizations, in the same times.
@@ -53,6 +55,8 @@ _LONGER_HELPS = (
     Status.DIVERGED_CHAINS,
     Status.ALL_DIVERGED,
 )
+# What makes λ̂ at another localization useless: their chains are too few and short for R-hat.
+_SIDE_DOUBTS = (Status.DIVERGED_CHAINS, Status.ALL_DIVERGED, Status.ESCAPED, Status.HEATED)
 
 
 @dataclass(frozen=True)
@@ -76,7 +80,7 @@ class AutomaticSettings:
     def __post_init__(self) -> None:
         positive("target_error", self.target_error)
         positive("target_absolute", self.target_absolute)
-        whole_number("max_steps", self.max_steps, _FEWEST_STEPS)
+        whole_number("max_steps", self.max_steps, FEWEST_STEPS)
         check_seed(self.seed)
 
     def reached(self, one: LLCEstimate) -> bool:
@@ -142,8 +146,11 @@ def automatic_llc(
             "size keeps a chain finite; a larger localization, or OrthogonalToGradient, is needed."
         )
     common |= {"progress": progress, "overwrite": overwrite, "chunk_size": choice.chunk_size}
-    length = int(_FIRST_LENGTH * np.median(choice.forgetting))
-    length = min(max(length, _FEWEST_STEPS), settings.max_steps)
+    # The second keeps burn-in to a third where one checkpoint forgets more slowly than most.
+    length = int(
+        max(_FIRST_LENGTH * np.median(choice.forgetting), 3 * _BURNIN * choice.forgetting.max())
+    )
+    length = min(max(length, FEWEST_STEPS), settings.max_steps)
     traces: list[xr.Dataset] = []
 
     def run(which: Sequence[int], num_steps: int) -> list[LLCEstimate]:
@@ -161,7 +168,8 @@ def automatic_llc(
         )
         traces.append(trace)
         settled = np.ceil(_BURNIN * choice.forgetting[list(which)]).astype(int)
-        return list(extrapolated_llc(trace, np.minimum(settled, num_steps // 2), _DEMANDS))
+        curve = extrapolated_llc(trace, np.minimum(settled, num_steps // 2), _DEMANDS)
+        return [_settled(one, int(steps)) for one, steps in zip(curve, settled, strict=True)]
 
     estimates = run(range(len(many)), length)
     for _ in range(_MOST_ROUNDS):
@@ -174,11 +182,41 @@ def automatic_llc(
         length = int(min(max(2.0, min(needed, 64.0)) * length, settings.max_steps))
         for index, one in zip(longer, run(longer, length), strict=True):
             estimates[index] = one
+    doubts: list[str] = []
     if settings.localizations and all(posterior.localization > 0 for posterior in many):
-        estimates = _with_other_localizations(estimates, many, labels, choice, store, common)
+        estimates, doubts = _with_other_localizations(
+            estimates, many, labels, choice, store, settings.max_steps, common
+        )
+    if store is not None and overwrite:
+        _forget_rounds(store, len(traces))
     method = _method(choice.kernel)
     judged = [replace(_judged(one, settings), method=method) for one in estimates]
-    return AutomaticResult(LLCCurve(judged), tuple(traces), _choices(choice, many, traces))
+    choices = (*_choices(choice, many, traces), *doubts)
+    return AutomaticResult(LLCCurve(judged), tuple(traces), choices)
+
+
+def _forget_rounds(store: Path, num_rounds: int) -> None:
+    """Remove what an estimate that took more rounds, now overwritten, left behind."""
+    for path in store.glob("round_*.zarr"):
+        number = path.stem.removeprefix("round_")
+        if number.isdigit() and int(number) >= num_rounds:
+            shutil.rmtree(path)
+
+
+def _settled(one: LLCEstimate, wanted: int) -> LLCEstimate:
+    """The estimate, called unconverged where the chain was too short for a burn-in of `wanted`."""
+    if wanted <= one.num_burnin_steps or one.status not in (
+        Status.CONVERGED,
+        Status.NOT_AT_A_MINIMUM,
+    ):
+        return one
+    return replace(
+        one,
+        status=Status.NOT_CONVERGED,
+        advice=f"the softest direction needs {wanted:,} steps of burn-in, and "
+        f"{one.num_burnin_steps:,} of {one.num_steps:,} were to be had; raise max_steps or the "
+        "localization.",
+    )
 
 
 def _with_other_localizations(
@@ -187,14 +225,15 @@ def _with_other_localizations(
     labels: Sequence[int],
     choice: StepChoice,
     store: Path | None,
+    max_steps: int,
     common: dict[str, Any],
-) -> list[LLCEstimate]:
-    """The estimates with λ̂ at γ/2 and 2γ beside them, from short chains."""
+) -> tuple[list[LLCEstimate], list[str]]:
+    """The estimates with λ̂ at γ/2 and 2γ beside them, from short chains; and which to doubt."""
     forgetting = float(np.median(choice.forgetting))
-    num_steps = max(int(_SIDE_LENGTH * forgetting), _FEWEST_STEPS // 2)
+    num_steps = min(max(int(_SIDE_LENGTH * forgetting), FEWEST_STEPS // 2), max_steps)
     burnin = int(_BURNIN / _SIDE_LENGTH * num_steps)
-    sides = []
-    for name, factor in (("half", 0.5), ("double", 2.0)):
+    sides, doubts = [], []
+    for name, words, factor in (("half", "γ/2", 0.5), ("double", "2γ", 2.0)):
         trace = sample(
             [one.with_localization(factor * one.localization) for one in many],
             choice.kernel,
@@ -208,10 +247,18 @@ def _with_other_localizations(
         side = estimate_llc(trace, burnin=burnin)
         assert isinstance(side, LLCCurve)  # the trace was made from a list
         sides.append(side)
-    return [
+        doubtful = [one for one in side if one.status in _SIDE_DOUBTS]
+        if doubtful:
+            which = ", ".join(str(one.checkpoint) for one in doubtful)
+            doubts.append(
+                f"λ̂ at {words} is doubtful at checkpoint{'s' * (len(doubtful) > 1)} {which}: "
+                f"{doubtful[0].status}; {doubtful[0].advice}"
+            )
+    beside = [
         replace(one, llc_half_localization=half.llc, llc_double_localization=double.llc)
         for one, half, double in zip(estimates, *sides, strict=True)
     ]
+    return beside, doubts
 
 
 def _judged(one: LLCEstimate, settings: AutomaticSettings) -> LLCEstimate:
@@ -220,8 +267,13 @@ def _judged(one: LLCEstimate, settings: AutomaticSettings) -> LLCEstimate:
         return replace(
             one,
             status=Status.TARGET_NOT_REACHED,
-            advice=f"the standard error is {one.stderr:.2g}, above the target, after the "
-            f"{settings.max_steps} steps allowed; raise max_steps or the target error.",
+            advice=f"the standard error is {one.stderr:.2g}, above the target, after "
+            + (
+                f"the {settings.max_steps:,} steps allowed; raise max_steps or the target error."
+                if one.num_steps >= settings.max_steps
+                else f"{_MOST_ROUNDS} attempts to run longer, the last of {one.num_steps:,} steps; "
+                "raise the target error, or sample with settings of your own."
+            ),
         )
     return one
 

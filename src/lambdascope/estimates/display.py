@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from lambdascope.wording import aligned, number, with_error
 
 if TYPE_CHECKING:
-    from lambdascope.estimates.llc import LLCEstimate
+    from lambdascope.estimates.curve import LLCEstimate
 
 NORMAL_95 = 1.959963984540054
 """Standard errors on either side that make a 95 % interval."""

@@ -19,8 +19,9 @@ import xarray as xr
 
 from lambdascope.errors import LambdascopeError
 from lambdascope.estimates import diagnostics
-from lambdascope.estimates.llc import LLCCurve, LLCEstimate, checked, estimate_one
-from lambdascope.estimates.verdict import Demands, Status
+from lambdascope.estimates.curve import LLCCurve, LLCEstimate
+from lambdascope.estimates.llc import checked, estimate_one
+from lambdascope.estimates.verdict import Demands, Status, judge_value
 
 ORDERS = {"SGLD": 1, "BAOAB": 2}
 """Order in the step size of each sampler's bias."""
@@ -87,60 +88,89 @@ def _at_checkpoint(
     burnin = max(fewest, diagnostics.settled_after(loss[fine]))
     plain = estimate_one(trace.isel(chain=np.flatnonzero(fine)), burnin, demands)
     other = estimate_one(trace.isel(chain=np.flatnonzero(coarse)), burnin, demands)
-    divisor = 2.0**order - 1
-    bias = (other.llc - plain.llc) / divisor
-    bias_stderr = math.hypot(other.stderr, plain.stderr) / divisor
     plain = replace(plain, step_size=float(factor.min()))
-    return _counting(other, combined(plain, bias, bias_stderr, order))
+    return _judged(combined(plain, other, order), other, order)
 
 
-def _counting(coarse: LLCEstimate, corrected: LLCEstimate) -> LLCEstimate:
-    """The corrected estimate, with the coarse chains among those that ran."""
-    lost, num_coarse = coarse.num_diverged_chains, coarse.num_chains
-    corrected = replace(
-        corrected,
-        num_chains=corrected.num_chains + num_coarse,
-        num_diverged_chains=corrected.num_diverged_chains + lost,
-    )
-    if not lost or corrected.status in (Status.ALL_DIVERGED, Status.DIVERGED_CHAINS):
-        return corrected
-    measured = "nothing measures the bias" if lost == num_coarse else "the others measure the bias"
-    return replace(
-        corrected,
-        status=Status.DIVERGED_CHAINS,
-        advice=f"{lost} of the {num_coarse} chains with the longer step reached NaN or infinite "
-        f"loss, so {measured}; use a smaller step_size.",
-    )
-
-
-def combined(plain: LLCEstimate, bias: float, bias_stderr: float, order: int) -> LLCEstimate:
+def combined(plain: LLCEstimate, coarse: LLCEstimate, order: int) -> LLCEstimate:
     """The estimate with its bias subtracted, or in its error.
 
     Args:
         plain: At step h.
-        bias: Estimate of its bias.
-        bias_stderr: Of `bias`, from the coarse and the fine chains.
+        coarse: At step 2h.
         order: q. A bias of first order is always subtracted.
 
     A bias that is subtracted: λ̂ = (1 + a)·λ̂(h) − a·λ̂(2h) with a = 1/(2^q − 1), the two being
     independent. One that is not: its square, as far as it exceeds its own variance, is added to
     that of the error.
     """
+    a = 1 / (2.0**order - 1)
+    bias, bias_stderr = a * (coarse.llc - plain.llc), a * math.hypot(coarse.stderr, plain.stderr)
     if not (math.isfinite(bias) and math.isfinite(bias_stderr)):
         return plain
-    if order == 1 or abs(bias) > _STANDS_OUT * bias_stderr:
-        # (1+a)²·Var f + a²·Var c, where bias_stderr² = a²·(Var f + Var c)
-        a = 1 / (2.0**order - 1)
-        llc, variance = plain.llc - bias, bias_stderr**2 + (1 + 2 * a) * plain.stderr**2
+    if _is_subtracted(bias, bias_stderr, order):
+        llc = plain.llc - bias
+        parts = [
+            (((1 + a) * plain.stderr) ** 2, plain.ess),
+            ((a * coarse.stderr) ** 2, coarse.ess),
+        ]
     else:
-        llc, variance = plain.llc, plain.stderr**2 + max(0.0, bias**2 - bias_stderr**2)
-    stderr = math.sqrt(variance) * _student(plain.ess)
+        llc = plain.llc
+        unknown = max(0.0, bias**2 - bias_stderr**2)
+        parts = [(plain.stderr**2, plain.ess), (unknown, min(plain.ess, coarse.ess))]
+    stderr = math.sqrt(sum(variance for variance, _ in parts)) * _student(parts)
     return replace(plain, llc=llc, stderr=stderr, bias=bias, bias_stderr=bias_stderr)
 
 
-def _student(num_draws: float) -> float:
-    """By how much Student's 95 % interval of so many effective draws is wider than the normal."""
+def _is_subtracted(bias: float, bias_stderr: float, order: int) -> bool:
+    return order == 1 or abs(bias) > _STANDS_OUT * bias_stderr
+
+
+def _student(parts: Sequence[tuple[float, float]]) -> float:
+    """By how much Student's 95 % interval of a sum is wider than the normal one.
+
+    Args:
+        parts: Variance and number of effective draws of each independent term; their freedoms make
+            those of the sum (Welch 1947, Satterthwaite 1946: V²/Σ(v²/ν)).
+    """
     from scipy.stats import norm, t
 
-    freedoms = max(num_draws / _DRAWS_A_FREEDOM - 1, _FEWEST_FREEDOMS)
-    return float(t.ppf(0.975, freedoms) / norm.ppf(0.975)) if math.isfinite(freedoms) else 1.0
+    known = [
+        (v, max(draws / _DRAWS_A_FREEDOM - 1, _FEWEST_FREEDOMS)) for v, draws in parts if v > 0
+    ]
+    spread = sum(variance**2 / freedoms for variance, freedoms in known)
+    if not (math.isfinite(spread) and spread > 0):
+        return 1.0
+    freedoms = sum(variance for variance, _ in known) ** 2 / spread
+    return float(t.ppf(0.975, freedoms) / norm.ppf(0.975))
+
+
+def _judged(corrected: LLCEstimate, coarse: LLCEstimate, order: int) -> LLCEstimate:
+    """The verdict on both sets of chains and on the corrected value, all chains counted."""
+    lost, num_coarse = coarse.num_diverged_chains, coarse.num_chains
+    corrected = replace(
+        corrected,
+        num_chains=corrected.num_chains + num_coarse,
+        num_diverged_chains=corrected.num_diverged_chains + lost,
+    )
+    if corrected.status not in (Status.CONVERGED, Status.NOT_AT_A_MINIMUM):
+        return corrected
+    if lost:
+        left = "nothing measures" if lost == num_coarse else "the others measure"
+        return replace(
+            corrected,
+            status=Status.DIVERGED_CHAINS,
+            advice=f"{lost} of the {num_coarse} chains with the longer step reached NaN or "
+            f"infinite loss, so {left} the bias; use a smaller step_size.",
+        )
+    # Where they only measure a bias that is too small to see, a single short chain's R-hat, which
+    # scatters, decides nothing.
+    counts = _is_subtracted(corrected.bias, corrected.bias_stderr, order)
+    if coarse.status is Status.ESCAPED or (counts and coarse.status is Status.NOT_CONVERGED):
+        return replace(
+            corrected,
+            status=coarse.status,
+            advice=f"of the chains with the longer step, which measure the bias: {coarse.advice}",
+        )
+    status, advice = judge_value(corrected.llc, corrected.stderr)
+    return replace(corrected, status=status, advice=advice)

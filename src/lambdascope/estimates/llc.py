@@ -6,168 +6,23 @@ Source: Lau et al. 2023 (arXiv 2308.12108), with L_n(w*) on all data instead of 
 """
 
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, fields
+from collections.abc import Sequence
+from dataclasses import fields
 from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
 from lambdascope.errors import LambdascopeError, shown
 from lambdascope.estimates import diagnostics
-from lambdascope.estimates.display import NORMAL_95, html_table, text_table
+from lambdascope.estimates.curve import LLCCurve, LLCEstimate
 from lambdascope.estimates.movement import movement
-from lambdascope.estimates.verdict import Demands, Status, judge
+from lambdascope.estimates.verdict import Demands, judge
 from lambdascope.posterior.local_posterior import LocalPosterior
 
 _COLUMNS = ("initial_loss", "nbeta", "checkpoint")
-
-
-@dataclass(frozen=True)
-class LLCEstimate:
-    """λ̂ at one checkpoint, with its error and a verdict.
-
-    Attributes:
-        checkpoint: Its label.
-        llc: λ̂, dimensionless, over the chains that did not diverge; NaN if all did.
-        stderr: Standard error of `llc`. Of the plain estimator the Monte Carlo error alone, from
-            within- and between-chain autocorrelation, which holds no bias of the sampler
-            (docs/conventions.md); of a corrected one the total error.
-        per_chain: [chain], λ̂ of each chain; NaN where it diverged.
-        rhat: Rank-normalised split R-hat of the loss's block means (`diagnostics.block_means`).
-        ess: Bulk effective sample size of the same, all chains together: a number of blocks.
-        drift: Second half of the trace against the first, in standard errors.
-        initial_loss: L_n(w*) on all data.
-        mean_loss: Mean of the minibatch losses after burn-in.
-        nbeta: nβ.
-        num_chains: Chains run.
-        num_diverged_chains: Chains with NaN or infinite loss, left out.
-        num_burnin_steps: Steps dropped at the beginning of each chain.
-        status: The verdict.
-        advice: What the verdict means and what to try.
-        llc_uncorrected: λ̂ as the chains gave it, before any bias was subtracted.
-        mc_stderr: The Monte Carlo part of `stderr`.
-        bias: Estimated bias of `llc_uncorrected` from step and minibatch; NaN where not estimated.
-        bias_stderr: Standard error of `bias`.
-        step_size: The step that was chosen, in the sampler's unit; NaN where the user chose it.
-        llc_half_localization: λ̂ at γ/2, from short chains; NaN where not asked for.
-        llc_double_localization: λ̂ at 2γ.
-        method: How λ̂ was made, in words; empty for the plain estimator.
-    """
-
-    checkpoint: int
-    llc: float
-    stderr: float
-    per_chain: NDArray[np.floating] = field(repr=False)
-    rhat: float
-    ess: float
-    drift: float
-    initial_loss: float
-    mean_loss: float
-    nbeta: float
-    num_chains: int
-    num_diverged_chains: int
-    num_burnin_steps: int
-    status: Status
-    advice: str
-    llc_uncorrected: float = math.nan
-    mc_stderr: float = math.nan
-    bias: float = math.nan
-    bias_stderr: float = math.nan
-    step_size: float = math.nan
-    llc_half_localization: float = math.nan
-    llc_double_localization: float = math.nan
-    method: str = ""
-
-    @property
-    def localization_slope(self) -> float:
-        """−d log λ̂ / d log γ between γ/2 and 2γ: 0 where λ̂ is the network's, 1 where it is γ's.
-
-        In a quadratic potential a direction of curvature c adds ½·nβc/(nβc + γ): flat directions go
-        as 1/γ, stiff ones do not change. NaN where it was not asked for.
-        """
-        ratio = self.llc_half_localization / self.llc_double_localization
-        return math.log(ratio) / math.log(4) if ratio > 0 else math.nan
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        """Nominal 95 % interval: λ̂ ± 1.96 · stderr."""
-        reach = NORMAL_95 * self.stderr
-        return self.llc - reach, self.llc + reach
-
-    def __str__(self) -> str:
-        return f"λ̂ = {self.llc:.4g} ± {self.stderr:.2g} ({self.status})"
-
-    def _repr_html_(self) -> str:
-        return html_table([self])
-
-
-class LLCCurve(Sequence[LLCEstimate]):
-    """λ̂ at several checkpoints, in their order."""
-
-    def __init__(self, estimates: Sequence[LLCEstimate]) -> None:
-        self._estimates = list(estimates)
-
-    def __len__(self) -> int:
-        return len(self._estimates)
-
-    def __iter__(self) -> Iterator[LLCEstimate]:
-        return iter(self._estimates)
-
-    def __getitem__(self, index):  # type: ignore[no-untyped-def]
-        """The estimate at a position, or a curve of a slice."""
-        chosen = self._estimates[index]
-        return LLCCurve(chosen) if isinstance(index, slice) else chosen
-
-    @property
-    def llc(self) -> NDArray[np.floating]:
-        """λ̂, [checkpoint]."""
-        return np.array([one.llc for one in self])
-
-    @property
-    def stderr(self) -> NDArray[np.floating]:
-        """Its Monte Carlo standard error, [checkpoint]."""
-        return np.array([one.stderr for one in self])
-
-    def to_dataframe(self) -> pd.DataFrame:
-        """One row a checkpoint."""
-        return pd.DataFrame(
-            {
-                "checkpoint": one.checkpoint,
-                "llc": one.llc,
-                "llc_stderr": one.stderr,
-                "rhat": one.rhat,
-                "ess": one.ess,
-                "drift": one.drift,
-                "initial_loss": one.initial_loss,
-                "mean_loss": one.mean_loss,
-                "num_chains": one.num_chains,
-                "num_diverged_chains": one.num_diverged_chains,
-                "num_burnin_steps": one.num_burnin_steps,
-                "status": str(one.status),
-                "advice": one.advice,
-                "llc_uncorrected": one.llc_uncorrected,
-                "mc_stderr": one.mc_stderr,
-                "bias": one.bias,
-                "bias_stderr": one.bias_stderr,
-                "llc_half_localization": one.llc_half_localization,
-                "llc_double_localization": one.llc_double_localization,
-                "localization_slope": one.localization_slope,
-            }
-            for one in self
-        )
-
-    def __repr__(self) -> str:
-        return f"LLCCurve({', '.join(str(one) for one in self)})"
-
-    def __str__(self) -> str:
-        return text_table(self)
-
-    def _repr_html_(self) -> str:
-        return html_table(self)
 
 
 def estimate_llc(
@@ -314,12 +169,15 @@ def estimate_one(trace: xr.Dataset, num_burnin: int, demands: Demands | None = N
         mean_loss = llc = stderr = rhat = ess = drift = math.nan
     num_diverged = int((~healthy).sum())
     moved = movement(trace, np.flatnonzero(healthy), num_burnin)
+    temperature, temperature_stderr = _temperature(trace, np.flatnonzero(healthy), num_burnin)
     status, advice = judge(
         growth=moved.growth,
         growth_stderr=moved.growth_stderr,
         distance_rhat=moved.rhat,
         distance_spread=moved.spread,
         reach=moved.reach,
+        temperature=temperature,
+        temperature_stderr=temperature_stderr,
         num_chains=len(loss),
         num_diverged=num_diverged,
         llc=llc,
@@ -343,8 +201,23 @@ def estimate_one(trace: xr.Dataset, num_burnin: int, demands: Demands | None = N
         num_chains=len(loss),
         num_diverged_chains=num_diverged,
         num_burnin_steps=num_burnin,
+        num_steps=loss.shape[1],
         status=status,
         advice=advice,
         llc_uncorrected=llc,
         mc_stderr=stderr,
     )
+
+
+def _temperature(
+    trace: xr.Dataset, chains: NDArray[np.intp], num_burnin: int
+) -> tuple[float, float]:
+    """Mean kinetic temperature of the healthy chains and its standard error; NaN without one."""
+    if "kinetic_temperature" not in trace or not len(chains):
+        return math.nan, math.nan
+    recorded = trace["kinetic_temperature"]
+    recorded = recorded.expand_dims(
+        [name for name in ("chain", "step") if name not in recorded.dims]
+    )
+    draws = recorded.transpose("chain", "step").values[chains, num_burnin:].astype(np.float64)
+    return float(draws.mean()), diagnostics.standard_error(diagnostics.block_means(draws))

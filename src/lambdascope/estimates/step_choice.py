@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from lambdascope.posterior.local_posterior import LocalPosterior
@@ -14,7 +15,8 @@ from lambdascope.samplers.base import Kernel
 from lambdascope.sampling import sample
 from lambdascope.sampling.curvature import largest_curvature
 from lambdascope.sampling.engine import batch_elements
-from lambdascope.sampling.plan import choose_device, make_plan
+from lambdascope.sampling.memory import total_memory
+from lambdascope.sampling.plan import available_cores, ceil_div, choose_device, default_chunk
 from lambdascope.sampling.stack import PosteriorStack
 
 # BAOAB is stable for h·ω < 2. At 0.5 the coarse chains are at 1, and curvature may be four times
@@ -40,7 +42,12 @@ _FULL_BATCH_CHUNK = 2
 _SIDE_CHAINS, _CHEAP_SIDE_CHAINS = 1, 8
 # A pilot is repeated with the shorter step where it met a curvature so many times larger.
 _GROWN, _MOST_GROWTH = 1.5, 16.0
+# A shorter pilot may stay near w* and meet nothing of what the longer step ran into. From what that
+# step was made for, the curvature is held so many times larger: half the step of BAOAB.
+_HELD = 4.0
 _MOST_PILOTS = 10
+# Of the memory, for backward passes.
+_MEMORY_SHARE = 0.25
 
 
 @dataclass
@@ -55,7 +62,8 @@ class StepChoice:
             e-fold: 1/(c·h) for BAOAB, underdamped there, 1/(ε·γ) for SGLD.
         num_chains: Chains a posterior.
         num_side_chains: Chains a posterior at another localization.
-        chunk_size: Chains at once, the same in all calls, so that one compiled step serves all.
+        chunk_size: Chains at once, the same in all calls, so that one compiled step serves all, and
+            on all machines, so that a trace begun on one can be resumed on another.
     """
 
     kernel: Kernel
@@ -82,16 +90,12 @@ def choose_step(
         labels: Of their checkpoints.
         common: Further arguments of `sample`: seed, device, compile.
     """
-    kernel = _kernel(many, common["device"])
-    elements = batch_elements(many[0], kernel)
     device = choose_device(common["device"])
+    kernel = _kernel(many, device)
     cheap = _is_cheap(many, kernel)
     num_chains = _CHEAP_CHAINS if cheap else _CHAINS
     num_pilots = num_chains if cheap else 1
-    plan = make_plan(len(many) * num_pilots, many[0].num_parameters, elements, device, None)
-    chunk_size = plan.chunk_size
-    if device.type == "cpu" and isinstance(kernel, BAOAB) and not cheap:
-        chunk_size = min(chunk_size, _FULL_BATCH_CHUNK)
+    chunk_size = _chunk_size(many, kernel, device, cheap)
     common = {**common, "chunk_size": chunk_size, "num_chains": num_pilots}
     scale = _scale(kernel, cheap)
     steps = _rounded(_steps(kernel, _curvature(many, kernel, labels, common, scale), scale))
@@ -107,16 +111,41 @@ def choose_step(
     )
 
 
-def _kernel(many: Sequence[LocalPosterior], device: str) -> Kernel:
+def _kernel(many: Sequence[LocalPosterior], device: torch.device) -> Kernel:
     """The sampler, with a step size of 1: the steps come as factors, one a posterior."""
     largest = max(posterior.samples.num_samples for posterior in many)
-    data_sets = PosteriorStack(many, choose_device(device)).num_data_sets
-    if largest <= LARGEST_FULL_BATCH and data_sets <= 1:
+    data_sets = PosteriorStack(many, device).num_data_sets
+    if largest <= LARGEST_FULL_BATCH and data_sets <= 1 and _fitting(many[0], largest, device) >= 1:
         # The softest direction has ω² = γ, and a friction of 2ω forgets it fastest; half of that
         # hardly costs it time and leaves the others freer.
         softest = math.sqrt(min(posterior.localization for posterior in many))
         return BAOAB(step_size=1.0, friction=max(softest, 0.1))
     return SGLD(step_size=1.0, batch_size=_SGLD_BATCH)
+
+
+def _fitting(posterior: LocalPosterior, num_samples: int, device: torch.device) -> float:
+    """Chains whose backward pass over so many samples fits into memory, on each core."""
+    memory = total_memory(device)
+    if memory is None or num_samples == 0:
+        return math.inf
+    workers = 1 if device.type == "cuda" else available_cores()
+    kept = max(posterior.bytes_per_sample, 1.0) * num_samples * workers
+    return _MEMORY_SHARE * memory / kept
+
+
+def _chunk_size(
+    many: Sequence[LocalPosterior], kernel: Kernel, device: torch.device, cheap: bool
+) -> int:
+    """`StepChoice.chunk_size`: no function of the cores, but for the memory that they share."""
+    total = len(many) * (_CHEAP_CHAINS if cheap else _CHAINS)
+    elements = batch_elements(many[0], kernel)
+    # On a CPU half of the chains at most, so that two cores have work even at one posterior.
+    most = ceil_div(total, 2) if device.type == "cpu" else total
+    wanted = default_chunk(most, many[0].num_parameters, elements, device)
+    if device.type == "cpu" and isinstance(kernel, BAOAB) and not cheap:
+        wanted = min(wanted, _FULL_BATCH_CHUNK)
+    at_once = kernel.batch_size or many[0].samples.num_samples
+    return max(1, int(min(wanted, _fitting(many[0], at_once, device))))
 
 
 def _is_cheap(many: Sequence[LocalPosterior], kernel: Kernel) -> bool:
@@ -145,7 +174,7 @@ def _curvature(
 ) -> NDArray[np.float64]:
     """The largest curvature at w* and along pilots, [posterior]; NaN where all ran away."""
     at_start = largest_curvature(many, device=common["device"])
-    found, settled = at_start, np.zeros(len(many), dtype=bool)
+    search = _Search(at_start)
     # In few dimensions curvature differs from place to place; in many one place is like another.
     places = int(np.clip(_PLACES // many[0].num_parameters, 1, _MOST_PLACES))
     w_star = np.stack([posterior.w_star.cpu().numpy() for posterior in many])
@@ -157,7 +186,7 @@ def _curvature(
             checkpoints=labels,
             thinning=max(1, (_PILOT_STEPS - 1) // places),
             step_factors=np.repeat(
-                _steps(kernel, found, scale)[:, None], common["num_chains"], axis=1
+                _steps(kernel, search.found, scale)[:, None], common["num_chains"], axis=1
             ),
             observables={"w": many[0].layout.ravel},
             progress=False,
@@ -167,15 +196,35 @@ def _curvature(
         finite = np.isfinite(visited).all(axis=2)
         points = np.where(finite[:, :, None], visited, w_star[:, None])
         along = largest_curvature(many, points, device=common["device"])
-        met = np.where(finite.all(axis=1), np.fmax(at_start, along), np.inf)
+        search.hear(np.where(finite.all(axis=1), np.fmax(at_start, along), np.inf))
+        if search.settled.all():
+            break
+    return np.where(search.settled, search.found, np.nan)
+
+
+class _Search:
+    """Curvatures that pilots confirm: each is sampled at a step made for what was found so far.
+
+    Attributes:
+        found: [posterior], the curvature that the next pilot's step is made for.
+        settled: [posterior], whether a pilot met no more than that.
+    """
+
+    def __init__(self, found: NDArray[np.float64]) -> None:
+        self.found, self.settled = found, np.zeros(len(found), dtype=bool)
+        self._least = np.zeros(len(found))
+
+    def hear(self, met: NDArray[np.float64]) -> None:
+        """Take what the pilots met, [posterior]; infinite where one ran away."""
         # A pilot whose step was too long went where no chain goes: what it met there says only
         # that the step must be shorter.
-        longer = (met > _GROWN * found) & ~settled
-        found = np.where(settled, found, np.where(longer, np.fmin(met, _MOST_GROWTH * found), met))
-        settled |= ~longer
-        if settled.all():
-            break
-    return np.where(settled, found, np.nan)
+        longer = (met > _GROWN * self.found) & ~self.settled
+        grown = np.fmin(met, _MOST_GROWTH * self.found)
+        held = np.fmin(grown, _HELD * self.found)
+        confirmed = np.where(self.settled, self.found, np.fmax(met, self._least))
+        self._least = np.where(longer, np.fmax(held, self._least), self._least)
+        self.found = np.where(longer, grown, confirmed)
+        self.settled |= ~longer
 
 
 def _forgetting(

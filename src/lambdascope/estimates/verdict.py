@@ -22,6 +22,9 @@ LARGEST_SPREAD = 0.1
 # In equilibrium γ·E‖w − w*‖² = (free directions) − nβ·E[(w − w*)·∇L] (integrate by parts): above 1
 # the loss pushes chains away from w*.
 LARGEST_REACH = 1.5
+# Of the underdamped samplers. Stiff directions share the heat of the noise, so λ̂ reads high by
+# about as much.
+HIGHEST_TEMPERATURE = 1.05
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,7 @@ class Status(StrEnum):
     NOT_CONVERGED = "not converged"
     NOT_AT_A_MINIMUM = "not at a minimum"
     ESCAPED = "escaped"
+    HEATED = "heated"
     TARGET_NOT_REACHED = "target not reached"
 
 
@@ -64,6 +68,8 @@ def judge(
     distance_rhat: float = math.nan,
     distance_spread: float = math.nan,
     reach: float = math.nan,
+    temperature: float = math.nan,
+    temperature_stderr: float = math.nan,
     demands: Demands | None = None,
 ) -> tuple[Status, str]:
     """The most serious finding, and a sentence that says what to try.
@@ -81,6 +87,8 @@ def judge(
         distance_rhat: R-hat of ‖w − w*‖²; NaN if unknown.
         distance_spread: Relative spread of its means over half chains; NaN if unknown.
         reach: γ·E‖w − w*‖² over the free directions; NaN if unknown.
+        temperature: Mean kinetic temperature, 1 in equilibrium; NaN if the sampler has none.
+        temperature_stderr: Its standard error.
         demands: What is asked; None: the defaults.
     """
     demands = demands or Demands()
@@ -141,6 +149,23 @@ def judge(
             f"the chains hold {ess:.0f} effective draws, {demands.effective_draws:.0f} are needed; "
             "run more steps or more chains.",
         )
+    if temperature > HIGHEST_TEMPERATURE and temperature - 1 > 3 * temperature_stderr:
+        return (
+            Status.HEATED,
+            f"the noise of the minibatches heats the chains (kinetic temperature "
+            f"{temperature:.2f}, 1 is right), so λ̂ reads high; use a larger batch_size, a smaller "
+            "step_size or more friction.",
+        )
+    return judge_value(llc, stderr)
+
+
+def judge_value(llc: float, stderr: float) -> tuple[Status, str]:
+    """The verdict on a value whose chains are beyond reproach.
+
+    Args:
+        llc: λ̂.
+        stderr: Its standard error.
+    """
     if llc < -3 * stderr:
         return (
             Status.NOT_AT_A_MINIMUM,

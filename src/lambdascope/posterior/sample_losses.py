@@ -57,4 +57,6 @@ class SampleLosses:
 
     def __call__(self, parameters: Mapping[str, Tensor]) -> Tensor:
         """[sample], in the unit of the loss, at one chain's parameters by name."""
-        return self.objective.at(parameters, self.rebuild(self.tensors)).double()
+        device = next(iter(parameters.values())).device
+        tensors = tuple(tensor.to(device) for tensor in self.tensors)
+        return self.objective.at(parameters, self.rebuild(tensors)).double()

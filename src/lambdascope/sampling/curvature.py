@@ -32,8 +32,8 @@ def largest_curvature(
     """The largest absolute eigenvalue of ∇²U over places of each posterior, in 1/parameter².
 
     By power iteration on central differences of the gradient, within the directions that may move,
-    on at most 4,096 samples, fewer where these are large. It is a lower bound, usually short by
-    less than a tenth.
+    on at most 4,096 samples drawn by chance, fewer where these are large. It is a lower bound,
+    usually short by less than a tenth.
 
     Args:
         posteriors: Of equal shape.
@@ -79,10 +79,9 @@ def _at_once(posteriors: Sequence[LocalPosterior], num_parameters: int) -> tuple
 def _of_chunk(stack: PosteriorStack, which: list[int], here: Tensor, samples: int) -> Tensor:
     """[place], at weights `here` [place, param] of the posteriors `which`."""
     chains = stack.of_chains(which, torch.zeros(len(which), 4, dtype=torch.int32))
-    place = torch.arange(max(samples, 1), device=stack.device)[None]
 
     def target_of(chains: ChainTensors) -> ChunkTarget:
-        index = place % chains.num_samples.clamp(1) + chains.offset
+        index = _drawn(chains.num_samples.clamp(1), samples) + chains.offset
         batch = tuple(tensor[index] for tensor in stack.data)
         return ChunkTarget(stack, chains, [batch], shared_batch=not stack.has_data)
 
@@ -100,6 +99,18 @@ def _of_chunk(stack: PosteriorStack, which: list[int], here: Tensor, samples: in
             curvature = bent.norm(dim=1)  # at most the largest, and nearer to it each time
             v = _unit(bent)
     return curvature
+
+
+def _drawn(num_samples: Tensor, samples: int) -> Tensor:
+    """Positions [chain, samples] of the samples that count: all of them where that many are there.
+
+    Else by chance, since data may be sorted, but by the same chance in every call.
+    """
+    if samples >= int(num_samples.max()):
+        return torch.arange(max(samples, 1), device=num_samples.device)[None] % num_samples
+    generator = torch.Generator().manual_seed(0)
+    chance = torch.rand(samples, generator=generator, dtype=torch.float64).to(num_samples.device)
+    return (chance[None] * num_samples).long()
 
 
 def _unit(v: Tensor) -> Tensor:

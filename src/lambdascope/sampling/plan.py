@@ -55,20 +55,26 @@ def make_plan(
     The cut is a function of its arguments and the number of cores alone, and changes results by
     rounding at most.
     """
-    elements = max(num_parameters, batch_elements)
+    size = default_chunk(num_chains, num_parameters, batch_elements, device)
     if chunk_size is not None:
-        chunk_size = min(chunk_size, num_chains)
+        size = min(chunk_size, num_chains)
     if device.type != "cpu":
-        size = chunk_size or _bounded(_GPU_CHUNK_WEIGHTS // elements, num_chains)
         return Plan(size, ceil_div(num_chains, size), 1)
     cores = available_cores()
-    size = chunk_size or _bounded(_CPU_CHUNK_WEIGHTS // elements, num_chains)
     if chunk_size is None:
         # The same number of chunks for each core, so that none waits at the end.
         rounds = ceil_div(num_chains, size * cores)
         size = ceil_div(num_chains, min(rounds * cores, num_chains))
     num_chunks = ceil_div(num_chains, size)
     return Plan(size, num_chunks, min(cores, num_chunks))
+
+
+def default_chunk(
+    num_chains: int, num_parameters: int, batch_elements: int, device: torch.device
+) -> int:
+    """Most chains of so many that run well as one, whatever the number of cores."""
+    weights = _CPU_CHUNK_WEIGHTS if device.type == "cpu" else _GPU_CHUNK_WEIGHTS
+    return max(1, min(weights // max(num_parameters, batch_elements), _MOST_CHAINS, num_chains))
 
 
 def available_cores() -> int:
@@ -105,7 +111,3 @@ def choose_device(device: str) -> torch.device:
 def ceil_div(one: int, other: int) -> int:
     """⌈one / other⌉, exact for any size."""
     return -(-one // other)
-
-
-def _bounded(size: int, num_chains: int) -> int:
-    return max(1, min(size, _MOST_CHAINS, num_chains))

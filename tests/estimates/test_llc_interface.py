@@ -256,3 +256,23 @@ def test_a_trace_says_how_long_its_sampler_adapted(kernel, expected, tmp_path):
         trace = draw(classifier_posterior(), kernel, num_steps=40, store=store)
         assert trace.attrs["num_warmup_steps"] == expected
         assert ls.estimate_llc(trace, burnin=0).num_burnin_steps == expected
+
+
+def test_a_chain_that_runs_away_in_its_last_step_has_diverged():
+    trace = made_trace().isel(checkpoint=0)
+    temperature = np.ones(trace["loss"].shape)
+    temperature[1, -1] = np.inf
+    trace["kinetic_temperature"] = (trace["loss"].dims, temperature)
+    one = ls.estimate_llc(trace)
+    assert one.num_diverged_chains == 1
+    assert np.isnan(one.per_chain).tolist() == [False, True, *[False] * (one.num_chains - 2)]
+
+
+def test_minibatches_that_heat_are_told():
+    trace = made_trace().isel(checkpoint=0)
+    rng = np.random.default_rng(0)
+    shape, dims = trace["loss"].shape, trace["loss"].dims
+    trace["kinetic_temperature"] = (dims, 1 + 0.1 * rng.standard_normal(shape))
+    assert ls.estimate_llc(trace).status == "converged"
+    trace["kinetic_temperature"] += 0.3
+    assert ls.estimate_llc(trace).status == "heated"

@@ -153,7 +153,10 @@ def estimate_one(trace: xr.Dataset, num_burnin: int, demands: Demands | None = N
     losses = losses.expand_dims([name for name in ("chain", "step") if name not in losses.dims])
     loss = losses.transpose("chain", "step").values.astype(np.float64)
     initial_loss, nbeta = float(trace["initial_loss"]), float(trace["nbeta"])
+    temperatures = _temperatures(trace)
     healthy = np.isfinite(loss).all(axis=1)
+    if temperatures is not None:  # a chain that runs away in its last step has lost no loss yet
+        healthy &= np.isfinite(temperatures).all(axis=1)
     kept = loss[:, num_burnin:]
     with np.errstate(all="ignore"):
         per_chain = np.where(healthy, nbeta * (kept.mean(axis=1) - initial_loss), np.nan)
@@ -169,7 +172,11 @@ def estimate_one(trace: xr.Dataset, num_burnin: int, demands: Demands | None = N
         mean_loss = llc = stderr = rhat = ess = drift = math.nan
     num_diverged = int((~healthy).sum())
     moved = movement(trace, np.flatnonzero(healthy), num_burnin)
-    temperature, temperature_stderr = _temperature(trace, np.flatnonzero(healthy), num_burnin)
+    temperature = temperature_stderr = math.nan
+    if temperatures is not None and healthy.any():
+        warm = temperatures[healthy, num_burnin:]
+        temperature = float(warm.mean())
+        temperature_stderr = diagnostics.standard_error(diagnostics.block_means(warm))
     status, advice = judge(
         growth=moved.growth,
         growth_stderr=moved.growth_stderr,
@@ -209,15 +216,11 @@ def estimate_one(trace: xr.Dataset, num_burnin: int, demands: Demands | None = N
     )
 
 
-def _temperature(
-    trace: xr.Dataset, chains: NDArray[np.intp], num_burnin: int
-) -> tuple[float, float]:
-    """Mean kinetic temperature of the healthy chains and its standard error; NaN without one."""
-    if "kinetic_temperature" not in trace or not len(chains):
-        return math.nan, math.nan
+def _temperatures(trace: xr.Dataset) -> NDArray[np.float64] | None:
+    """Kinetic temperature [chain, step], where the sampler records one."""
+    if "kinetic_temperature" not in trace:
+        return None
     recorded = trace["kinetic_temperature"]
-    recorded = recorded.expand_dims(
-        [name for name in ("chain", "step") if name not in recorded.dims]
-    )
-    draws = recorded.transpose("chain", "step").values[chains, num_burnin:].astype(np.float64)
-    return float(draws.mean()), diagnostics.standard_error(diagnostics.block_means(draws))
+    missing = [name for name in ("chain", "step") if name not in recorded.dims]
+    values = recorded.expand_dims(missing).transpose("chain", "step").values
+    return np.asarray(values, dtype=np.float64)

@@ -145,7 +145,9 @@ def test_a_checkpoint_that_does_not_exist_is_refused(path):
             run.state(index)
 
 
-@pytest.mark.parametrize("content", ["loss\n1.0\n", "step\n"])
+@pytest.mark.parametrize(
+    "content", ["loss\n1.0\n", "step\n", "step\nabc\n", "step,loss\n0,1.0\n,2.0\n"]
+)
 def test_a_table_without_steps_is_refused(path, content):
     (path / "training.csv").write_text(content)
     with pytest.raises(LambdascopeError, match=r"training\.csv should list the steps"):

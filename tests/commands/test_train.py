@@ -208,6 +208,18 @@ def test_a_run_that_lost_a_file_is_trained_anew_when_told(tmp_path, monkeypatch,
     assert files(out) == before
 
 
+def test_data_removed_since_are_made_again(tmp_path, monkeypatch):
+    out = tmp_path / "run"
+    copy_of_state(tmp_path / "state", out, monkeypatch)
+    train(CONFIG, out, progress=False)
+    before = files(out)
+    shutil.copy(tmp_path / "state", out / "training_state.safetensors")
+    (out / "training.csv").unlink()
+    (out / "data.safetensors").unlink()
+    train(CONFIG, out, progress=False)
+    assert files(out) == before
+
+
 def test_a_state_whose_checkpoints_were_removed_is_not_gone_on_from(tmp_path, monkeypatch):
     out = tmp_path / "runs"
     copy_of_state(tmp_path / "state", out, monkeypatch)

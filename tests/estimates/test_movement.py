@@ -75,3 +75,35 @@ def test_chains_ten_times_as_long_as_their_memory_are_not_called_unconverged():
     kernel = ls.SGLD(step_size=2e-3)
     curve = ls.estimate_llc(draw([posterior] * 20, kernel, num_chains=4, num_steps=4000))
     assert [one.status for one in curve].count(Status.CONVERGED) >= 19
+
+
+def test_thinning_does_not_excuse_chains_that_have_hardly_moved():
+    posterior = quadratic_posterior([1.0, 2.0, 4.0])
+    statuses = {}
+    for thinning in (1, 10, 40, 1000):
+        trace = draw(posterior, ls.SGLD(step_size=1e-6), num_steps=400, thinning=thinning)
+        statuses[thinning] = ls.estimate_llc(trace).status
+    assert Status.CONVERGED not in statuses.values()
+
+
+def test_few_steps_of_a_tiny_step_are_not_called_converged():
+    posterior = quadratic_posterior([1.0, 2.0, 4.0])
+    trace = draw(posterior, ls.SGLD(step_size=1e-6), num_chains=8, num_steps=90)
+    assert ls.estimate_llc(trace).status is not Status.CONVERGED
+
+
+def test_a_step_that_vanishes_beside_the_weights_is_told():
+    rng = np.random.default_rng(0)
+    trace = trace_of(np.zeros((4, 40)), every=10)
+    trace["loss"] = (("chain", "step"), 1 + 0.1 * rng.standard_normal((4, 400)))
+    trace = trace.assign(initial_loss=1.0, nbeta=10.0).assign_coords(checkpoint=0)
+    one = ls.estimate_llc(trace)
+    assert one.status is Status.NOT_CONVERGED
+    assert "the step vanishes beside the weights" in one.advice
+
+
+def test_distances_beyond_all_bounds_have_escaped():
+    squares = np.ones((4, 40))
+    squares[2, -1] = np.inf
+    found = movement(trace_of(squares), CHAINS, 0)
+    assert found.reach == np.inf

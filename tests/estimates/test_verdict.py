@@ -3,6 +3,7 @@ import re
 
 import pytest
 
+from lambdascope.estimates.movement import Movement
 from lambdascope.estimates.verdict import FEWEST_EFFECTIVE_DRAWS as FEWEST
 from lambdascope.estimates.verdict import LARGEST_DRIFT, LARGEST_RHAT, Demands, Status, judge
 
@@ -37,15 +38,19 @@ NAN = math.nan
         ({"rhat": LARGEST_RHAT + 0.001}, Status.NOT_CONVERGED, "run more steps, or a longer burn"),
         ({"drift": LARGEST_DRIFT + 0.1}, Status.NOT_CONVERGED, "still rising .* standard errors"),
         ({"drift": -5.0}, Status.NOT_CONVERGED, r"still falling \(5\.0 standard errors"),
-        ({"growth": 0.3, "growth_stderr": 0.1}, Status.NOT_CONVERGED, "grew by 30%"),
-        ({"growth": 0.3, "growth_stderr": 0.2}, Status.CONVERGED, "the chains agree"),
-        ({"growth": 0.1, "growth_stderr": 0.01}, Status.CONVERGED, "the chains agree"),
-        ({"distance_rhat": 1.5, "distance_spread": 0.4}, Status.NOT_CONVERGED,
+        ({"moved": Movement(growth=0.3, growth_stderr=0.1)}, Status.NOT_CONVERGED, "grew by 30%"),
+        ({"moved": Movement(growth=0.3, growth_stderr=0.2)}, Status.CONVERGED, "the chains agree"),
+        ({"moved": Movement(growth=0.1, growth_stderr=0.01)}, Status.CONVERGED, "the chains agree"),
+        ({"moved": Movement(rhat=1.5, spread=0.4)}, Status.NOT_CONVERGED,
          "different distances"),
-        ({"distance_rhat": 1.5, "distance_spread": 0.02}, Status.CONVERGED, "the chains agree"),
-        ({"distance_rhat": 1.1, "distance_spread": 0.4}, Status.CONVERGED, "the chains agree"),
-        ({"reach": 4.0}, Status.ESCAPED, "2.0 times as far as localization alone"),
-        ({"reach": 1.2}, Status.CONVERGED, "the chains agree"),
+        ({"moved": Movement(rhat=1.5, spread=0.02)}, Status.CONVERGED, "the chains agree"),
+        ({"moved": Movement(rhat=1.1, spread=0.4)}, Status.CONVERGED, "the chains agree"),
+        ({"moved": Movement(reach=4.0)}, Status.ESCAPED, "2.0 times as far as localization alone"),
+        ({"moved": Movement(reach=1.2)}, Status.CONVERGED, "the chains agree"),
+        ({"moved": Movement(growth=0.3)}, Status.NOT_CONVERGED, "grew by 30%"),  # error unknown
+        ({"moved": Movement(draws=1)}, Status.TOO_FEW_SAMPLES, "1 draws of .* a smaller thinning"),
+        ({"moved": Movement(draws=9, mean=0.0)}, Status.NOT_CONVERGED, "the step vanishes beside"),
+        ({"moved": Movement(draws=9, mean=math.inf, reach=math.inf)}, Status.ESCAPED, "inf times"),
         ({"temperature": 1.3, "temperature_stderr": 0.02}, Status.HEATED, "temperature 1.30, 1 is"),
         ({"temperature": 1.3, "temperature_stderr": 0.2}, Status.CONVERGED, "the chains agree"),
         ({"temperature": 1.03, "temperature_stderr": 0.001}, Status.CONVERGED, "the chains agree"),

@@ -576,6 +576,7 @@ def test_a_failure_in_one_chunk_ends_the_call(monkeypatch):
         ({"num_steps": -5}, r"num_steps=-5: an integer ≥ 4"),
         ({"num_steps": "100"}, r"num_steps='100': an integer ≥ 4"),
         ({"thinning": 0}, r"thinning=0: an integer ≥ 1"),
+        ({"observables": {"a": flat_weights, "a_0": flat_weights}}, "observable 'a_0' beside 'a'"),
         ({"seed": 1.5}, r"seed=1\.5: an integer is accepted"),
         ({"seed": None}, r"seed=None: an integer is accepted"),
         ({"seed": 2**200}, r"seed=1606938\d+: an integer of at most 128 bits"),

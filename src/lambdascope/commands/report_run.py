@@ -34,7 +34,6 @@ def read_run(path: Path) -> RunRecord:
     present = [name for name in COLUMNS if (path / name).is_file()]
     tables = {name: checked_table(path / name) for name in present}
     llc = tables.get("llc.csv")
-    automatic = llc is not None and bool((llc["sampler"] == "automatic").any())
     recorded = read_commands(path)
     return RunRecord(
         name=path.resolve().name,
@@ -44,7 +43,7 @@ def read_run(path: Path) -> RunRecord:
         tables=tables,
         files={name: (path / name).read_text(encoding="utf-8") for name in present},
         modes=_modes(loaded, tables) if loaded.steps else None,
-        traces={} if llc is None else loss_traces(path, automatic=automatic),
+        traces={} if llc is None else loss_traces(path, llc),
         made_by=[_step(name, path, recorded[name]) for name in _COMMANDS if name in recorded],
         suggestions={
             "train": command_line("train", path, arguments_of(loaded.config)),

@@ -12,6 +12,7 @@ from typing import Any
 from lambdascope.commands.command_lines import arguments_of
 from lambdascope.commands.systems import MODULAR_ADDITION, save_data
 from lambdascope.commands.training_record import (
+    DATA,
     TRAINING,
     check_checkpoints,
     diverged_before,
@@ -197,7 +198,11 @@ def _train(
         for config in batch.configs
     }
     tables = {}
-    if batch.state is None:
+    if batch.state is not None:
+        for directory, part in zip(runs.values(), data, strict=True):
+            if not (directory.path / DATA).is_file():  # removed since
+                save_data(directory, part)
+    else:
         for (config, directory), part in zip(runs.items(), data, strict=True):
             if is_finished(directory):  # a broken one
                 tables[config] = _table_bytes(directory)

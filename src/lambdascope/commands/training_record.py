@@ -87,12 +87,16 @@ def listed_steps(directory: RunDirectory) -> list[int]:
         return directory.checkpoint_steps
     path = directory.path / TRAINING
     table = read_table(path)
-    if "step" not in table or not len(table):
+    try:
+        steps = [int(step) for step in table["step"]]
+    except (KeyError, ValueError, TypeError, OverflowError):  # no column, words, empty cells
+        steps = []
+    if not steps:
         raise LambdascopeError(
             f"{path} should list the steps of the checkpoints: put the file back, or give the "
             f"`lambdascope {directory.made_by}` command with --overwrite"
         )
-    return [int(step) for step in table["step"]]
+    return steps
 
 
 def diverged_before(directory: RunDirectory) -> int | None:

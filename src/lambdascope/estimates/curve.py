@@ -118,7 +118,7 @@ class LLCCurve(Sequence[LLCEstimate]):
 
     @property
     def stderr(self) -> NDArray[np.floating]:
-        """Its Monte Carlo standard error, [checkpoint]."""
+        """Its standard error, [checkpoint], as `LLCEstimate.stderr` says."""
         return np.array([one.stderr for one in self])
 
     def to_dataframe(self) -> pd.DataFrame:

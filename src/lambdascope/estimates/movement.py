@@ -21,14 +21,18 @@ class Movement:
     """Where chains went, from ‖w − w*‖² after burn-in; NaN where the trace does not tell.
 
     Attributes:
+        draws: Draws of it a chain after burn-in, of which `growth` and `reach` want two.
+        mean: Its mean; infinite where one draw is not finite.
         growth: Its relative growth from the first half to the second.
-        growth_stderr: Standard error of `growth`.
+        growth_stderr: Standard error of `growth`; NaN with fewer than eight draws a half.
         rhat: Its rank-normalised split R-hat.
         spread: Standard deviation of its means over half chains, over its mean: how much they
             disagree, where `rhat` says how surely.
         reach: γ·E‖w − w*‖² over the number of free directions.
     """
 
+    draws: float = math.nan
+    mean: float = math.nan
     growth: float = math.nan
     growth_stderr: float = math.nan
     rhat: float = math.nan
@@ -51,16 +55,21 @@ def movement(trace: xr.Dataset, chains: NDArray[np.intp], num_burnin: int) -> Mo
         return Movement()
     kept = trace["distance"].isel(chain=chains).transpose("chain", "draw")
     squares = kept.values[:, trace["draw"].values >= num_burnin].astype(np.float64) ** 2
-    if not len(squares) or squares.shape[1] < 2 or not np.isfinite(squares).all():
-        return Movement()
+    draws = squares.shape[1]
+    if not len(squares) or draws < 2:
+        return Movement(draws=draws)
+    if not np.isfinite(squares).all():
+        return Movement(draws=draws, mean=math.inf, reach=math.inf)
     mean = float(squares.mean())
     reach = float(trace["localization"]) * mean / float(trace["num_free"])
-    half = squares.shape[1] // 2
+    half = draws // 2
     first, second = squares[:, :half], squares[:, -half:]
     if first.mean() <= 0:
-        return Movement(reach=reach)
+        return Movement(draws, mean, growth=math.inf if second.any() else math.nan, reach=reach)
     halves = np.concatenate([first.mean(axis=1), second.mean(axis=1)])
     return Movement(
+        draws=draws,
+        mean=mean,
         growth=float(second.mean() / first.mean() - 1),
         growth_stderr=math.hypot(*map(diagnostics.standard_error, (first, second))) / first.mean(),
         rhat=diagnostics.rhat(squares),

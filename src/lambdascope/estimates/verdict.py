@@ -4,6 +4,8 @@ import math
 from dataclasses import dataclass
 from enum import StrEnum
 
+from lambdascope.estimates.movement import Movement
+
 # The guides to λ̂ name 1.05 to 1.1. On means of blocks, where a few hundred effective draws are
 # many, R-hat of chains that agree scatters up to 1.06; Vehtari et al.'s 1.01 asks for thousands.
 LARGEST_RHAT = 1.1
@@ -25,6 +27,9 @@ LARGEST_REACH = 1.5
 # Of the underdamped samplers. Stiff directions share the heat of the noise, so λ̂ reads high by
 # about as much.
 HIGHEST_TEMPERATURE = 1.05
+
+# Of ‖w − w*‖: one cannot show growth.
+_FEWEST_DISTANCES = 2
 
 
 @dataclass(frozen=True)
@@ -63,11 +68,7 @@ def judge(
     rhat: float,
     ess: float,
     drift: float,
-    growth: float = math.nan,
-    growth_stderr: float = math.nan,
-    distance_rhat: float = math.nan,
-    distance_spread: float = math.nan,
-    reach: float = math.nan,
+    moved: Movement | None = None,
     temperature: float = math.nan,
     temperature_stderr: float = math.nan,
     demands: Demands | None = None,
@@ -82,16 +83,12 @@ def judge(
         rhat: Rank-normalised split R-hat.
         ess: Bulk effective sample size.
         drift: Second half of the trace against the first, in standard errors.
-        growth: Relative growth of ‖w − w*‖² between the halves; NaN if unknown.
-        growth_stderr: Its standard error.
-        distance_rhat: R-hat of ‖w − w*‖²; NaN if unknown.
-        distance_spread: Relative spread of its means over half chains; NaN if unknown.
-        reach: γ·E‖w − w*‖² over the free directions; NaN if unknown.
+        moved: Where the chains went; None if the trace does not tell.
         temperature: Mean kinetic temperature, 1 in equilibrium; NaN if the sampler has none.
         temperature_stderr: Its standard error.
         demands: What is asked; None: the defaults.
     """
-    demands = demands or Demands()
+    demands, moved = demands or Demands(), moved or Movement()
     if num_diverged == num_chains:
         return (
             Status.ALL_DIVERGED,
@@ -123,24 +120,37 @@ def judge(
             f"the loss is still {direction} ({abs(drift):.1f} standard errors between the halves); "
             "run more steps, or a longer burn-in.",
         )
-    if growth > LARGEST_GROWTH and growth > 2 * growth_stderr:
+    if moved.draws < _FEWEST_DISTANCES:
+        return (
+            Status.TOO_FEW_SAMPLES,
+            f"{moved.draws:.0f} draws of ‖w − w*‖ a chain after burn-in do not tell whether the "
+            "chains have settled; run more steps, or use a smaller thinning.",
+        )
+    if moved.mean == 0:
         return (
             Status.NOT_CONVERGED,
-            f"the chains are still moving away from w* (‖w − w*‖² grew by {growth:.0%} between the "
-            "halves); run more steps, a larger step_size, or a larger localization.",
+            "the chains never left w*: the step vanishes beside the weights; use a larger "
+            "step_size.",
         )
-    if distance_rhat > LARGEST_DISTANCE_RHAT and distance_spread > LARGEST_SPREAD:
+    # An error that is not known, of few draws, does not excuse growth.
+    if moved.growth > LARGEST_GROWTH and not moved.growth <= 2 * moved.growth_stderr:
+        return (
+            Status.NOT_CONVERGED,
+            f"the chains are still moving away from w* (‖w − w*‖² grew by {moved.growth:.0%} "
+            "between the halves); run more steps, a larger step_size, or a larger localization.",
+        )
+    if moved.rhat > LARGEST_DISTANCE_RHAT and moved.spread > LARGEST_SPREAD:
         return (
             Status.NOT_CONVERGED,
             f"the chains went different distances from w* (R-hat of ‖w − w*‖² "
-            f"{distance_rhat:.2f}, above {LARGEST_DISTANCE_RHAT}), so they have not forgotten "
+            f"{moved.rhat:.2f}, above {LARGEST_DISTANCE_RHAT}), so they have not forgotten "
             "where they began; run more steps, a larger step_size, or a larger localization.",
         )
-    if reach > LARGEST_REACH:
+    if moved.reach > LARGEST_REACH:
         return (
             Status.ESCAPED,
-            f"the chains went {math.sqrt(reach):.1f} times as far as localization alone lets them, "
-            "so λ̂ speaks of other places than w*; use a larger localization, or "
+            f"the chains went {math.sqrt(moved.reach):.1f} times as far as localization alone lets "
+            "them, so λ̂ speaks of other places than w*; use a larger localization, or "
             "OrthogonalToGradient where w* is not at a minimum.",
         )
     if not math.isfinite(stderr) or not ess >= demands.effective_draws:

@@ -231,6 +231,13 @@ def check_observables(
                 f"observable {shown(name)}: a name of letters, digits, underscores and blanks is "
                 f"accepted, and none of the trace's own ({', '.join(sorted(taken))})."
             )
+        # `trace.dimensions` names what an observable's own axes are called.
+        owner = re.sub(r"_\d+$", "", name)
+        if owner != name and owner in found:
+            raise LambdascopeError(
+                f"observable {name!r} beside {owner!r}: that is what an axis of {owner!r} is "
+                "called; another name is accepted."
+            )
         if not callable(function):
             raise LambdascopeError(
                 f"observable {name!r} is a {type(function).__name__}; a function "

@@ -46,9 +46,15 @@ def prepare(path: Path) -> Callable[..., Reply]:
     logging.disable(logging.WARNING)
     example = load_example(path)
     data = TensorDataset(example.inputs, example.targets)
-    loader = DataLoader(data, batch_size=BATCH_SIZE, shuffle=True, drop_last=True)
 
-    def measure(num_chains: int, num_steps: int, seed: int, ordinary: bool = False) -> Reply:
+    def measure(
+        num_chains: int,
+        num_steps: int,
+        seed: int,
+        ordinary: bool = False,
+        batch_size: int = BATCH_SIZE,
+    ) -> Reply:
+        loader = DataLoader(data, batch_size=batch_size, shuffle=True, drop_last=True)
         torch.manual_seed(seed)
         fetched_at: list[float] = []
 

@@ -50,14 +50,14 @@ def already_a_batch(batch: Any) -> Any:
     return batch
 
 
-def make_loader(example: Example, *, whole_batches: bool) -> DataLoader[Any]:
-    """Reshuffled batches of exactly `BATCH_SIZE` (the last, short one is dropped)."""
+def make_loader(example: Example, size: int, *, whole_batches: bool) -> DataLoader[Any]:
+    """Reshuffled batches of exactly `size` (the last, short one is dropped)."""
     if whole_batches:
         data: Dataset[Any] = WholeBatches(example.inputs, example.targets)
         collate: Callable[[Any], Any] | None = already_a_batch
     else:
         data, collate = TensorDataset(example.inputs, example.targets), None
-    return DataLoader(data, batch_size=BATCH_SIZE, shuffle=True, drop_last=True, collate_fn=collate)
+    return DataLoader(data, batch_size=size, shuffle=True, drop_last=True, collate_fn=collate)
 
 
 def prepare(path: Path) -> Callable[..., Reply]:
@@ -71,11 +71,18 @@ def prepare(path: Path) -> Callable[..., Reply]:
 
     example = load_example(path)
 
-    def run(num_chains: int, num_steps: int, seed: int, cores: int, fastest: bool) -> list[float]:
+    def run(
+        num_chains: int,
+        num_steps: int,
+        seed: int,
+        cores: int,
+        fastest: bool,
+        size: int = BATCH_SIZE,
+    ) -> list[float]:
         num_burnin_steps = int(BURNIN * num_steps)
         result = estimate_learning_coeff_with_summary(
             example.network(),
-            make_loader(example, whole_batches=fastest),
+            make_loader(example, size, whole_batches=fastest),
             evaluate=evaluate_ce,
             sampling_method=SGLD if fastest else SGMCMC.sgld,
             optimizer_kwargs={
@@ -94,23 +101,28 @@ def prepare(path: Path) -> Callable[..., Reply]:
         return example.llc(torch.as_tensor(result["loss/trace"])).tolist()
 
     def measure(
-        num_chains: int, num_steps: int, seed: int, cores: int = 1, fastest: bool = False
+        num_chains: int,
+        num_steps: int,
+        seed: int,
+        cores: int = 1,
+        fastest: bool = False,
+        batch_size: int = BATCH_SIZE,
     ) -> Reply:
         if cores == 1:
             start = time.perf_counter()
-            llc = run(num_chains, num_steps, seed, cores, fastest)
+            llc = run(num_chains, num_steps, seed, cores, fastest, batch_size)
             return segment(time.perf_counter() - start, num_chains, num_steps, llc)
         # New processes start at each call. What a step costs beyond that is seen from two lengths.
         short_steps = max(num_steps // 4, 8)
         start = time.perf_counter()
-        run(num_chains, short_steps, seed, cores, fastest)
+        run(num_chains, short_steps, seed, cores, fastest, batch_size)
         middle = time.perf_counter()
-        llc = run(num_chains, short_steps + num_steps, seed, cores, fastest)
+        llc = run(num_chains, short_steps + num_steps, seed, cores, fastest, batch_size)
         seconds = (time.perf_counter() - middle) - (middle - start)
         return segment(seconds, num_chains, num_steps, llc)
 
-    run(1, 100, 0, 1, False)
-    run(1, 100, 0, 1, True)
+    run(1, 100, 0, 1, False, BATCH_SIZE)
+    run(1, 100, 0, 1, True, BATCH_SIZE)
     return measure
 
 

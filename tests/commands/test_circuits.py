@@ -61,8 +61,11 @@ def test_it_writes_tables_and_figures(run: Path, capsys: pytest.CaptureFixture[s
     assert last["num_circuits"].eq(len(table)).all()
     for name in ("embedding", "linear_left", "linear_right", "unembedding"):
         assert table[f"magnitude_{name}"].gt(0).all()
-    assert table["formation_step"].isin([300, 600, 900, 1200, 1500]).all()
-    assert table["formation_step"].gt(table["step_before_formation"]).all()
+    formed = table.dropna(subset="formation_step")
+    assert formed["formation_step"].isin([300, 600, 900, 1200, 1500]).all()
+    assert formed["formation_step"].gt(formed["step_before_formation"]).all()
+    # What carries the logits has formed; what is faint need not stand out from chance.
+    assert set(table.loc[table["logit_share"] > 0.1, "frequency"]) <= set(formed["frequency"])
     assert table["loss_removed"].gt(table["loss"]).all()
     measures = read_table(run / "clock_or_pizza.csv").set_index("measure")
     assert measures.loc["num_circuits", "value"] == len(table)

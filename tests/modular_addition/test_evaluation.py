@@ -9,6 +9,7 @@ from lambdascope.modular_addition.config import TrainConfig
 from lambdascope.modular_addition.data import make_data
 from lambdascope.modular_addition.evaluation import evaluate, pair_losses
 from lambdascope.modular_addition.network import ModularAdditionMLP
+from lambdascope.modular_addition.probing import losses_with
 
 SIZES = {"p": 7, "embed_dim": 3, "hidden_size": 5}
 
@@ -43,6 +44,20 @@ def test_metrics_are_those_of_each_network_alone(max_logits, ties, monkeypatch):
             assert accuracy == pytest.approx(right, abs=1e-12)
         squares = sum(w.square().sum().item() for w in network.parameters())
         assert metrics.weight_norm == pytest.approx(math.sqrt(squares), rel=1e-6)
+
+
+def test_a_network_whose_logits_all_tie_gets_nothing_right():
+    config = TrainConfig(**SIZES)
+    network = ModularAdditionMLP(config)
+    with torch.no_grad():
+        network.unembedding.weight.zero_()
+    stacked = {name: tensor[None] for name, tensor in network.state_dict().items()}
+    (metrics,) = evaluate(network, stacked, [make_data(config)])
+    assert metrics.train_loss == pytest.approx(math.log(7))
+    assert metrics.train_accuracy == metrics.test_accuracy == 0
+    loss, accuracy = losses_with(network, network.embedding.weight.detach().double()[None])
+    assert loss.item() == pytest.approx(math.log(7))
+    assert accuracy.item() == 0
 
 
 def test_an_empty_test_set_has_no_loss():

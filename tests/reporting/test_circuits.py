@@ -22,6 +22,7 @@ def table(count: int = 3) -> pd.DataFrame:
             "kind": ["clock", "neither", "accompanying", *["pizza"] * count][:count],
             "formation_step": [200.0, 100.0, 200.0, *[math.nan] * count][:count],
             "step_before_formation": [100.0, 0.0, 100.0, *[math.nan] * count][:count],
+            "first_found_step": 100.0,
             "logit_share": np.linspace(0.9, 0.0, count),
             "magnitude_embedding": 10.0,
             "loss": 0.1,
@@ -36,7 +37,7 @@ def table(count: int = 3) -> pd.DataFrame:
 def over_training(count: int = 3) -> pd.DataFrame:
     rows = [(step, k) for k in range(2, 2 + count) for step in STEPS]
     values = np.arange(1.0, 1 + len(rows))
-    return pd.DataFrame(rows, columns=["step", "frequency"]).assign(magnitude_embedding=values)
+    return pd.DataFrame(rows, columns=["step", "frequency"]).assign(relative_magnitude=values)
 
 
 def training() -> pd.DataFrame:
@@ -106,7 +107,7 @@ def test_the_table_has_a_line_a_circuit() -> None:
     lines = circuits_table_text(table(4)).splitlines()
     assert len(lines) == 5
     assert lines[1].split()[:4] == ["2", "200", "10.0", "90.0"]
-    assert lines[4].split()[:3] == ["5", "never", "rose"]
+    assert lines[4].split()[:3] == ["5", "no", "date"]
     # Rounded away, an error has no sign.
     flat = circuits_table_text(table(1).assign(phase_error_degrees=-0.2))
     assert flat.splitlines()[1].split()[7] == "+0°"
@@ -125,7 +126,7 @@ def test_ridges_are_the_magnitudes_in_the_order_of_formation() -> None:
             next(line for line in own_lines if line.get_linewidth() == width)
             for width in (1.0, 2.2)
         )
-        np.testing.assert_allclose(whole.get_ydata(), base + 0.9 * own["magnitude_embedding"] / 12)
+        np.testing.assert_allclose(whole.get_ydata(), base + 0.9 * own["relative_magnitude"] / 12)
         assert formed.get_xdata()[0] == {3: 100, 2: 200, 4: 200}[k]
     np.testing.assert_array_equal(top.lines[0].get_xydata(), llc()[["step", "llc"]])
     marks = sorted(line.get_xdata()[0] for line in top.lines[1:])
@@ -143,7 +144,8 @@ def test_doubtful_estimates_are_hollow_and_the_title_does_not_use_them() -> None
         "escaped",
     ]
     assert figure.get_suptitle().replace("\n", " ") == (
-        "3 circuits formed between steps 100 and 200; λ̂ peaks at 90.0 (step 100), then falls to "
+        "2 circuits formed between steps 100 and 200 (besides 1 faint); λ̂ peaks at 90.0 (step "
+        "100), then falls to "
         "60.0; not converged after step 200"
     )
 
@@ -161,6 +163,15 @@ def test_one_circuit_or_many_with_or_without_estimates_make_a_picture(count: int
             table(1), over_training(1), None, training(), caption="C"
         ).get_suptitle()
     )
+
+
+def test_the_title_speaks_of_no_date_where_there_is_none() -> None:
+    undated = table().assign(formation_step=[200.0, math.nan, math.nan], logit_share=0.3)
+    title = formation_figure(undated, over_training(), None, training(), caption="C").get_suptitle()
+    assert title == "1 circuit formed by step 200 (besides 2 without a date)"
+    never = undated.assign(formation_step=math.nan)
+    title = formation_figure(never, over_training(), None, training(), caption="C").get_suptitle()
+    assert title == "No circuit has a step of formation"
 
 
 def test_contributions_are_those_of_the_table() -> None:

@@ -14,7 +14,11 @@ from lambdascope.commands.systems import LoadedRun, check_finished, load_run
 from lambdascope.errors import LambdascopeError
 from lambdascope.modular_addition.circuit_measures import measure_modes
 from lambdascope.modular_addition.circuits import CircuitSearch, find_circuits
-from lambdascope.modular_addition.formation import formation_index
+from lambdascope.modular_addition.formation import (
+    formation_index,
+    relative_magnitudes,
+    rise_by_chance,
+)
 from lambdascope.modular_addition.logit_waves import alignment_p_value
 from lambdascope.modular_addition.verdicts import Classification, classify
 from lambdascope.progress import tracked
@@ -93,7 +97,10 @@ def circuits(
     over_training = _over_training(loaded, searches, [*last, *passing])
     final = loaded.network_at(len(loaded.steps) - 1)
     classification = classify(final, last)
-    table = _circuits_table(searches, classification, over_training, loaded.steps)
+    least_rise = rise_by_chance(
+        final.embedding.weight.shape[1], loaded.config.p // 2, config.error_rate
+    )
+    table = _circuits_table(searches, classification, over_training, loaded.steps, least_rise)
     measures = _measures_table(classification, searches[-1]).assign(**settings)
     finding = circuits_finding(table, measures, loaded.config.p)
     chance = alignment_p_value(1.0, loaded.config.p, 1)
@@ -139,7 +146,9 @@ def _over_training(
     assert metrics is not None  # the run is finished
     rows = []
     for index, (step, search) in enumerate(zip(loaded.steps, searches, strict=True)):
-        for each in measure_modes(loaded.network_at(index), modes):
+        network = loaded.network_at(index)
+        relative = relative_magnitudes(network.embedding.weight)
+        for each in measure_modes(network, modes):
             rows.append(
                 {
                     "checkpoint": index,
@@ -147,6 +156,7 @@ def _over_training(
                     "frequency": each.frequency,
                     "is_circuit": each.frequency in search.frequencies,
                     "num_circuits": len(search.circuits),
+                    "relative_magnitude": relative[each.frequency - 1],
                     **{f"magnitude_{name}": size for name, size in each.magnitudes.items()},
                     "logit_share": each.logit_share,
                     "loss": search.loss,
@@ -164,12 +174,13 @@ def _circuits_table(
     classification: Classification,
     over_training: pd.DataFrame,
     steps: Sequence[int],
+    least_rise: float,
 ) -> pd.DataFrame:
     rows = []
     last = searches[-1]
     for circuit, circle in zip(last.circuits, classification.circles, strict=True):
         own = over_training[over_training["frequency"] == circuit.frequency]
-        formed = formation_index(own["magnitude_embedding"].tolist())
+        formed = formation_index(own["relative_magnitude"].tolist(), least_rise)
         first = own.loc[own["is_circuit"], "step"].min()
         magnitudes = own.iloc[-1].filter(like="magnitude_").to_dict()
         rows.append(
@@ -228,8 +239,9 @@ def _figures(
         return {}
     llc = _estimates(loaded.directory.path / "llc.csv")
     caption = [
-        "each ridge: a circuit's magnitude, pale until it has formed",
-        "the line: where its magnitude splits best into a lower and a higher level",
+        "each ridge: a circuit's magnitude over the median mode's, pale until it has formed",
+        "the line: where that splits best into a lower and a higher level",
+        "circle: where the search first counts it",
         "right: its share of the logits",
         *([] if llc is None else _about_llc(llc)),
     ]

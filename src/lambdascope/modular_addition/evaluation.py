@@ -35,7 +35,7 @@ class Metrics:
     Attributes:
         train_loss: mean cross-entropy in nats; likewise `test_loss`, NaN if the test set is empty.
         test_loss: see above.
-        train_accuracy: share of pairs where no logit exceeds the label's; likewise test.
+        train_accuracy: share of pairs whose label has the largest logit, alone; likewise test.
         test_accuracy: see above, NaN if the test set is empty.
         weight_norm: √(sum of squares of all parameters), frozen ones among them.
     """
@@ -104,11 +104,14 @@ def pair_losses(
         targets: [run, pair] int64.
 
     Returns:
-        loss [run, pair] float64 in nats, correct [run, pair] bool.
+        loss [run, pair] float64 in nats, correct [run, pair] bool: whether the label has the
+        largest logit and no other has the same, so that a network whose logits all tie knows
+        nothing.
     """
     logits = network.stacked_logits(weights, inputs.expand(len(targets), -1, -1))
     # Minus the log-probability of the label, by hand: logits are [run, p, pair].
     top = logits.amax(1, keepdim=True)
     margin = (top - logits.gather(1, targets[:, None, :])).squeeze(1)
+    correct = (margin == 0) & ((logits == top).sum(1) == 1)
     # The sum in double: in float32, one that differs from 1 by less than 1e-7 would be a loss of 0.
-    return margin + logits.sub_(top).exp_().sum(1, dtype=torch.float64).log(), margin == 0
+    return margin + logits.sub_(top).exp_().sum(1, dtype=torch.float64).log(), correct

@@ -1,39 +1,83 @@
 """When a circuit formed: the change point of its magnitude over the checkpoints."""
 
+import math
 from collections.abc import Sequence
 
 import numpy
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from lambdascope.modular_addition.modes import mode_magnitudes
 
 
-def formation_index(magnitudes: Sequence[float]) -> int | None:
+def relative_magnitudes(embedding: Tensor) -> NDArray[numpy.float64]:
+    """Each mode's magnitude over that of the median mode.
+
+    Weight decay shrinks all modes, and growth of the weights raises them: against the median mode
+    only what sets a mode apart from the others is left.
+
+    Args:
+        embedding: [p, d].
+
+    Returns:
+        [p//2], of the modes from 1 on.
+    """
+    magnitudes = mode_magnitudes(embedding.detach().double())[1:]
+    return (magnitudes / torch.median(magnitudes)).cpu().numpy()
+
+
+def rise_by_chance(embed_dim: int, num_modes: int, error_rate: float = 0.01) -> float:
+    """The rise of a relative magnitude that chance gives one of `num_modes` modes, hardly ever.
+
+    In a random embedding a mode is 2d independent normal numbers, so that its magnitude scatters by
+    1/(2√d) of itself; two unrelated embeddings differ by √2 of that. The largest of the
+    differences of all modes is above the result in `error_rate` of cases (normal approximation,
+    Bonferroni's bound).
+
+    Args:
+        embed_dim: d.
+        num_modes: Modes that are looked at.
+        error_rate: Of finding one rise or more where there is none.
+    """
+    from scipy.stats import norm
+
+    return float(norm.isf(error_rate / num_modes)) * math.sqrt(2) / (2 * math.sqrt(embed_dim))
+
+
+def formation_index(magnitudes: Sequence[float], least_rise: float = 0.0) -> int | None:
     """The checkpoint at which a circuit has formed.
 
     The rule: take the stretch from one checkpoint to a later one over which the magnitude rises
     most (so that what decays before, or fades after, does not count); split it into two constant
     levels, by least squares; the circuit has formed at the first checkpoint of the upper level. It
-    formed between that checkpoint and the one before, and the step is known no better.
+    formed between that checkpoint and the one before, and the step is known no better. It must have
+    stayed: from there to the end the magnitude is on average above what it was before by more
+    than `least_rise`, and the last one is above the first.
 
     Args:
-        magnitudes: of the circuit's mode in the embedding, one a checkpoint, in order.
+        magnitudes: of the circuit's mode, one a checkpoint, in order; against those of other modes
+            (`relative_magnitudes`), or all of them rise and fall with the weights.
+        least_rise: from `rise_by_chance`.
 
     Returns:
-        the place of the checkpoint, or None where the magnitude never rises.
+        the place of the checkpoint, or None where the magnitude does not rise so far.
     """
     values = numpy.asarray(magnitudes, dtype=float)
-    if len(values) < 2:
+    if len(values) < 2 or values[-1] <= values[0]:
         return None
     lowest = numpy.minimum.accumulate(values)
     end = int((values - lowest).argmax())
-    if values[end] <= lowest[end]:
-        return None
     # Of equal minima the last: what lies between them is no part of the rise.
     start = end - 1 - int(values[:end][::-1].argmin())
     stretch = values[start : end + 1]
     splits = range(1, len(stretch))
     errors = [_spread(stretch[:split]) + _spread(stretch[split:]) for split in splits]
-    return start + 1 + int(numpy.argmin(errors))
+    formed = start + 1 + int(numpy.argmin(errors))
+    rise = values[formed:].mean() - values[:formed].mean()
+    return formed if rise > least_rise else None
 
 
-def _spread(values: numpy.ndarray) -> float:
+def _spread(values: NDArray[numpy.float64]) -> float:
     """Sum of squares about the mean."""
     return float(((values - values.mean()) ** 2).sum())

@@ -53,8 +53,8 @@ def losses_with(network: Network, embeddings: Tensor) -> tuple[Tensor, Tensor]:
         embeddings: [set, p, embed_dim] float64.
 
     Returns:
-        the mean cross-entropy in nats, and the share of pairs whose answer has the largest logit:
-        [set] float64 each.
+        the mean cross-entropy in nats, and the share of pairs whose answer has the largest logit
+        and no other the same: [set] float64 each.
     """
     p = network.p
     answers = all_pairs(p).sum(1) % p
@@ -63,7 +63,9 @@ def losses_with(network: Network, embeddings: Tensor) -> tuple[Tensor, Tensor]:
         logits = network.stacked_logits(weights, tokens).double()
         right = logits.gather(1, answers.expand(len(logits), 1, -1))[:, 0]
         losses.append((logits.logsumexp(1) - right).mean(1))
-        accuracies.append((logits.amax(1) == right).double().mean(1))
+        top = logits.amax(1)
+        alone = (logits == top[:, None]).sum(1) == 1
+        accuracies.append(((top == right) & alone).double().mean(1))
     return torch.cat(losses), torch.cat(accuracies)
 
 

@@ -140,4 +140,4 @@ def circuits_notes(
 
 
 def _step(value: float) -> str:
-    return "never rose" if math.isnan(value) else f"{value:,.0f}"
+    return "no date" if math.isnan(value) else f"{value:,.0f}"

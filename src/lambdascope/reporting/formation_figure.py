@@ -20,6 +20,9 @@ _ROW, _PANEL, _SMALL = 0.46, 2.7, 1.35
 _FULL = 0.9
 """Share of a row's height that the largest magnitude takes."""
 
+FAINT = 0.01
+"""Share of the logits below which a circuit is not spoken of."""
+
 
 def formation_figure(
     table: pd.DataFrame,
@@ -35,8 +38,9 @@ def formation_figure(
 
     Args:
         table: One row a circuit, the strongest first: `frequency`, `kind`, `formation_step`,
-            `step_before_formation` (NaN if its magnitude never rose), `logit_share`.
-        over_training: One row a checkpoint and mode: `step`, `frequency`, `magnitude_embedding`.
+            `step_before_formation` (NaN without a rise beyond chance), `first_found_step`,
+            `logit_share`.
+        over_training: One row a checkpoint and mode: `step`, `frequency`, `relative_magnitude`.
         llc: One row a checkpoint: `step`, `llc`, `llc_stderr`, `status`; None leaves λ̂ out. Points
             that are not "converged" are hollow.
         training: One row a checkpoint: `step`, `train_loss`, `test_loss` (nats).
@@ -71,15 +75,25 @@ def formation_figure(
 
 
 def _title(table: pd.DataFrame, llc: pd.DataFrame | None) -> str:
-    formed = table["formation_step"].dropna()
-    said = f"{len(table)} circuit{'s' if len(table) > 1 else ''} formed"
+    """Of the circuits that a reader can see in the logits; the others are only counted."""
+    plain = table[table["logit_share"] >= FAINT]
+    formed = plain["formation_step"].dropna()
+    undated = len(plain) - len(formed)
+    faint = len(table) - len(plain)
     if len(formed):
         first, last = formed.min(), formed.max()
-        said += (
-            f" between steps {first:,.0f} and {last:,.0f}"
+        when = (
+            f"between steps {first:,.0f} and {last:,.0f}"
             if first < last
-            else f" by step {last:,.0f}"
+            else f"by step {last:,.0f}"
         )
+        said = f"{len(formed)} circuit{'s' if len(formed) > 1 else ''} formed {when}"
+    else:
+        said = "No circuit has a step of formation"
+    besides = [f"{undated} without a date"] * (undated > 0 and len(formed) > 0)
+    besides += [f"{faint} faint"] * (faint > 0)
+    if besides:
+        said += f" (besides {' and '.join(besides)})"
     shape = "" if llc is None else llc_shape(llc)
     return f"{said}; λ̂ {shape}" if shape else said
 
@@ -104,7 +118,7 @@ def _draw_ridges(
     """A row a circuit: its magnitude as a filled line, pale until it has formed."""
     largest = max(
         over_training.loc[
-            over_training["frequency"].isin(ordered["frequency"]), "magnitude_embedding"
+            over_training["frequency"].isin(ordered["frequency"]), "relative_magnitude"
         ].max(),
         1e-12,
     )
@@ -113,7 +127,7 @@ def _draw_ridges(
         base = count - 1 - row.place
         colour = colours.get(row.frequency, style.GREY)
         own = over_training[over_training["frequency"] == row.frequency]
-        height = base + _FULL * own["magnitude_embedding"] / largest
+        height = base + _FULL * own["relative_magnitude"] / largest
         axes.fill_between(own["step"], base, height, color=colour, alpha=0.18, linewidth=0)
         axes.plot(own["step"], height, color=colour, linewidth=1.0, alpha=0.7)
         formed = own["step"] >= row.formation_step
@@ -121,6 +135,18 @@ def _draw_ridges(
             own["step"], base, height, where=formed, color=colour, alpha=0.5, linewidth=0
         )
         axes.plot(own["step"][formed], height[formed], color=colour, linewidth=2.2)
+        found = own["step"] == row.first_found_step
+        axes.plot(
+            own["step"][found],
+            height[found],
+            "o",
+            markersize=6,
+            markerfacecolor="white",
+            markeredgecolor=colour,
+            markeredgewidth=1.4,
+            clip_on=False,
+            zorder=3,
+        )
         axes.annotate(
             circuit_label(row.frequency, row.kind),
             (0, base + 0.08),
@@ -143,7 +169,7 @@ def _draw_ridges(
             annotation_clip=False,
         )
     axes.annotate(
-        "Magnitude of each circuit in the embedding",
+        "Magnitude of each circuit in the embedding, over the median mode's",
         (0, 1),
         (0, 4),
         xycoords="axes fraction",
@@ -170,7 +196,7 @@ def _draw_ridges(
 
 
 def _share(value: float) -> str:
-    return f"{100 * value:.0f} %" if value >= 0.005 else "< 1 %"
+    return f"{100 * value:.0f} %" if value >= FAINT else "< 1 %"
 
 
 def _mark_formations(

@@ -269,7 +269,7 @@ def _measure(row: Any) -> str:
 
 def _formation(row: Any) -> str:
     if math.isnan(row.formation_step):
-        return "its magnitude never rose"
+        return "no rise beyond chance"
     return f"{row.step_before_formation:,.0f} and {row.formation_step:,.0f}"
 
 

@@ -51,7 +51,7 @@ function buildCircuits() {
     const known = circuit.formed !== null;
     const words = known
       ? `k = ${circuit.k} (${circuit.kind}) formed between steps ${counted(circuit.before)} and ${counted(circuit.formed)}`
-      : `k = ${circuit.k}: its magnitude never rose`;
+      : `k = ${circuit.k}: no rise beyond chance`;
     const color = circuit.colour || colours.grey;
     const bar = (from, to, width) => ({
       x: known ? [at(from), at(to)] : [], y: [row, row], mode: "lines", line: { color, width },

@@ -2,22 +2,26 @@
 
     python -m benchmarks.circuit_search [--planted 500] [--untrained 300] [--memorised 100]
 
-The asked figures: planted circuits (1 to 6, signal-to-noise 2) counted exactly in 98 % of the cases
-or more; at most 2 % of untrained networks and of those that memorised random labels with one; of
-trained networks, 95 % of the accuracy kept by the circuits alone, and chance ± 3 points without.
+The asked figures: planted circuits (1 to 6, signal-to-noise 2 to 50, logits of any size) counted
+exactly in 98 % of the cases or more; at most 2 % of untrained networks and of those that memorised
+random labels with one; of trained networks, 95 % of the accuracy kept by the circuits alone, and
+chance ± 3 points without. Of trained networks it is also asked whether the same circuits are found
+with logits of another size, and with tests 3 and 4 made at another loss.
 """
 
 from __future__ import annotations
 
 import argparse
+from collections import Counter
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from benchmarks.environment import describe_environment, write_json
-from lambdascope.modular_addition.architectures import make_network
-from lambdascope.modular_addition.circuits import ERROR_RATE, CircuitSearch, find_circuits
+from lambdascope.modular_addition.architectures import Network, make_network
+from lambdascope.modular_addition.circuits import ERROR_RATE, LOSS_SHARE, find_circuits
 from lambdascope.modular_addition.config import TrainConfig
 from lambdascope.modular_addition.planted import planted_network
 from lambdascope.modular_addition.training import train
@@ -25,6 +29,10 @@ from lambdascope.modular_addition.training import train
 RESULT = Path(__file__).parent / "results" / "circuit_search.json"
 MODULI = (53, 59, 47, 61, 60, 49)
 EMBED_DIMS = (12, 16, 24, 32)
+SIGNAL_TO_NOISE = (2.0, 5.0, 10.0, 20.0, 50.0)
+SCALES = (0.1, 1.0, 10.0, 100.0)
+"""Factors on the logits."""
+OTHER_LOSS_SHARES = (0.25, 0.75)
 TRAINED = {
     "embed 8, hidden 32": {"embed_dim": 8, "hidden_size": 32},
     "embed 16, hidden 64": {"embed_dim": 16, "hidden_size": 64},
@@ -34,21 +42,34 @@ NUM_SEEDS = 6
 
 
 def planted(count: int) -> dict[str, Any]:
-    """Cases of 1 to 6 circuits, over moduli (one even, one composite) and embedding sizes."""
+    """Cases of 1 to 6 circuits at every signal-to-noise and scale, as many of each.
+
+    Modulus (one even, one composite) and embedding size are drawn.
+    """
     random = torch.Generator().manual_seed(1)
-    wrong = []
+    cases, wrong = Counter[tuple[str, float]](), []
     for case in range(count):
-        p = MODULI[case // 6 % len(MODULI)]
-        embed_dim = EMBED_DIMS[case // 36 % len(EMBED_DIMS)]
+        signal_to_noise = SIGNAL_TO_NOISE[case % 5]
+        num_circuits = 1 + case // 5 % 6
+        scale = SCALES[case // 30 % 4]
+        p = MODULI[int(torch.randint(len(MODULI), (), generator=random))]
+        embed_dim = EMBED_DIMS[int(torch.randint(len(EMBED_DIMS), (), generator=random))]
         order = torch.randperm((p - 1) // 2, generator=random)
-        frequencies = sorted((order[: 1 + case % 6] + 1).tolist())
+        frequencies = sorted((order[:num_circuits] + 1).tolist())
         network = planted_network(
-            p, frequencies, embed_dim=embed_dim, signal_to_noise=2.0, seed=case
+            p, frequencies, embed_dim=embed_dim, signal_to_noise=signal_to_noise, seed=case
         )
-        found = sorted(find_circuits(network).frequencies)
+        found = sorted(find_circuits(scaled(network, scale)).frequencies)
+        settings = {"signal_to_noise": signal_to_noise, "scale": scale}
+        cases.update(settings.items())
         if found != frequencies:
-            wrong.append({"p": p, "embed_dim": embed_dim, "planted": frequencies, "found": found})
-    return {"cases": count, "exact": count - len(wrong), "wrong": wrong}
+            case_of = {"p": p, "embed_dim": embed_dim, **settings}
+            wrong.append({**case_of, "planted": frequencies, "found": found})
+    by = [
+        {name: value, "cases": number, "exact": number - sum(row[name] == value for row in wrong)}
+        for (name, value), number in sorted(cases.items())
+    ]
+    return {"cases": count, "exact": count - len(wrong), "by": by, "wrong": wrong}
 
 
 def untrained(count: int) -> dict[str, Any]:
@@ -82,7 +103,7 @@ def memorised(count: int) -> dict[str, Any]:
     hits, accuracies = [], []
     for run in train(configs):
         accuracies.append(run.metrics[-1].train_accuracy)
-        found = search(run.config, run.weights[-1])
+        found = find_circuits(with_weights(run.config, run.weights[-1]))
         if found.circuits:
             hits.append({"seed": run.config.seed, "found": found.frequencies})
     return {
@@ -102,7 +123,10 @@ def trained(num_steps: int) -> list[dict[str, Any]]:
             for seed in range(NUM_SEEDS)
         ]
         for run in train(configs):
-            found = search(run.config, run.weights[-1])
+            network = with_weights(run.config, run.weights[-1])
+            found = find_circuits(network)
+            others = [find_circuits(network, loss_share=share) for share in OTHER_LOSS_SHARES]
+            others += [find_circuits(scaled(network, scale)) for scale in SCALES if scale != 1]
             rows.append(
                 {
                     "network": name,
@@ -111,6 +135,8 @@ def trained(num_steps: int) -> list[dict[str, Any]]:
                     "circuits": len(found.circuits),
                     "effective_number": found.effective_number,
                     "frequencies": found.frequencies,
+                    "same_otherwise": sum(o.frequencies == found.frequencies for o in others),
+                    "searched_otherwise": len(others),
                     "accuracy": found.accuracy,
                     "kept_share": found.accuracy_kept / found.accuracy,
                     "removed_minus_chance": found.accuracy_removed - 1 / run.config.p,
@@ -119,29 +145,42 @@ def trained(num_steps: int) -> list[dict[str, Any]]:
     return rows
 
 
-def search(config: TrainConfig, weights: dict[str, torch.Tensor]) -> CircuitSearch:
-    """The circuits of a network with these weights."""
+def with_weights(config: TrainConfig, weights: dict[str, torch.Tensor]) -> Network:
+    """The network with these weights."""
     network = make_network(config)
     network.load_state_dict(weights)
-    return find_circuits(network)
+    return network
+
+
+def scaled(network: Network, scale: float) -> Network:
+    """A copy whose logits are as many times as large; the unembedding is not tied."""
+    copy = deepcopy(network)
+    with torch.no_grad():
+        copy.unembedding.weight.mul_(scale)
+    return copy
 
 
 def show(result: dict[str, Any]) -> None:
     """Print the table."""
     part = result["planted"]
     print(f"planted     {part['exact']} of {part['cases']} counted exactly (asked: 98 %)")
+    for row in part["by"]:
+        print("  " + ", ".join(f"{name} {value:g}" for name, value in row.items()))
     for name in ("untrained", "memorised"):
         part = result[name]
         print(
             f"{name:11} {len(part['with_circuits'])} of {part['cases']} with a circuit (asked: 2 %)"
         )
-    print("\nnetwork               seed  test   circuits  effective  kept    removed − chance")
+    print(
+        "\nnetwork               seed  test   circuits  effective  kept    removed  same otherwise"
+    )
     for row in result["trained"]:
         missed = row["kept_share"] < 0.95 or abs(row["removed_minus_chance"]) > 0.03
         print(
             f"{row['network']:20}  {row['seed']:4}  {row['test_accuracy']:.3f}  "
             f"{row['circuits']:8}  {row['effective_number']:9.1f}  {row['kept_share']:6.1%}  "
-            f"{row['removed_minus_chance']:+7.1%}{'  (misses)' if missed else ''}"
+            f"{row['removed_minus_chance']:+7.1%}  {row['same_otherwise']} of "
+            f"{row['searched_otherwise']}{'  (misses)' if missed else ''}"
         )
 
 
@@ -156,6 +195,7 @@ def main() -> None:
     environment = describe_environment()
     result = {
         "error_rate": ERROR_RATE,
+        "loss_share": LOSS_SHARE,
         "planted": planted(arguments.planted),
         "untrained": untrained(arguments.untrained),
         "memorised": memorised(arguments.memorised),

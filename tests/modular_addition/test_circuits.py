@@ -44,6 +44,55 @@ def test_planted_circuits_are_found_and_no_others(p, frequencies):
     assert found.effective_number <= len(frequencies) + 1e-9
 
 
+@pytest.mark.parametrize("signal_to_noise", [5.0, 10.0, 50.0])
+@pytest.mark.parametrize("count", [3, 6])
+def test_circuits_that_others_could_replace_are_counted(signal_to_noise, count):
+    """The network is right, and sure, without any one of them."""
+    frequencies = [2, 7, 10, 13, 16, 24][:count]
+    network = planted_network(
+        53, frequencies, embed_dim=16, signal_to_noise=signal_to_noise, seed=4
+    )
+    found = find_circuits(network)
+    assert sorted(found.frequencies) == frequencies
+    assert found.accuracy_kept >= found.accuracy > 0.9
+    assert found.accuracy_removed < 1 / 53 + 0.03
+    if signal_to_noise == 50:
+        assert max(circuit.loss_removed for circuit in found.circuits) < 1e-6
+
+
+def planted_at_31():
+    return planted_network(31, [3, 5, 8], embed_dim=8, signal_to_noise=4, seed=0)
+
+
+@pytest.mark.parametrize("scale", [0.03, 30.0, 1e4])
+def test_the_count_does_not_depend_on_the_logits_size(scale):
+    network = planted_at_31()
+    as_it_is = find_circuits(network)
+    with torch.no_grad():
+        network.unembedding.weight.mul_(scale)
+    scaled = find_circuits(network)
+    assert scaled.frequencies == as_it_is.frequencies
+    assert sorted(scaled.frequencies) == [3, 5, 8]
+    assert scaled.accuracy == pytest.approx(as_it_is.accuracy)
+
+
+@pytest.mark.parametrize("loss_share", [0.1, 0.25, 0.75, 0.9])
+def test_the_count_hardly_depends_on_the_loss_it_is_made_at(loss_share):
+    found = find_circuits(planted_at_31(), loss_share=loss_share)
+    assert sorted(found.frequencies) == [3, 5, 8]
+
+
+@pytest.mark.parametrize(("scale", "loss_share"), [(1.0, 0.5), (10.0, 0.25)])
+def test_a_trained_network_keeps_its_circuits_at_any_scale(scale, loss_share):
+    network = kept("B")
+    with torch.no_grad():
+        network.unembedding.weight.mul_(scale)
+    found = find_circuits(network, loss_share=loss_share)
+    assert found.frequencies == (14, 23, 12, 16, 27, 13, 24)
+    assert found.accuracy_kept >= 0.99
+    assert abs(found.accuracy_removed - 1 / 59) < 0.03
+
+
 def test_planted_signal_to_noise_is_the_stated_one():
     for snr in (0.0, 2.0):
         ratios = []
@@ -174,6 +223,10 @@ def test_noise_alone_holds_none():
         (
             lambda: find_circuits(make_network(TrainConfig(p=7)), error_rate=0.0),
             r"error_rate=0.0: it should be above 5e-05 and below 1",
+        ),
+        (
+            lambda: find_circuits(make_network(TrainConfig(p=7)), loss_share=1.0),
+            r"loss_share=1.0: it should be above 0 and below 1",
         ),
         (
             lambda: planted_network(7, [4], embed_dim=4, signal_to_noise=2, seed=0),

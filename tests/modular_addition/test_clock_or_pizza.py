@@ -16,11 +16,14 @@ from lambdascope.modular_addition.clock_or_pizza import (
     logit_fits,
     logit_formulas,
     served_frequency,
+    waves_read,
 )
 from lambdascope.modular_addition.config import TrainConfig
+from lambdascope.modular_addition.planted import planted_network
+from lambdascope.modular_addition.probing import logits_with, neurons_of, token_embedding
 from lambdascope.modular_addition.verdicts import classify, classify_circle
 from lambdascope.runs.checkpoints import load_metadata
-from tests.networks import FOLDER, kept
+from tests.networks import FOLDER, kept, planted_pizza
 
 TOKEN = torch.arange(13, dtype=torch.float64)
 
@@ -74,6 +77,46 @@ def test_doubling_of_the_formulas():
     assert expected == pytest.approx(0.0996, abs=5e-5)
 
 
+def test_doubling_looks_at_what_is_read():
+    """A clock that squares has mode 2k among its neurons; the unembedding cancels it."""
+    network = planted_network(53, [3], embed_dim=2, signal_to_noise=1e9, seed=0)
+    logits = logits_with(network, token_embedding(network)[None])[0]
+    # Of a neuron (x ± y)², y a cosine or sine of wb: y² has amplitude 1/2 at mode 2k, 2xy the mean
+    # square amplitude 2 at mode k.
+    assert doubling(neurons_of(network), 3) == pytest.approx(1 / 9)
+    assert doubling(waves_read(logits, 3), 3) == pytest.approx(0, abs=1e-12)
+    pizza = logit_formulas(59, 7)["pizza"]
+    assert doubling(waves_read(pizza, 7), 7) == pytest.approx(0.0996, rel=0.01)
+
+
+@pytest.mark.parametrize("signal_to_noise", [2.0, 10.0, 1e3])
+def test_a_planted_clock_is_a_clock(signal_to_noise):
+    modes = [1, 3, 5]
+    network = planted_network(53, modes, embed_dim=8, signal_to_noise=signal_to_noise, seed=0)
+    found = classify(network, modes)
+    assert found.verdict == "clock"
+    assert [circle.kind for circle in found.circles] == ["clock"] * 3
+    assert all(circle.score < -0.9 for circle in found.circles)
+
+
+def test_a_planted_pizza_is_a_pizza():
+    found = classify(planted_pizza(53, 7), [7])
+    assert found.verdict == "pizza"
+    assert found.circles[0].score > 0.9
+    assert found.symmetricity == pytest.approx(1)
+    assert found.logit_share > 0.7
+
+
+def test_a_verdict_names_the_share_of_the_logits_it_rests_on():
+    network = planted_network(53, [3, 5], embed_dim=8, signal_to_noise=1e6, seed=0)
+    assert classify(network, [3, 5]).logit_share == pytest.approx(1, abs=1e-4)
+    # Two circles of the same size: one has half of the logits.
+    assert classify(network, [5]).logit_share == pytest.approx(0.5, abs=1e-3)
+    assert classify(network, [7]).logit_share == 0
+    # Circles that only accompany have no share in the mean logits.
+    assert classify(kept("A"), [28, 13]).logit_share == 0
+
+
 def test_distance_irrelevance_by_hand():
     random = torch.Generator().manual_seed(0)
     logits = torch.randn(5, 5, 5, generator=random, dtype=torch.float64)
@@ -103,6 +146,14 @@ def test_circularity_of_circles_and_of_noise():
     turned = embedding @ torch.linalg.qr(torch.randn(4, 4, dtype=torch.float64))[0] + 7
     assert circularity(turned) == pytest.approx(1)
     assert circularity(torch.randn(59, 128, generator=torch.Generator().manual_seed(0))) < 0.5
+
+
+def test_circularity_is_that_of_the_components_there_are():
+    angle = 2 * math.pi * 2 / 13 * TOKEN
+    circle = torch.stack([angle.cos(), angle.sin()], dim=1)
+    turned = circle @ torch.linalg.qr(torch.randn(8, 8, dtype=torch.float64))[0][:2] + 7
+    assert circularity(turned) == pytest.approx(1)
+    assert math.isnan(circularity(torch.full((13, 4), 2.0)))
 
 
 def test_symmetricity_against_a_triple_at_a_time():
@@ -167,6 +218,8 @@ def test_a_network_without_circles_is_neither():
         ),
         (lambda: circularity(torch.zeros(4, 2)), r"shape \[4, 2\]: .*p ≥ 5"),
         (lambda: logit_fits(torch.zeros(7, 7, 7).double(), 9), r"modes=\[9\]: .* modes 1 to 3"),
+        (lambda: waves_read(torch.zeros(7, 7, 7), 4), r"modes=\[4\]: .* modes 1 to 3"),
+        (lambda: waves_read(torch.zeros(7, 7, 2), 1), r"shape \[7, 7, 2\]: .*p, p, p\]"),
         (lambda: doubling(torch.zeros(7, 7, 2), 0), r"modes=\[0\]: .* modes 1 to 3"),
         (
             lambda: gradient_symmetricity(make_network(TrainConfig(p=7)), num_triples=0),

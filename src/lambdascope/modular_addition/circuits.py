@@ -14,9 +14,15 @@ tests agree, none of which has a threshold set by hand:
    than putting in any mode that failed test 1 would lower it. A mode that fails is dropped, the
    weakest first, and the others are tested again.
 
+The loss of tests 3 and 4 is the mean cross-entropy of a + b mod p over all pairs, whatever the
+network was trained on, with the logits multiplied so that it is half of ln p, the loss of guessing
+(`circuit_effects`): a circuit counts even where others would do without it, and the logits' size
+does not matter.
+
 So a network that holds none shows one with at most the error rate (test 1 alone sees to that, where
-its embedding is like a random one; tests 2 to 4 only take away). The loss is the mean cross-entropy
-of a + b mod p over all pairs, whatever the network was trained on.
+its embedding is like a random one; tests 2 to 4 only take away). A mode that tests 1 and 2 let
+through and that means no more to the answer than the m modes of the noise passes test 3 by chance
+once in m + 1 times.
 
 At p = 5 even a perfect circle would come about by chance in 4 % of all namings of the classes: test
 2 can't be passed at an error rate of 1 %, and no circuit is found there.
@@ -25,14 +31,17 @@ For even p, mode p/2 is a circle of two points, and no circle accompanies anothe
 mode that shares a factor with p has fewer points; it is counted as any other. k and p − k are one.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from lambdascope.errors import LambdascopeError
 from lambdascope.modular_addition.architectures import Network, check_architecture
+from lambdascope.modular_addition.circuit_effects import (
+    kept_sets,
+    losses_without,
+    modes_that_matter,
+)
 from lambdascope.modular_addition.circuit_null import (
     SMALLEST_P,
     power_ratio_threshold,
@@ -43,7 +52,7 @@ from lambdascope.modular_addition.logit_waves import (
     alignment_p_value,
     sum_wave_shares,
 )
-from lambdascope.modular_addition.modes import mode_mask, single_modes
+from lambdascope.modular_addition.modes import mode_mask
 from lambdascope.modular_addition.neurons import dominant_frequencies
 from lambdascope.modular_addition.probing import (
     logits_with,
@@ -55,6 +64,9 @@ from lambdascope.modular_addition.projections import keep_modes, remove_modes
 
 ERROR_RATE = 0.01
 """Of finding a circuit in a network that holds none."""
+
+LOSS_SHARE = 0.5
+"""Of ln p: the loss at which modes are judged. The count depends on it little; see the docs."""
 
 
 @dataclass(frozen=True)
@@ -126,16 +138,19 @@ class CircuitSearch:
         return sum(shares) ** 2 / squares if squares > 0 else 0.0
 
 
-def find_circuits(network: Network, *, error_rate: float = ERROR_RATE) -> CircuitSearch:
+def find_circuits(
+    network: Network, *, error_rate: float = ERROR_RATE, loss_share: float = LOSS_SHARE
+) -> CircuitSearch:
     """Find the circuits of a network, by the rule above.
 
     Args:
         network: an MLP or a transformer of this package, p ≥ 5.
         error_rate: of finding a circuit in a network that holds none, 0 to 1.
+        loss_share: the loss at which tests 3 and 4 are made, over ln p: above 0, below 1.
 
     Raises:
         LambdascopeError: the architecture is unknown, the embedding has the wrong shape, weights
-            are not finite, p < 5, or the error rate is impossible.
+            are not finite, p < 5, or the error rate or the share of the loss is impossible.
     """
     network = check_architecture(network)
     p = network.p
@@ -144,6 +159,8 @@ def find_circuits(network: Network, *, error_rate: float = ERROR_RATE) -> Circui
             f"p={p} has too few Fourier modes ({p // 2}) to tell a circuit from noise: p should "
             f"be at least {SMALLEST_P}"
         )
+    if not 0 < loss_share < 1:
+        raise LambdascopeError(f"loss_share={loss_share}: it should be above 0 and below 1")
     embedding = token_embedding(network)
     ratios = power_ratios(embedding)
     threshold = power_ratio_threshold(p, embedding.shape[1], error_rate)
@@ -151,21 +168,21 @@ def find_circuits(network: Network, *, error_rate: float = ERROR_RATE) -> Circui
     candidates = [mode for mode in order if ratios[mode - 1] > threshold]
     noise = [mode for mode in order if mode not in candidates]
     aligned = {mode: _alignment_alone(network, embedding, mode) for mode in candidates}
-    chosen = [
+    on_circles = [
         mode
         for mode in candidates
         if alignment_p_value(aligned[mode][0], p, mode) * len(candidates) < error_rate
         and abs(aligned[mode][1]) < 90
     ]
-    loss, accuracy = _one(network, embedding)
-    removed = _losses_removed(network, embedding, [*chosen, *noise] if chosen else [])
-    floor = max([0.0, *(removed[mode] - loss for mode in noise if mode in removed)])
-    chosen = [mode for mode in chosen if removed[mode] - loss > floor]
-    chosen, without = _needed(network, embedding, chosen, noise)
+    chosen = modes_that_matter(network, embedding, on_circles, noise, loss_share)
     mask = mode_mask(p, chosen)
+    loss, accuracy = _one(network, embedding)
     loss_kept, accuracy_kept = _one(network, keep_modes(embedding, mask))
     loss_removed, accuracy_removed = _one(network, remove_modes(embedding, mask))
-    alone, _ = losses_with(network, _kept_sets(embedding, [[mode] for mode in chosen]))
+    alone, _ = losses_with(network, kept_sets(embedding, [[mode] for mode in chosen]))
+    removed = losses_without(network, embedding, chosen)
+    others = [[mode for mode in chosen if mode != left_out] for left_out in chosen]
+    without, _ = losses_with(network, kept_sets(embedding, others))
     shares = sum_wave_shares(logits_with(network, embedding[None])[0])
     neurons = dominant_frequencies(neurons_of(network))
     circuits = [
@@ -177,7 +194,7 @@ def find_circuits(network: Network, *, error_rate: float = ERROR_RATE) -> Circui
             accompanying=aligned[mode][2],
             loss_alone=alone[place].item(),
             loss_removed=removed[mode],
-            loss_without=without[place],
+            loss_without=without[place].item(),
             logit_share=shares[mode].item(),
             num_neurons=int((neurons == mode).sum()),
         )
@@ -194,41 +211,6 @@ def find_circuits(network: Network, *, error_rate: float = ERROR_RATE) -> Circui
         loss_removed,
         accuracy_removed,
     )
-
-
-def _needed(
-    network: Network, embedding: Tensor, chosen: list[int], noise: Sequence[int]
-) -> tuple[list[int], list[float]]:
-    """Test 4: the modes that remain, and the loss without each of them."""
-    while chosen:
-        others = [[mode for mode in chosen if mode != left_out] for left_out in chosen]
-        with_noise = [[*chosen, mode] for mode in noise]
-        sets = [chosen, *others, *with_noise]
-        losses = losses_with(network, _kept_sets(embedding, sets))[0].tolist()
-        kept, without, better = losses[0], losses[1 : len(chosen) + 1], losses[len(chosen) + 1 :]
-        floor = max([0.0, *(kept - loss for loss in better)])
-        weakest = min(range(len(chosen)), key=lambda place: without[place])
-        if without[weakest] - kept > floor:
-            return chosen, without
-        chosen = others[weakest]
-    return [], []
-
-
-def _losses_removed(network: Network, embedding: Tensor, modes: Sequence[int]) -> dict[int, float]:
-    """Loss without each of the modes, by mode."""
-    if not modes:
-        return {}
-    masks = single_modes(network.p)[[mode - 1 for mode in modes]]
-    losses, _ = losses_with(network, remove_modes(embedding[None], masks))
-    return dict(zip(modes, losses.tolist(), strict=True))
-
-
-def _kept_sets(embedding: Tensor, sets: Sequence[Sequence[int]]) -> Tensor:
-    """Embeddings that keep each set of modes: [set, p, embed_dim]."""
-    if not sets:
-        return embedding.new_empty(0, *embedding.shape)
-    masks = torch.stack([mode_mask(len(embedding), modes) for modes in sets])
-    return keep_modes(embedding[None], masks)
 
 
 def _one(network: Network, embedding: Tensor) -> tuple[float, float]:

@@ -24,8 +24,9 @@ from torch import Tensor
 
 from lambdascope.errors import LambdascopeError
 from lambdascope.modular_addition.architectures import Network, check_architecture
-from lambdascope.modular_addition.modes import check_embedding, mode_mask
+from lambdascope.modular_addition.modes import check_embedding, mode_mask, rounding_of_vectors
 from lambdascope.modular_addition.probing import own_weights, token_embedding, with_embeddings
+from lambdascope.modular_addition.projections import SPAN_TOLERANCE
 
 LogitVersion = Literal["correct", "largest_wrong"]
 
@@ -36,9 +37,9 @@ _COMPONENTS = 4
 def gradient_symmetricity(network: Network, *, num_triples: int = 100, seed: int = 0) -> float:
     """Mean cosine of ∂logit_abc/∂E_a and ∂logit_abc/∂E_b over random triples.
 
-    The triples have a ≠ b, so that both gradients are rows of the embedding's, and c is not the
-    answer (nor a or b if the unembedding is tied to the embedding). A network that adds the
-    embeddings symmetrically has 1 whatever it does with the sum.
+    The triples have a ≠ b, so that both gradients are rows of the embedding's, and c is none of a,
+    b and the answer: with a tied unembedding the row of c has a gradient of its own. A network that
+    adds the embeddings symmetrically has 1 whatever it does with the sum.
 
     Args:
         network: of a known architecture, p ≥ 5.
@@ -108,13 +109,13 @@ def circularity(embedding: Tensor) -> float:
     """How purely periodic the first four principal components of the embedding are.
 
     Of each, v normalised to length 1 over the tokens: max_k 2|Σ_t v_t e^{2πikt/p}|²/p, at most 1;
-    their mean. Circular at 0.995 and above.
+    their mean. Circular at 0.995 and above. An embedding of lower rank has fewer components.
 
     Args:
         embedding: [p, embed_dim], one row a token, p ≥ 5.
 
     Returns:
-        0 to 1, dimensionless.
+        0 to 1, dimensionless; NaN where all tokens are embedded alike.
 
     Raises:
         LambdascopeError: the embedding has another shape.
@@ -125,8 +126,13 @@ def circularity(embedding: Tensor) -> float:
         raise LambdascopeError(
             f"embedding has shape {list(embedding.shape)}: [p, embed_dim] with p ≥ 5 is accepted"
         )
-    left, _, _ = torch.linalg.svd(embedding - embedding.mean(0), full_matrices=False)
-    power = torch.fft.rfft(left[:, :_COMPONENTS], dim=0).abs().square() * 2 / p
+    left, sizes, _ = torch.linalg.svd(embedding - embedding.mean(0), full_matrices=False)
+    # Beyond the rank a component is rounding, in a direction without meaning.
+    least = max(SPAN_TOLERANCE * sizes[0].item(), rounding_of_vectors(embedding).item())
+    rank = int((sizes > least).sum())
+    if rank == 0:
+        return math.nan
+    power = torch.fft.rfft(left[:, : min(rank, _COMPONENTS)], dim=0).abs().square() * 2 / p
     return power.amax(0).clamp(0, 1).mean().item()
 
 
@@ -203,16 +209,36 @@ def served_frequency(p: int, mode: int) -> int:
     return min(half, p - half)
 
 
+def waves_read(logits: Tensor, frequency: int) -> Tensor:
+    """The waves over c of one frequency: what the unembedding reads for it off the last layer.
+
+    Args:
+        logits: [p, p, p]: a, b, c.
+        frequency: 1 … p//2.
+
+    Returns:
+        [p, p, 2]: a, b, and the cosine and sine part.
+
+    Raises:
+        LambdascopeError: the logits have another shape, or the frequency does not exist.
+    """
+    mode_mask(check_logits(logits), [frequency])
+    return torch.view_as_real(torch.fft.rfft(logits, dim=-1)[..., frequency])
+
+
 def doubling(features: Tensor, mode: int) -> float:
-    """Power of mode 2k before the unembedding, over that of k and 2k, averaged over a.
+    """Power of mode 2k over that of k and 2k, averaged over a.
 
     For fixed a the features are Fourier transformed over b. A circle of mode k that is multiplied
     gives mode k; the length |cos(w(a − b)/2)| of a pizza brings in mode 2k. The formulas of clock
-    and pizza have 0 and 0.0996.
+    and pizza have 0 and 0.0996, and so have their waves over c of the circle's frequency. A hidden
+    layer may have more: one that squares has mode 2k in a clock too, and the unembedding cancels
+    it.
 
     Args:
         features: [p, p, features]: a, b; of a network whose embedding keeps the one circle, so that
-            no other circle can be taken for its double.
+            no other circle can be taken for its double. Those of `waves_read` compare with the
+            formulas.
         mode: k, 1 … p//2.
 
     Returns:

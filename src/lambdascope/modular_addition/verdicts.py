@@ -9,10 +9,13 @@ pizza has, linearly in between and no further:
     distance irrelevance                        0.8      0.4      within the published .848, .172
     gradient symmetricity                       0.334    0.994    the published values
 
-A circle's score is the mean of the first two. A network's is the mean of its circles' scores by
-their share of the logits, taken twice, of the distance irrelevance, and of the symmetricity, which
-is left out where the architecture forces it. A score beyond ±1/3 is a verdict; between them it is
-"mixed".
+The first two look at the waves over c of the circle's own frequency: what the formulas are about.
+The hidden layer has mode 2k in a clock as well, if it multiplies by way of squares; the unembedding
+cancels it. A circle's score is the mean of the two. A network's is the mean of its circles' scores
+by their share of the logits, taken twice, of the distance irrelevance, and of the symmetricity,
+which is left out where the architecture forces it. An accompanying circle is part of a pizza, but
+has no share in the mean logits and so carries no weight; nor does a circle of neither kind. A score
+beyond ±1/3 is a verdict; between them it is "mixed".
 """
 
 import math
@@ -27,11 +30,12 @@ from lambdascope.modular_addition.clock_or_pizza import (
     doubling,
     gradient_symmetricity,
     logit_fits,
+    waves_read,
 )
 from lambdascope.modular_addition.logit_waves import sum_wave_shares
 from lambdascope.modular_addition.modes import mode_mask
 from lambdascope.modular_addition.network import ModularAdditionMLP
-from lambdascope.modular_addition.probing import features_with, logits_with, token_embedding
+from lambdascope.modular_addition.probing import logits_with, token_embedding
 from lambdascope.modular_addition.projections import keep_modes
 
 Verdict = Literal["clock", "pizza", "mixed", "neither"]
@@ -49,7 +53,8 @@ class Circle:
         mode: k of the embedding.
         fits: formula → share of the whole logits' variance that it explains.
         fits_at_frequency: the same, of the waves over c of the frequency served.
-        doubling: power of mode 2k before the unembedding over that of k and 2k.
+        doubling: of what the unembedding reads for the frequency k: power of mode 2k over that of k
+            and 2k.
         score: −1 clock … +1 pizza; NaN where the kind is accompanying or neither.
         kind: a clock's circle, a pizza's, one that accompanies a pizza, a mixture, or neither: no
             formula explains half of the waves of its frequency.
@@ -68,8 +73,10 @@ class Classification:
     """A network's measures and what they add up to.
 
     Attributes:
-        verdict: clock, pizza, mixed, or neither (no circle is of a known kind).
+        verdict: clock, pizza, mixed, or neither: no circle is a clock's, a pizza's or a mixture.
         score: −1 clock … +1 pizza; NaN for neither.
+        logit_share: share of the logits' variance in the waves of the circles that the verdict
+            rests on; the rest of the logits has no say in it.
         symmetricity: gradient symmetricity.
         symmetricity_forced: the architecture forces it towards 1, so that it carries no weight.
         distance_irrelevance: of the correct logit.
@@ -79,6 +86,7 @@ class Classification:
 
     verdict: Verdict
     score: float
+    logit_share: float
     symmetricity: float
     symmetricity_forced: bool
     distance_irrelevance: float
@@ -105,7 +113,7 @@ def classify(network: Network, modes: Sequence[int]) -> Classification:
     shares = sum_wave_shares(logits)
     known = [(shares[c.mode].item(), c.score) for c in circles if not math.isnan(c.score)]
     forced = symmetricity_is_forced(network)
-    total = sum(share for share, _ in known)
+    total = sum((share for share, _ in known), start=0.0)
     score = math.nan
     if total > 0:
         of_circles = sum(share * each for share, each in known) / total
@@ -116,6 +124,7 @@ def classify(network: Network, modes: Sequence[int]) -> Classification:
     return Classification(
         "neither" if math.isnan(score) else _verdict(score),
         score,
+        total,
         symmetricity,
         forced,
         irrelevance,
@@ -138,7 +147,7 @@ def classify_circle(network: Network, mode: int) -> Circle:
     logits = logits_with(network, alone)[0]
     fits = logit_fits(logits, mode)
     near = logit_fits(logits, mode, at_frequency=True)
-    doubled = doubling(features_with(network, alone)[0], mode)
+    doubled = doubling(waves_read(logits, mode), mode)
     best = max(near, key=lambda name: -1 if math.isnan(near[name]) else near[name])
     score: float = math.nan
     kind: Kind = "neither"

@@ -101,14 +101,18 @@ def test_what_held_the_chains_is_said(run, monkeypatch):
     assert ["hyperplane" in caption for caption in captions] == [False, True]
 
 
-def test_the_size_is_said_before_the_run_and_refused_if_too_large(run, capsys):
+def test_the_size_is_said_before_the_run_and_refused_if_too_large(run, capsys, monkeypatch):
     chains(run, ChainsConfig(**SMALL))
     said = capsys.readouterr().out.splitlines()[0]
     points = open_trace(run / "chains_trace.zarr")["points"]
     assert points.dtype == np.float16
-    held = points.nbytes + 8 * points.size
+    rows = points.size // points.shape[-1]
+    held = 2 * points.nbytes + 8 * points.size + 8 * min(rows, points.shape[-1]) ** 2
     assert said.startswith(f"records: 0.0 MB on disk (points {points.nbytes / 1e6:.1f}, ")
     assert said.endswith(f"memory to draw them: {held / 1e6:.1f} MB")
+    monkeypatch.setattr("lambdascope.commands.chains.host_memory", lambda: 1000)
+    with pytest.raises(LambdascopeError, match=r"thinning=\d+: drawing .* points would take"):
+        chains(run, ChainsConfig(**SMALL), progress=False)
     with pytest.raises(LambdascopeError, match=r"max_megabytes=0\.001: .* would take 0\.0 MB"):
         chains(run, ChainsConfig(**SMALL, max_megabytes=0.001), progress=False)
 
@@ -122,6 +126,14 @@ def test_again_it_reads_its_trace_and_other_settings_are_refused(run):
         chains(run, other, progress=False)
     replaced = chains(run, other, overwrite=True, progress=False)
     assert not np.allclose(replaced.points["pc1"], first.points["pc1"])
+
+
+def test_pictures_of_other_settings_do_not_stay(run):
+    chains(run, ChainsConfig(**SMALL, checkpoints=(0, 1), film="gif"), progress=False)
+    other = ChainsConfig(**{**SMALL, "step_size": 2e-4}, checkpoints=(1,))
+    result = chains(run, other, overwrite=True, progress=False)
+    standing = set((run / "figures").glob("chains_*"))
+    assert standing == {path for path in result.paths if path.parent.name == "figures"}
 
 
 def test_points_of_some_parameters_and_a_film(run):

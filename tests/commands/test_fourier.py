@@ -142,7 +142,7 @@ def test_where_no_circuit_is_found_nothing_is_drawn_or_said_of_key_modes(run, ca
     assert "restricted and excluded loss need key modes, and are left out" in drawn["caption"]
     print_result(result)
     said = capsys.readouterr().out
-    assert "Key modes: none. No circuit was found at step 40" in said
+    assert "Key modes: none, for no circuit was found at the end." in said
     assert "restricted to" not in said
 
 
@@ -196,8 +196,11 @@ def test_other_key_modes_are_refused_unless_told_and_the_same_write_the_same(run
     fourier(run, FourierConfig(key_modes=(1, 3)), progress=False)
     after = {path.name: path.read_bytes() for path in sorted(run.rglob("*")) if path.is_file()}
     assert after == before
+    film = run / "figures" / "modes_over_training.gif"
+    film.write_bytes(b"of modes 1 and 3")
     fourier(run, FourierConfig(key_modes=(2,)), overwrite=True, progress=False)
     assert set(read_table(run / "progress.csv")["key_modes"]) == {2}
+    assert not film.exists()
     fourier(run, FourierConfig(key_modes=(2,)), progress=False)
 
 

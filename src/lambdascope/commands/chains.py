@@ -10,13 +10,16 @@ from lambdascope.commands.chains_config import ChainsConfig
 from lambdascope.commands.command_lines import arguments_of
 from lambdascope.commands.systems import LoadedRun, check_finished, chosen_checkpoints, load_run
 from lambdascope.errors import LambdascopeError
+from lambdascope.machine import host_memory
 from lambdascope.modular_addition.observables import EmbeddingModes
 from lambdascope.posterior import CrossEntropy, LocalPosterior, OrthogonalToGradient
 from lambdascope.reporting.film import check_film
+from lambdascope.runs.files import remove_file
 from lambdascope.runs.history import record_command
 from lambdascope.runs.tables import write_table
 from lambdascope.samplers import SGLD
 from lambdascope.sampling import sample
+from lambdascope.sampling.plan import ceil_div
 from lambdascope.sampling.points import PointSamples, trace_bytes
 from lambdascope.sampling.runner import Observable
 from lambdascope.wording import shown
@@ -100,6 +103,8 @@ def chains(
         device=config.device,
         progress=progress,
     )
+    if overwrite:
+        _forget_pictures(loaded)
     points, modes, paths = [], [], []
     for position, index in enumerate(chosen):
         part = ChainPictures(loaded, index, trace.isel(checkpoint=position), config)
@@ -153,8 +158,26 @@ def _check_room(sizes: dict[str, int], config: ChainsConfig) -> str:
             f"({largest}); a larger thinning, fewer chains, steps or checkpoints, some of the "
             "point_parameters, or more room is accepted"
         )
-    # To draw, the points of one checkpoint are held as they were kept, and once in float64.
+    # To draw, the points of one checkpoint are held as they were kept, once more without the chains
+    # that diverged, and in float64; principal components take a matrix of the smaller side.
     checkpoints = len(config.checkpoints or (0,))
     width = {"float16": 2, "float32": 4}[config.precision]
-    held = sizes["points"] / checkpoints * (1 + 8 / width) / 1e6
-    return f"records: {total:,.1f} MB on disk ({largest} MB); memory to draw them: {held:,.1f} MB"
+    kept = sizes["points"] / checkpoints
+    num_points = config.num_chains * ceil_div(config.num_steps, config.thinning)
+    smaller = min(num_points, kept / width / num_points)
+    held = kept * (2 + 8 / width) + 8 * smaller**2
+    memory = host_memory()
+    if memory is not None and held > memory:
+        raise LambdascopeError(
+            f"thinning={config.thinning}: drawing {num_points:,} points would take "
+            f"{held / 1e6:,.1f} MB of memory, and this machine has {memory / 1e6:,.1f}; a larger "
+            "thinning, fewer chains or steps, or some of the point_parameters are accepted"
+        )
+    said = f"memory to draw them: {held / 1e6:,.1f} MB"
+    return f"records: {total:,.1f} MB on disk ({largest} MB); {said}"
+
+
+def _forget_pictures(loaded: LoadedRun) -> None:
+    """Remove what another call drew, of other checkpoints or settings."""
+    for path in loaded.directory.figures.glob("chains_*"):
+        remove_file(path)

@@ -24,6 +24,7 @@ from lambdascope.modular_addition.development import (
 from lambdascope.modular_addition.maps import token_maps
 from lambdascope.modular_addition.modes import mode_coordinates, mode_mask
 from lambdascope.reporting.film import check_film, film_bytes
+from lambdascope.reporting.mode_colours import colours_of
 from lambdascope.reporting.mode_picture import MOST_PANELS, ModePicture, picture_limit
 from lambdascope.reporting.modes_figure import ablation_figure, magnitudes_figure
 from lambdascope.reporting.progress_figure import progress_figure
@@ -51,12 +52,14 @@ class FourierResult:
         progress: A row for each checkpoint, as in progress.csv; restricted and excluded losses are
             NaN where there are no key modes.
         key_modes: Numbers of the key modes, the most important first.
+        whence: Where they come from, or why there are none.
         paths: Files written.
     """
 
     modes: pd.DataFrame
     progress: pd.DataFrame
     key_modes: list[int]
+    whence: str
     paths: list[Path]
 
 
@@ -101,6 +104,8 @@ def fourier(
     named = keys or _largest(modes, 3)
     whence = _whence(config, keys, p)
     note = whence if keys else f"{whence}: the largest modes are named"
+    if len(keys) > (coloured := len(colours_of(keys))):
+        note += f", the first {coloured} of {len(keys)} in colour"
     positions = _positions(weights, loaded.steps)
     figures = loaded.directory.figures
     drawn = {
@@ -130,6 +135,8 @@ def fourier(
     paths = [loaded.directory.path / _MODES, table_path]
     if is_new:  # it holds the settings and comes last: until then, they are open
         remove_file(table_path)
+        for path in figures.glob("modes_*"):  # of other key modes; a film is not made every time
+            remove_file(path)
     for name, figure in drawn.items():
         paths.append(figures / name)
         atomic_write_bytes(paths[-1], png_bytes(figure))
@@ -144,7 +151,7 @@ def fourier(
     write_table(paths[0], modes)
     write_table(paths[1], table)
     record_command(loaded.directory.path, "fourier", arguments_of(config))
-    return FourierResult(modes, table, keys, paths)
+    return FourierResult(modes, table, keys, whence, paths)
 
 
 def print_result(result: FourierResult) -> None:
@@ -161,8 +168,8 @@ def print_result(result: FourierResult) -> None:
         )
     else:
         print(
-            f"Key modes: none. No circuit was found at step {last.step:,.0f}, so restricted and "
-            "excluded loss have no meaning and are left out."
+            f"Key modes: none, for {result.whence}. Restricted and excluded loss have no meaning "
+            "so, and are left out."
         )
         print(
             f"At step {last.step:,.0f}: {test}train loss {number(last.train_loss)}; Gini "

@@ -32,8 +32,8 @@ def principal_components(points: np.ndarray, num_components: int = 2) -> Princip
     and draws smooth arcs in them: a curve alone is no structure.
 
     Computed in float64 from the eigenvectors of the points' Gram matrix, or of their covariance,
-    whichever is smaller; takes one copy of the points in float64. Components whose variance is
-    under 1e-12 of the largest are zero.
+    whichever is smaller; takes one copy of the points in float64 and that matrix once. Components
+    whose variance is under 1e-12 of the largest are zero.
 
     Args:
         points: [..., param], for instance [chain, draw, param]; at least two, in parameter units.
@@ -61,12 +61,11 @@ def principal_components(points: np.ndarray, num_components: int = 2) -> Princip
     centred -= mean
     total = float(np.vdot(centred, centred))
     if num_points < num_parameters:
-        variances, vectors = np.linalg.eigh(centred @ centred.T)
-        raw = vectors[:, ::-1][:, :num_components].T @ centred
+        variances, vectors = _largest(centred @ centred.T, num_components)
+        raw = vectors.T @ centred
     else:
-        variances, vectors = np.linalg.eigh(centred.T @ centred)
-        raw = vectors[:, ::-1][:, :num_components].T
-    variances = variances[::-1][:num_components].clip(min=0)
+        variances, vectors = _largest(centred.T @ centred, num_components)
+        raw = vectors.T
     there = variances > 1e-12 * max(variances[0], np.finfo(float).tiny)
     lengths = np.where(there, np.linalg.norm(raw, axis=1), 1.0)
     directions = np.where(there[:, None], raw / lengths[:, None], 0.0)
@@ -79,3 +78,14 @@ def principal_components(points: np.ndarray, num_components: int = 2) -> Princip
         directions=directions,
         mean=mean,
     )
+
+
+def _largest(symmetric: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """The largest eigenvalues, from the largest down, and their vectors; works in the matrix."""
+    from scipy.linalg import eigh
+
+    size = len(symmetric)
+    values, vectors = eigh(
+        symmetric.T, subset_by_index=[size - count, size - 1], overwrite_a=True, check_finite=False
+    )
+    return values[::-1].clip(min=0), vectors[:, ::-1]

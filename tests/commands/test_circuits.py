@@ -156,7 +156,8 @@ def test_a_transformer_at_its_end(tmp_path: Path) -> None:
     [
         (12, "addition", ["p = 12 is even: mode 6", "p = 12 is composite"]),
         (9, "random", ["p = 9 is composite", "labels of this run are random"]),
-        (7, "addition", []),
+        (7, "addition", ["p = 7 has 3 modes, and a circuit must exceed their median: at most 1 "]),
+        (17, "addition", []),
         (5, "addition", ["p = 5 is too small for this error rate: even a perfect circle", "3.7 %"]),
     ],
 )
@@ -167,7 +168,7 @@ def test_what_changes_is_said(tmp_path: Path, p: int, task: str, notes: list[str
     for note in notes:
         assert note in result.text
     if not notes:
-        assert "composite" not in result.text
+        assert "p = " not in result.text
     assert result.circuits.empty
     assert "No circuit was found" in result.text
     assert read_table(tmp_path / "run" / "circuits.csv").empty

@@ -221,6 +221,7 @@ def _measures_table(classification: Classification, search: CircuitSearch) -> pd
         ("distance_irrelevance", classification.distance_irrelevance, 0.848, 0.172, True),
         ("circularity", classification.circularity, 0.999, 0.998, False),
         ("score", classification.score, -1.0, 1.0, True),
+        ("logit_share_judged", classification.logit_share, nan, nan, False),
         ("num_circuits", len(search.circuits), nan, nan, False),
         ("effective_number", search.effective_number, nan, nan, False),
         ("loss", search.loss, nan, nan, False),

@@ -25,7 +25,8 @@ through and that means no more to the answer than the m modes of the noise passe
 once in m + 1 times.
 
 At p = 5 even a perfect circle would come about by chance in 4 % of all namings of the classes: test
-2 can't be passed at an error rate of 1 %, and no circuit is found there.
+2 can't be passed at an error rate of 1 %, and no circuit is found there. A circuit must exceed the
+median mode, so at most half of the modes, rounded down, can be found: one of three at p = 7.
 
 For even p, mode p/2 is a circle of two points, and no circle accompanies another. For composite p a
 mode that shares a factor with p has fewer points; it is counted as any other. k and p − k are one.

@@ -11,6 +11,13 @@ from lambdascope.wording import aligned, number, shown
 _FAINT = 0.01
 """Share of the logits below which a circuit is said to be faint: a companion, or a remnant."""
 
+_LEAST_KEPT, _MOST_ABOVE_CHANCE = 0.95, 0.03
+"""Of circuits that account for what the network adds: the accuracy that they keep alone, over the
+network's, and how far the accuracy without them lies above chance."""
+
+_FEW = 4
+"""Circuits: where fewer can be found, that is said."""
+
 
 def percent(share: float) -> str:
     """A share of one, to a tenth of a percent."""
@@ -74,8 +81,26 @@ def circuits_finding(table: pd.DataFrame, measures: pd.DataFrame, p: int) -> lis
         f"{count} circuit{plural}{weights if count > 1 else ''}. {right}; with the circuit{plural} "
         f"alone {percent(value['accuracy_kept'])}, without {'them' if count > 1 else 'it'} "
         f"{percent(value['accuracy_removed'])}, {guessing}).",
+        *_unaccounted(value, p),
         _verdict(value, measures),
     ]
+
+
+def _unaccounted(value: Mapping[str, float], p: int) -> list[str]:
+    """What the circuits leave open, if anything."""
+    kept = value["accuracy_kept"] / value["accuracy"] if value["accuracy"] > 0 else 1.0
+    above = value["accuracy_removed"] - 1 / p
+    said = []
+    if kept < _LEAST_KEPT:
+        said.append(
+            f"alone they keep {percent(kept)} of the accuracy, less than {100 * _LEAST_KEPT:g} %"
+        )
+    if above > _MOST_ABOVE_CHANCE:
+        said.append(
+            f"without them the network is right {100 * above:.1f} points more often than by "
+            f"guessing, more than {100 * _MOST_ABOVE_CHANCE:g}"
+        )
+    return [f"The circuits found are not all it adds with: {'; '.join(said)}."] if said else []
 
 
 def _verdict(value: Mapping[str, float], measures: pd.DataFrame) -> str:
@@ -87,9 +112,12 @@ def _verdict(value: Mapping[str, float], measures: pd.DataFrame) -> str:
     }[measures["verdict"].iloc[0]]
     weighed = dict(zip(measures["measure"], measures["weighed"], strict=True))
     forced = "" if weighed["symmetricity"] else " (forced by the architecture, not weighed)"
-    score = "no circle is of a known kind"
+    score = "no circle is a clock's or a pizza's"
     if not math.isnan(value["score"]):
-        score = f"score {value['score']:+.2f} from −1, clock, to +1, pizza; a third is a verdict"
+        score = (
+            f"score {value['score']:+.2f} from −1, clock, to +1, pizza; a third is a verdict; it "
+            f"rests on circles with {percent(value['logit_share_judged'])} of the logits"
+        )
     return (
         f"{said} ({score}): distance irrelevance "
         f"{shown(value['distance_irrelevance'], '.2f')}, gradient symmetricity "
@@ -101,7 +129,7 @@ def _verdict(value: Mapping[str, float], measures: pd.DataFrame) -> str:
 def circuits_notes(
     p: int, task: str, network: str, *, chance_of_a_perfect_circle: float | None = None
 ) -> list[str]:
-    """What is different at this modulus or task; nothing for addition modulo a prime.
+    """What is different at this modulus or task; nothing for addition modulo a larger prime.
 
     Args:
         p: The modulus.
@@ -115,6 +143,11 @@ def circuits_notes(
         notes.append(
             f"p = {p} is too small for this error rate: even a perfect circle would come about by "
             f"chance at {percent(chance_of_a_perfect_circle)}, so none can be found."
+        )
+    elif p // 4 < _FEW:
+        notes.append(
+            f"p = {p} has {p // 2} modes, and a circuit must exceed their median: at most {p // 4} "
+            "can be found."
         )
     if p % 2 == 0:
         notes.append(

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.collections import PathCollection
 
 from lambdascope.reporting import style
 from lambdascope.reporting.circuits_figure import contributions_figure
@@ -197,9 +198,20 @@ def test_the_title_speaks_of_no_date_where_there_is_none() -> None:
 
 
 def test_contributions_are_those_of_the_table() -> None:
-    shares, losses, neurons = contributions_figure(table(), caption="C").axes
+    shares, losses, alone, neurons = contributions_figure(table(), caption="C").axes
     np.testing.assert_allclose([bar.get_width() for bar in shares.patches], table()["logit_share"])
-    np.testing.assert_allclose(
-        losses.collections[1].get_offsets()[:, 0], table()["loss_removed"] - table()["loss"]
-    )
+    assert [text.get_text() for text in shares.texts] == ["90.0 %", "45.0 %", "< 0.1 %"]
+    dots = [one for one in losses.collections if isinstance(one, PathCollection)]
+    found = [dot.get_offsets()[0, 0] for dot in dots]
+    np.testing.assert_allclose(found, table()["loss_removed"] - table()["loss"])
+    np.testing.assert_allclose(alone.collections[0].get_offsets()[:, 0], table()["loss_alone"])
     assert [bar.get_width() for bar in neurons.patches] == [7, 7, 7]
+
+
+@pytest.mark.parametrize("spared", [1, 3])
+def test_circuits_that_others_stand_in_for_raise_no_loss(spared: int) -> None:
+    redundant = table()
+    redundant.loc[: spared - 1, "loss_removed"] = redundant["loss"]
+    figure = contributions_figure(redundant, caption="C")
+    assert style.png_bytes(figure, dpi=40)
+    assert [text.get_text() for text in figure.axes[1].texts] == ["none"] * spared

@@ -48,9 +48,12 @@ def doubtful_scale(network: Network, embedding: Tensor, loss_share: float) -> fl
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
         scaled = margins * math.exp(middle)
+        top = scaled.amax(1, keepdim=True)
+        weights = (scaled - top).exp_()
+        total = weights.sum(1)
         # The loss is convex in the factor: it falls to the share, or to its minimum before.
-        reached = scaled.logsumexp(1).mean() <= loss_share * math.log(p)
-        rising = (scaled.softmax(1) * margins).sum() > 0
+        reached = (total.log() + top[:, 0]).mean() <= loss_share * math.log(p)
+        rising = ((weights * margins).sum(1) / total).sum() > 0
         low, high = (low, middle) if reached or rising else (middle, high)
     return math.exp((low + high) / 2)
 

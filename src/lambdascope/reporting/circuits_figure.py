@@ -10,32 +10,37 @@ from lambdascope.reporting.mode_colours import colours_of
 
 
 def contributions_figure(table: pd.DataFrame, *, caption: str) -> Figure:
-    """One row a circuit; beside each other its logit share, the loss it saves, and its neurons.
+    """One row a circuit: its logit share, the loss it saves, the loss with it alone, its neurons.
 
     Args:
         table: One row a circuit, the strongest first: `frequency`, `kind`, `logit_share`,
-            `loss`, `loss_removed` (nats), `num_neurons`.
+            `loss`, `loss_removed`, `loss_alone` (nats), `num_neurons`.
         caption: What it amounts to, in small type below.
 
     Returns:
         A figure for `style.png_bytes`.
     """
-    figure = style.new_figure(9.0, 1.9 + 0.36 * max(3, len(table)))
+    figure = style.new_figure(10.5, 1.9 + 0.36 * max(3, len(table)))
     colours = colours_of(table["frequency"].tolist())
     shades = [colours.get(k, style.GREY) for k in table["frequency"]]
     rows = range(len(table))
     with style.styled():
-        shares, losses, neurons = figure.subplots(1, 3, sharey=True, gridspec_kw={"wspace": 0.08})
+        shares, losses, alone, neurons = figure.subplots(
+            1, 4, sharey=True, gridspec_kw={"wspace": 0.08}
+        )
         shares.barh(rows, table["logit_share"], color=shades, height=0.62)
+        for row, share in zip(rows, table["logit_share"], strict=True):
+            text = f"{100 * share:.1f} %" if share >= 0.0005 else "< 0.1 %"
+            shares.annotate(text, (share, row), (4, 0), textcoords="offset points", va="center")
+        shares.set_xlim(0, 1.45 * max(table["logit_share"].max(), 1e-3))
         shares.xaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
         _label(shares, "Share of the logits")
-        cost = table["loss_removed"] - table["loss"]
-        losses.hlines(rows, cost.min() / 3, cost, color=shades, linewidth=1.5)
-        losses.scatter(cost, rows, color=shades, s=55, zorder=3)
-        losses.set_xscale("log")
-        style.plain_numbers(losses.xaxis)
-        losses.set_xlim(left=cost.min() / 3)
+        _draw_cost(losses, table["loss_removed"] - table["loss"], shades)
         _label(losses, "Rise of the loss\nwithout it (nats)")
+        alone.scatter(table["loss_alone"], rows, color=shades, s=55, zorder=3)
+        alone.axvline(table["loss"].iloc[0], color=style.GREY, linewidth=1.2, linestyle=(0, (4, 2)))
+        alone.set_xlim(0, 1.1 * table["loss_alone"].max())
+        _label(alone, "Loss with it alone\n(nats; dashed: of all)")
         neurons.barh(rows, table["num_neurons"], color=shades, height=0.62)
         neurons.xaxis.get_major_locator().set_params(integer=True)
         _label(neurons, "Neurons it dominates")
@@ -44,6 +49,25 @@ def contributions_figure(table: pd.DataFrame, *, caption: str) -> Figure:
         shares.invert_yaxis()
         style.title_and_caption(figure, "What each circuit contributes", caption)
     return figure
+
+
+def _draw_cost(axes: Axes, cost: pd.Series, shades: list[str]) -> None:
+    """The rise of the loss on a logarithmic axis; where there is none, since others stand in, 0."""
+    rises = cost[cost > 0]
+    if rises.empty:
+        axes.set_xlim(0, 1)
+    else:
+        axes.set_xscale("log")
+        style.plain_numbers(axes.xaxis)
+        axes.set_xlim(left=rises.min() / 3)
+    for row, (value, shade) in enumerate(zip(cost, shades, strict=True)):
+        if value > 0:
+            axes.hlines(row, rises.min() / 3, value, color=shade, linewidth=1.5)
+            axes.scatter(value, row, color=shade, s=55, zorder=3)
+        else:
+            axes.annotate(
+                "none", (0, row), (4, 0), ("axes fraction", "data"), "offset points", va="center"
+            )
 
 
 def circuit_label(frequency: int, kind: str) -> str:

@@ -180,7 +180,9 @@ def test_a_failed_cell_is_named_and_can_be_tried_again(
     assert "2 of 4 cells finished, 2 failed, 0 missing" in printed
     assert "cell 1 (train.p=5, train.learning_rate=1e+30) failed: " in printed
     numbers = counted(monkeypatch)
-    sweep(tmp_path, text).run(progress=False)
+    run = ["sweep", "run", str(broken.plan.path), "--out", str(tmp_path / "results")]
+    assert cli.main(run) == 1
+    assert "2 of 4 cells failed; --retry-failed works on them again" in capsys.readouterr().err
     assert numbers == []
     sweep(tmp_path, text).run(retry_failed=True, progress=False)
     assert set(numbers) == {1, 3}

@@ -14,7 +14,7 @@ from lambdascope.errors import LambdascopeError
 class Command(BaseCommand):
     """Cells of one shape train and are sampled as one batch, and each is recorded as it comes.
 
-    A cell that stands is never worked out again.
+    A cell that stands is never worked out again; with a failed one, run ends with exit code 1.
 
     Reads the sweep's file. Writes cells/, sweep.csv and the file's figures. How long it takes,
     --dry-run says beforehand.
@@ -63,7 +63,13 @@ class Command(BaseCommand):
             )
         else:
             table = sweep.table() if self.action == "table" else sweep.draw()
-        return Outcome(standing.result_of(sweep, table), standing.print_result)
+        complaint = ""
+        if self.action == "run" and (failed := sweep.failed()):
+            complaint = (
+                f"{len(failed)} of {len(sweep.plan.cells)} cells failed; --retry-failed works on "
+                "them again"
+            )
+        return Outcome(standing.result_of(sweep, table), standing.print_result, complaint)
 
     @property
     def _num_workers(self) -> int | None:

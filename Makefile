@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 OUT ?= runs/demo
-# Processes that tests are spread over.
+# Processes that tests are spread over; the fast ones with a thread each, or they wait for each other.
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
@@ -36,7 +36,7 @@ demo: $(STAMP)
 	$(BIN)/lambdascope demo --out $(OUT)
 
 test: $(DEV_STAMP)
-	$(BIN)/python -m pytest -q -n $(WORKERS) -m "not slow"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(WORKERS) -m "not slow"
 
 test-slow: $(DEV_STAMP)
 	$(BIN)/python -m pytest -q -n $(WORKERS) -m slow

@@ -91,7 +91,7 @@ def test_a_network_that_multiplies_is_trained_and_measured(tmp_path: Path) -> No
         ),
         (
             "[llc]\nnbeta = 9.0\nnum_steps = 50\ntarget_error = 0.1",
-            r"llc\.target_error has no effect",
+            r"target_error=0\.1 beside num_steps: it belongs to the automatic estimate",
         ),
         ("[llc]\nnbeta = 9.0\nbatch_size = 5", r"llc\.batch_size has no effect"),
         ("[llc]\nnbeta = 9.0\ntemp_multiplier = 2.0", r"llc\.nbeta=9\.0 together with"),

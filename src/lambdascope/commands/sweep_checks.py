@@ -77,12 +77,7 @@ def _check_effect(cell: Cell, settings: Settings) -> None:
 def _overruled(settings: Settings) -> dict[str, str]:
     """Settings that others of the same file overrule, and why."""
     found = {"llc.check_step": "a sweep does not ask; `lambdascope llc --check-step` does"}
-    llc, measure = settings.llc, settings.measure
-    if measure.llc != "none" and not llc.is_automatic:
-        plain = next(name for name in llc.plain()._fields if getattr(llc, name) is not None)
-        reason = f"llc.{plain} asks for the plain estimator; leave one of the two out"
-        found |= {"llc.target_error": reason, "llc.max_steps": reason}
-    if measure.hessian != "none":
+    if settings.measure.hessian != "none":
         for name in ("localization", "nbeta"):
             found[f"hessian.{name}"] = (
                 f"in a sweep the effective dimension stands beside λ̂ and takes llc.{name}; give "

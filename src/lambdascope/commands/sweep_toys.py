@@ -132,9 +132,6 @@ def _without_effect(cell: Cell) -> dict[str, str]:
     found["check_step"] = "a sweep does not ask; `lambdascope llc --check-step` does"
     found["logit_scale"] = "there are no logits"
     found["orthogonal_to_gradient"] = "the gradient vanishes at the minimum"
-    if not _llc(cell).is_automatic:
-        reason = "the plain estimator is asked for by another setting"
-        found |= {"target_error": reason, "max_steps": reason}
     if "potential" in cell.configs:
         found["batch_size"] = "a potential has no data"
         found["parameters"] = "a potential has one parameter, w"

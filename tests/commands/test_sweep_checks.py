@@ -20,7 +20,7 @@ def opened(folder: Path, text: str) -> Sweep:
     [
         (
             "[llc]\nnum_chains = 2\n[grid]\nllc.target_error = [0.01, 0.1]",
-            r"cell 0 \(llc\.target_error=0\.01\): .*target_error=0\.01 beside num_chains: it belongs",
+            r"cell 0 \(llc\.target_error=0\.01\): .*=0\.01 beside num_chains: it belongs",
         ),
         (
             "[llc]\nburnin = 0.5\nmax_steps = 900",

@@ -9,11 +9,14 @@ and each peer is timed at a step of that batch:
 
     steps = burn-in + V / ((0.02·λ)² − bias²),     burn-in = 5 / (ε·γ) of one chain
 
-with V the variance of λ̂ times the steps that it came from. A setting whose bias alone is above 2 %
-never gets there; a bias below two of its own standard errors counts as zero. That favours the
-peers: one chain, no step lost to finding the setting, and chains that share their minibatches
-(canonical-interp) credited with as many independent draws as chains that do not. Ours is the
-automatic estimate, pilots and choice of the step included, compiling left out as for the peers.
+with V the variance of λ̂ times the steps that it came from. A setting that has converged, and whose
+bias alone is above 2 %, never gets there; one that has not converged is not there after the steps
+that were run, whose time is given. A bias below two of its own standard errors counts as zero.
+
+That favours the peers: one chain, no step lost to finding the setting, and chains that share their
+minibatches (canonical-interp) credited with as many independent draws as chains that do not. Ours
+is the automatic estimate, pilots and choice of the step included, compiling left out as for the
+peers.
 """
 
 from __future__ import annotations
@@ -80,6 +83,7 @@ def needed_steps(setting: tuple[float, int, int, int, int]) -> dict[str, Any]:
         "stderr": estimate.stderr,
         "bias": bias / truth,
         "status": str(estimate.status),
+        "num_steps": num_steps,
         "steps": burnin + kept * estimate.stderr**2 / room if room > 0 else None,
     }
 
@@ -135,6 +139,7 @@ def main() -> None:
                 row[name] = {
                     "us_per_chain_step": 1e6 * cost,
                     "seconds": None if row["steps"] is None else cost * row["steps"],
+                    "seconds_of_a_chain": cost * row["num_steps"],
                 }
             worker.close()
     for row in rows:
@@ -153,16 +158,18 @@ def main() -> None:
 
 
 def _line(row: dict[str, Any], ours_seconds: float) -> str:
-    steps = "never" if row["steps"] is None else f"{row['steps']:,.0f} steps"
-    times = [
-        f"{name} {row[name]['us_per_chain_step']:,.0f} us"
-        + (
-            ""
-            if row[name]["seconds"] is None
-            else f", {row[name]['seconds']:.1f} s ({row[name]['seconds'] / ours_seconds:.1f} x)"
-        )
-        for name in PEERS
-    ]
+    if row["steps"] is not None:
+        steps, of = f"{row['steps']:,.0f} steps", "seconds"
+    elif row["status"] == "converged":
+        steps, of = "never", ""
+    else:
+        steps, of = f"not after {row['num_steps']:,} steps", "seconds_of_a_chain"
+    times = []
+    for name in PEERS:
+        said = f"{name} {row[name]['us_per_chain_step']:,.0f} us"
+        if of:
+            said += f", {row[name][of]:.1f} s ({row[name][of] / ours_seconds:.1f} x)"
+        times.append(said)
     return (
         f"SGLD ε = {row['step_size']:g}, m = {row['batch_size']}: {row['llc']:.1f} ± "
         f"{row['stderr']:.1f} ({row['bias']:+.1%}, {row['status']}): {steps}; {'; '.join(times)}"

@@ -172,6 +172,14 @@ def test_the_estimate_stands_beside_it_only_where_it_is_of_the_same_posterior(ru
     )
     assert held is None
     assert "another nbeta" in note
+    write_table(run / "llc.csv", table.assign(logit_scale=3.0))
+    held, note = hessian_command.matching_estimate(run / "llc.csv", settings)
+    assert held is None
+    assert "another logit_scale" in note
+    write_table(run / "llc.csv", table.assign(logit_scale=1.0, orthogonal_to_gradient=True))
+    held, note = hessian_command.matching_estimate(run / "llc.csv", settings)
+    assert held is not None
+    assert "across the gradient: one direction fewer" in note
 
 
 @pytest.mark.parametrize(

@@ -126,7 +126,10 @@ def test_figures_name_axes(tmp_path: Path) -> None:
             "[grid]\nshape.seed = [1]\n[[figures]]\nx = 'step'\nfamily = 'kind'",
             "family='kind' is no axis",
         ),
+        ("[grid]\nshape.seed = '0..999999999'", "holds 1,000,000,000 numbers: up to 1,000,000"),
         ("shape = 3", "shape=3: a table of settings"),
+        ("list = 3", r"list=3: tables headed \[\[list\]\]"),
+        ("figures = 3", r"figures=3: tables headed \[\[figures\]\]"),
         ("[shape", "is no TOML file"),
     ],
 )

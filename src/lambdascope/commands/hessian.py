@@ -332,6 +332,11 @@ def matching_estimate(path: Path, settings: dict[str, Any]) -> tuple[pd.DataFram
             else table[name].iloc[0] != settings[name]
         )
     ]
+    if "logit_scale" in table.columns and table["logit_scale"].iloc[0] != 1:
+        other.append("logit_scale")
     if other:
         return None, f"no λ̂ beside it: llc.csv has another {other[0]}"
-    return table, "λ̂ with 95 % bars from llc.csv"
+    note = "λ̂ with 95 % bars from llc.csv"
+    if "orthogonal_to_gradient" in table.columns and bool(table["orthogonal_to_gradient"].iloc[0]):
+        note += ", across the gradient: one direction fewer, ½ at most"
+    return table, note

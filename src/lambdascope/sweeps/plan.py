@@ -32,10 +32,9 @@ from typing import Any
 from lambdascope.config import Config
 from lambdascope.errors import LambdascopeError
 from lambdascope.sweeps.figures import FigureWish, read_wish
-from lambdascope.sweeps.ranges import expand_range
+from lambdascope.sweeps.ranges import MOST, expand_range
 
 _PARTS = ("grid", "zip", "list", "figures")
-_MOST_CELLS = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -132,7 +131,9 @@ def read_plan(path: Path, systems: Mapping[str, Vocabulary]) -> SweepPlan:
             )
     quantities, labels = systems[system].quantities, systems[system].labels
     try:
-        wishes = [read_wish(one, axes, quantities, labels) for one in document.get("figures", [])]
+        wishes = [
+            read_wish(one, axes, quantities, labels) for one in _list(document, "figures", path)
+        ]
     except LambdascopeError as error:
         raise LambdascopeError(f"{path}: {error}") from None
     return SweepPlan(path, system, axes, cells, tuple(wishes))
@@ -156,7 +157,8 @@ def _rows(
     grid = _axes(document.get("grid", {}), "grid", sections, path)
     zipped = _axes(document.get("zip", {}), "zip", sections, path)
     listed = [
-        _flat(_table(one, "list", path), "list", sections, path) for one in document.get("list", [])
+        _flat(_table(one, "list", path), "list", sections, path)
+        for one in _list(document, "list", path)
     ]
     named = [*grid, *zipped, *dict.fromkeys(axis for one in listed for axis in one)]
     if twice := {name for name in named if named.count(name) > 1}:
@@ -179,8 +181,8 @@ def _rows(
     count = 1
     for part in parts:
         count *= len(part)
-    if count > _MOST_CELLS:
-        raise LambdascopeError(f"{path} makes {count:,} cells: up to {_MOST_CELLS:,} are accepted")
+    if count > MOST:
+        raise LambdascopeError(f"{path} makes {count:,} cells: up to {MOST:,} are accepted")
     return [
         {name: value for one in row for name, value in one.items()}
         for row in itertools.product(*parts)
@@ -193,7 +195,10 @@ def _axes(
     """Axis → values."""
     axes = {}
     for name, given in _flat(_table(table, part, path), part, sections, path).items():
-        values = expand_range(given) if isinstance(given, str) else given
+        try:
+            values = expand_range(given) if isinstance(given, str) else given
+        except LambdascopeError as error:
+            raise LambdascopeError(f"{path}: {part}.{name}={error}") from None
         if not isinstance(values, list) or not values:
             raise LambdascopeError(
                 f"{path}: {part}.{name}={given!r}: a list of values with at least one, or a range "
@@ -220,6 +225,14 @@ def _table(value: Any, name: str, path: Path) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise LambdascopeError(f"{path}: {name}={value!r}: a table of settings is accepted")
     return value
+
+
+def _list(document: Mapping[str, Any], name: str, path: Path) -> list[Any]:
+    """The tables of an array such as [[figures]]."""
+    given = document.get(name, [])
+    if not isinstance(given, list):
+        raise LambdascopeError(f"{path}: {name}={given!r}: tables headed [[{name}]] are accepted")
+    return given
 
 
 def _known(

@@ -18,6 +18,7 @@ from lambdascope.commands.sweep import Sweep
 from lambdascope.commands.sweep_cells import batches_of, work_on
 from lambdascope.commands.sweep_lines import straight_line
 from lambdascope.commands.sweep_standing import preview_of, print_preview, print_result, result_of
+from lambdascope.commands.sweep_table import finals, summary_text
 from lambdascope.commands.train import train
 from lambdascope.errors import LambdascopeError
 from lambdascope.modular_addition.config import TrainConfig
@@ -159,6 +160,28 @@ def test_interrupted_it_goes_on_with_the_rest_to_the_same_numbers(
     resumed = sweep(tmp_path).run(progress=False)
     assert numbers == [2, 3]
     pd.testing.assert_frame_equal(resumed, whole, check_dtype=False)
+
+
+def test_an_axis_that_a_cell_does_not_name_has_its_value_there(tmp_path: Path) -> None:
+    grid = FILE.index("[grid]")
+    listed = '[[list]]\ntrain.task = "random"\n[[list]]\ntrain.embed_dim = 4\n'
+    settings = (
+        FILE[:grid].replace("[llc]", "p = 5\n[llc]").replace("[train]\nembed_dim = 3", "[train]")
+    )
+    table = sweep(tmp_path, settings + listed).run(progress=False)
+    last = finals(table)
+    assert last["train.task"].tolist() == ["random", "addition"]
+    assert last["train.embed_dim"].tolist() == [TrainConfig().embed_dim, 4]
+
+
+def test_the_summary_says_what_its_errors_are_and_who_has_not_converged(tmp_path: Path) -> None:
+    small = sweep(tmp_path)
+    table = small.run(progress=False)
+    lines = summary_text(small.plan, table).splitlines()
+    assert lines[-2] == "±: standard deviation over runs"
+    doubtful = (finals(table)["status"] != "converged").sum()
+    assert doubtful > 0
+    assert lines[-1] == f"{doubtful} of 4 estimates have not converged: see status"
 
 
 def test_a_failed_cell_is_named_and_can_be_tried_again(

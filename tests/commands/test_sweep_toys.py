@@ -101,3 +101,9 @@ def test_a_network_that_multiplies_is_trained_and_measured(tmp_path: Path) -> No
 def test_what_cannot_be_is_refused(text: str, said: str, tmp_path: Path) -> None:
     with pytest.raises(LambdascopeError, match=said):
         sweep(tmp_path, f'system = "potentials"\n{text}\n')
+
+
+def test_parameters_of_a_network_that_multiplies_are_refused(tmp_path: Path) -> None:
+    text = 'system = "complex_multiplication"\n[llc]\nparameters = "no_such*"\n'
+    with pytest.raises(LambdascopeError, match=r"llc\.parameters has no effect: all parameters"):
+        sweep(tmp_path, text)

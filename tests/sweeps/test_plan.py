@@ -128,6 +128,10 @@ def test_figures_name_axes(tmp_path: Path) -> None:
         ),
         ("[grid]\nshape.seed = '0..999999999'", "holds 1,000,000,000 numbers: up to 1,000,000"),
         ("shape = 3", "shape=3: a table of settings"),
+        (
+            2 * "[[figures]]\nx = 'step'\ny = 'train_loss'\n",
+            r"two figures would be train_loss_vs_step\.png: give one",
+        ),
         ("list = 3", r"list=3: tables headed \[\[list\]\]"),
         ("figures = 3", r"figures=3: tables headed \[\[figures\]\]"),
         ("[shape", "is no TOML file"),

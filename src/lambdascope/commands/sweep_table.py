@@ -28,7 +28,7 @@ def measurements(plan: SweepPlan, records: CellRecords) -> pd.DataFrame:
     """A row for each finished cell and checkpoint: number, key, axes, what was measured."""
     rows: list[dict[str, Any]] = []
     for cell, outcome in _finished(plan, records):
-        label = _label(cell)
+        label = _label(plan, cell)
         for row in outcome.rows:
             rows.append(label | {name: one for name, one in row.items() if name != _SPECTRUM})
     table = pd.DataFrame(rows)
@@ -45,7 +45,7 @@ def spectra(plan: SweepPlan, records: CellRecords) -> pd.DataFrame:
             if _SPECTRUM in row:
                 values = row[_SPECTRUM]
                 part = pd.DataFrame({"rank": range(1, len(values) + 1), "eigenvalue": values})
-                label = _label(cell)
+                label = _label(plan, cell)
                 label |= {name: row[name] for name in ("checkpoint", "step")}
                 parts.append(part.assign(**label)[[*label, "rank", "eigenvalue"]])
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
@@ -65,7 +65,10 @@ def summary_text(plan: SweepPlan, table: pd.DataFrame) -> str:
     for point, rows in _groups(last, axes):
         cells = [_mean_text(rows[name]) for name in shown]
         lines.append([*(str(value) for value in point), str(len(rows)), *cells])
-    return aligned(lines)
+    notes = ["±: standard deviation over runs"]
+    if "status" in last and (doubtful := int((last["status"] != "converged").sum())):
+        notes.append(f"{doubtful} of {len(last)} estimates have not converged: see status")
+    return "\n".join([aligned(lines), *notes])
 
 
 def _finished(plan: SweepPlan, records: CellRecords) -> Iterator[tuple[Cell, Outcome]]:
@@ -75,12 +78,17 @@ def _finished(plan: SweepPlan, records: CellRecords) -> Iterator[tuple[Cell, Out
             yield cell, outcome
 
 
-def _label(cell: Cell) -> dict[str, Any]:
-    """What tells a cell apart; values that are lists become names, which a table can group by."""
-    point = {
-        name: ", ".join(map(str, value)) if isinstance(value, list | tuple) else value
-        for name, value in cell.point.items()
-    }
+def _label(plan: SweepPlan, cell: Cell) -> dict[str, Any]:
+    """What tells a cell apart; values that are lists become names, which a table can group by.
+
+    An axis that only other cells name stands with the value that it has in this one.
+    """
+    point = {}
+    for axis in plan.axes:
+        section, field = axis.split(".")
+        value = cell.point.get(axis, getattr(cell.configs[section], field))
+        listed = isinstance(value, list | tuple)
+        point[axis] = ", ".join(map(str, value)) if listed else value
     return {"cell": cell.number, "key": cell.key, **point}
 
 

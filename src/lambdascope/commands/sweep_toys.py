@@ -135,6 +135,8 @@ def _without_effect(cell: Cell) -> dict[str, str]:
     if "potential" in cell.configs:
         found["batch_size"] = "a potential has no data"
         found["parameters"] = "a potential has one parameter, w"
+    else:
+        found["parameters"] = "all parameters of the network move, as in its exact answer"
     return found
 
 

@@ -136,6 +136,11 @@ def read_plan(path: Path, systems: Mapping[str, Vocabulary]) -> SweepPlan:
         ]
     except LambdascopeError as error:
         raise LambdascopeError(f"{path}: {error}") from None
+    files = [wish.file_name for wish in wishes]
+    if twice := sorted({name for name in files if files.count(name) > 1}):
+        raise LambdascopeError(
+            f"{path}: two figures would be {twice[0]}: give one of them a name of its own"
+        )
     return SweepPlan(path, system, axes, cells, tuple(wishes))
 
 

@@ -81,3 +81,17 @@ def dying(batch: list[Cell]) -> list[Outcome]:
     if any(one.configs["shape"].width == 13 for one in batch):
         os._exit(1)
     return squares(batch)
+
+
+def slowly_dying(batch: list[Cell]) -> list[Outcome]:
+    """`slow_squares`, but a width of 13 takes the whole process with it."""
+    if any(one.configs["shape"].width == 13 for one in batch):
+        os._exit(1)
+    return slow_squares(batch)
+
+
+def endless(batch: list[Cell]) -> list[Outcome]:
+    """Says which process it is, and does not come back before a test has given up."""
+    os.write(1, f"{os.getpid()}\n".encode())
+    time.sleep(120)
+    return squares(batch)

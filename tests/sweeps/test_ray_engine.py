@@ -109,10 +109,10 @@ def test_a_node_that_is_lost_costs_nothing(two_nodes: TwoNodes) -> None:
 
 
 @pytest.mark.slow
-def test_a_batch_that_kills_every_worker_is_given_up_and_the_rest_is_not(
+def test_a_cell_that_kills_every_worker_is_given_up_and_the_rest_of_its_batch_is_not(
     two_nodes: TwoNodes,
 ) -> None:
-    batches = [[cell(0, width=13)], [cell(1, width=3)], [cell(2, width=4)]]
+    batches = [[cell(0, width=13), cell(1, width=3)], [cell(2, width=4)]]
     found = worked(RayEngine(two_nodes.address), batches, dying)
     assert found[0].error is not None
     assert "its worker died 3 times" in found[0].error

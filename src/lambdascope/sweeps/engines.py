@@ -1,8 +1,11 @@
 """Who works on a sweep's batches: this process, or several on this machine."""
 
 import multiprocessing
+import os
+import threading
 import time
 from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -47,8 +50,9 @@ class LocalEngine(Engine):
 class ProcessEngine(Engine):
     """Several worker processes on this machine, a batch each at a time.
 
-    A worker that dies (out of memory, killed) takes the pool with it; a new one takes up the
-    batches that were not finished.
+    A worker that dies (out of memory, killed) takes only its own batch with it. The batch is begun
+    again in a new worker, after those that wait; one that takes a worker every time is taken apart,
+    and a single cell is given up.
 
     Args:
         num_workers: Processes, ≥ 1.
@@ -67,42 +71,71 @@ class ProcessEngine(Engine):
 
     def outcomes(self, batches: Sequence[Batch], work: Work) -> Iterator[Worked]:
         """See `Engine`."""
-        waiting = list(batches)
-        deaths: dict[int, int] = {}
-        while waiting:
-            finished: list[Batch] = []
-            with self._pool() as pool:
-                running: dict[Future[list[Outcome]], Batch] = {}
-                queue = list(waiting)
-                try:
-                    while queue or running:
-                        # No more than one batch a worker is handed out: when a worker dies, only
-                        # those in hand can have been its victims.
-                        while queue and len(running) < self._num_workers:
-                            batch = queue.pop(0)
-                            running[pool.submit(attempt, work, batch)] = batch
-                        done, _ = wait(running, return_when=FIRST_COMPLETED)
-                        for future in done:
-                            outcomes = future.result()
-                            batch = running.pop(future)
-                            finished.append(batch)
-                            yield batch, outcomes
-                except BrokenProcessPool:
-                    for batch in running.values():
-                        deaths[batch[0].number] = deaths.get(batch[0].number, 0) + 1
-                except BaseException:
-                    pool.shutdown(wait=False, cancel_futures=True)
-                    raise
-            waiting = [batch for batch in waiting if batch not in finished]
-            for batch in [one for one in waiting if deaths.get(one[0].number, 0) >= _MOST_DEATHS]:
-                waiting.remove(batch)
-                error = f"its worker process died {_MOST_DEATHS} times (out of memory?)"
-                yield batch, [Outcome(error=error)] * len(batch)
+        queue = deque((batch, 0) for batch in batches)
+        free: list[ProcessPoolExecutor] = []
+        running: dict[Future[list[Outcome]], tuple[ProcessPoolExecutor, Batch, int]] = {}
+        finished = False
+        try:
+            while queue or running:
+                while queue and len(running) < self._num_workers:
+                    batch, deaths = queue.popleft()
+                    worker, future = self._begin(free, work, batch)
+                    running[future] = (worker, batch, deaths)
+                done, _ = wait(running, return_when=FIRST_COMPLETED)
+                for future in done:
+                    worker, batch, deaths = running.pop(future)
+                    try:
+                        outcomes = future.result()
+                    except BrokenProcessPool:
+                        worker.shutdown()
+                        if deaths + 1 < _MOST_DEATHS:
+                            queue.append((batch, deaths + 1))
+                        elif len(batch) > 1:  # one of its cells may be the only one to blame
+                            queue.extend(([cell], 0) for cell in batch)
+                        else:
+                            error = f"its worker process died {_MOST_DEATHS} times (out of memory?)"
+                            yield batch, [Outcome(error=error)]
+                    else:
+                        free.append(worker)
+                        yield batch, outcomes
+            finished = True
+        finally:
+            for worker in [*free, *(worker for worker, _, _ in running.values())]:
+                worker.shutdown(wait=finished, cancel_futures=True)
 
-    def _pool(self) -> ProcessPoolExecutor:
-        # Forked, a process would inherit locks that PyTorch's threads hold.
+    def _begin(
+        self, free: list[ProcessPoolExecutor], work: Work, batch: Batch
+    ) -> tuple[ProcessPoolExecutor, Future[list[Outcome]]]:
+        """Hand a batch to a free worker, or to a new one where there is none."""
+        while free:
+            worker = free.pop()
+            try:
+                return worker, worker.submit(attempt, work, batch)
+            except BrokenProcessPool:  # killed while it had nothing to do: no batch is to blame
+                worker.shutdown()
+        worker = self._worker()
+        return worker, worker.submit(attempt, work, batch)
+
+    def _worker(self) -> ProcessPoolExecutor:
+        # A pool for each process: one of several would not say which of them died, and would end
+        # the others' work. Forked, a process would inherit locks that PyTorch's threads hold.
         context = multiprocessing.get_context("spawn")
-        return ProcessPoolExecutor(self._num_workers, context, self._initialize)
+        return ProcessPoolExecutor(1, context, _begin_worker, (self._initialize,))
+
+
+def _begin_worker(initialize: Callable[[], None] | None) -> None:
+    """What a worker does first: see to its own end, and what it is told."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    if initialize is not None:
+        initialize()
+
+
+def _end_with_parent() -> None:
+    """End this process with the one that started it, which may be killed and could not say so."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None  # only workers run this
+    parent.join()
+    os._exit(1)
 
 
 def attempt(work: Work, batch: Batch) -> list[Outcome]:

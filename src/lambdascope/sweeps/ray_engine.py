@@ -8,6 +8,7 @@ import socket
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from types import ModuleType
 from typing import Any, TextIO, cast
@@ -21,7 +22,7 @@ from lambdascope.sweeps.records import Outcome
 _AHEAD = 2
 _FEWEST_IN_FLIGHT = 64
 # Ray starts a task again itself where its worker or machine died; a batch that has taken so many
-# with it is given up.
+# with it is taken apart, and a single cell is given up.
 _RETRIES = 2
 # How often a silent cluster is looked at, and for how long it may not answer.
 _LOOK_EVERY, _GONE_AFTER = 2.0, 15.0
@@ -77,22 +78,26 @@ class RayEngine(Engine):
             cores = int(self._ray.cluster_resources().get("CPU", 1))
             at_once = min(self._num_workers or cores, cores)
             limit = at_once if self._num_workers else max(_AHEAD * at_once, _FEWEST_IN_FLIGHT)
-            waiting = iter(batches)
+            waiting = deque(batches)
             running: dict[Any, Batch] = {}
             health = _Health(self._ray)
             try:
-                while True:
-                    for batch in waiting:
+                while waiting or running:
+                    while waiting and len(running) < limit:
+                        batch = waiting.popleft()
                         running[task.remote(self._initialize, work, batch)] = batch
-                        if len(running) >= limit:
-                            break
-                    if not running:
-                        return
                     done = self._wait(running, health)
                     for reference in done:
                         # Nothing here may hold on to it: the store lets go of what nobody holds.
                         batch = running.pop(reference)
-                        yield batch, self._outcome(reference, batch, health)
+                        try:
+                            outcomes = self._outcome(reference, batch, health)
+                        except _BatchLostError as error:
+                            if len(batch) > 1:  # one of its cells may be the only one to blame
+                                waiting.extend([cell] for cell in batch)
+                                continue
+                            outcomes = [Outcome(error=str(error))]
+                        yield batch, outcomes
             except BaseException:
                 self._cancel(running)
                 raise
@@ -119,12 +124,14 @@ class RayEngine(Engine):
         except (errors.WorkerCrashedError, errors.OutOfMemoryError, errors.NodeDiedError) as error:
             health.insist()  # a cluster that goes away takes its workers with it
             kind = type(error).__name__.removesuffix("Error")
-            said = f"its worker died {_RETRIES + 1} times ({kind}; out of memory?)"
-            return [Outcome(error=said)] * len(batch)
+            raise _BatchLostError(
+                f"its worker died {_RETRIES + 1} times ({kind}; out of memory?)"
+            ) from error
         except errors.ObjectLostError as error:
             health.insist()
-            said = f"its result was lost with the machine that held it ({type(error).__name__})"
-            return [Outcome(error=said)] * len(batch)
+            raise _BatchLostError(
+                f"its result was lost with the machine that held it ({type(error).__name__})"
+            ) from error
         except errors.RayError as error:
             health.insist()
             raise LambdascopeError(
@@ -171,6 +178,10 @@ class RayEngine(Engine):
         for reference in running:
             with contextlib.suppress(Exception):
                 self._ray.cancel(reference, force=True)
+
+
+class _BatchLostError(Exception):
+    """A batch took its workers with it, or its result was lost; says which."""
 
 
 class _NotesAside:

@@ -98,6 +98,42 @@ def test_what_has_no_effect_or_no_sense_is_refused(text: str, said: str, tmp_pat
         opened(tmp_path, text)
 
 
+BESIDE = """
+[train]
+optimizer = "adam"
+weight_decay = 1e-4
+[measure]
+hessian = "final"
+[[figures]]
+x = "step"
+y = ["llc", "effective_dimension"]
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[llc]\nlogit_scale = 2.0", r"llc\.logit_scale=2\.0 with a figure .* is 1\.0"),
+        ("[llc]\northogonal_to_gradient = true", r"orthogonal_to_gradient=True .* is False"),
+        ("[llc]\nparameters = 'embedding*'", r"llc\.parameters=\('embedding\*',\) .* is None"),
+        ("[hessian]\nparameters = 'embedding*'", r"llc\.parameters=None .* is \('embedding\*',\)"),
+        ("[llc]\nweight_decay = 1e-4", r"llc\.weight_decay=0\.0001 .* is 0\.0, and"),
+        ("[hessian]\nweight_decay = true", r"llc\.weight_decay=0\.0 .* is 0\.0001, and"),
+    ],
+)
+def test_an_estimate_beside_the_effective_dimension_is_of_the_same_posterior(
+    text: str, said: str, tmp_path: Path
+) -> None:
+    with pytest.raises(LambdascopeError, match=said):
+        opened(tmp_path, BESIDE + text + "\n")
+    opened(tmp_path, BESIDE.replace('"llc", ', "") + text + "\n")  # nothing stands beside it
+
+
+def test_the_same_posterior_may_be_given_in_other_words(tmp_path: Path) -> None:
+    same = "[llc]\nweight_decay = 1e-4\nparameters = '*'\n[hessian]\nweight_decay = true\n"
+    opened(tmp_path, BESIDE + same)
+
+
 def test_what_has_an_effect_is_not(tmp_path: Path) -> None:
     text = """
     [measure]

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from lambdascope.commands import sweep_measures
+from lambdascope.commands.llc_config import LLCConfig
 from lambdascope.commands.sweep import Sweep
 from lambdascope.errors import LambdascopeError
 from lambdascope.estimates.automatic import automatic_llc
@@ -107,3 +108,34 @@ def test_parameters_of_a_network_that_multiplies_are_refused(tmp_path: Path) -> 
     text = 'system = "complex_multiplication"\n[llc]\nparameters = "no_such*"\n'
     with pytest.raises(LambdascopeError, match=r"llc\.parameters has no effect: all parameters"):
         sweep(tmp_path, text)
+
+
+# A new setting belongs into `sweep_toys`, as read or as refused, and then here.
+ACTED_ON = {
+    *("num_chains", "num_steps", "step_size", "burnin", "target_error", "max_steps"),
+    *("localization", "nbeta", "n_multiplier", "temp_multiplier", "weight_decay"),
+    *("seed", "device"),
+}
+REFUSED = {
+    "checkpoints": "'0'",
+    "parameters": "'w'",
+    "orthogonal_to_gradient": "true",
+    "logit_scale": "2.0",
+    "check_step": "true\nnum_chains = 2",
+}
+
+
+@pytest.mark.parametrize(
+    ("system", "acted_on", "refused"),
+    [
+        ("potentials", ACTED_ON, {**REFUSED, "batch_size": "5"}),
+        ("complex_multiplication", ACTED_ON | {"batch_size"}, REFUSED),
+    ],
+)
+def test_every_setting_of_the_estimate_is_acted_on_or_refused(
+    system: str, acted_on: set[str], refused: dict[str, str], tmp_path: Path
+) -> None:
+    assert set(LLCConfig.model_fields) == acted_on | set(refused)
+    for name, value in refused.items():
+        with pytest.raises(LambdascopeError, match=rf"llc\.{name} has no effect"):
+            sweep(tmp_path, f'system = "{system}"\n[llc]\n{name} = {value}\n')

@@ -28,6 +28,7 @@ def check_cells(cells: Sequence[Cell], figures: Sequence[FigureWish] = ()) -> No
     """
     for wish in figures:
         _check_figure(wish, cells)
+    compared = any({"llc", "effective_dimension"} <= {wish.x, *wish.y} for wish in figures)
     for cell in cells:
         settings = settings_of(cell)
         try:
@@ -37,6 +38,8 @@ def check_cells(cells: Sequence[Cell], figures: Sequence[FigureWish] = ()) -> No
                 _check_parameters(part, settings)
             _check_temperature(settings)
             _check_measures(settings)
+            if compared:
+                _check_same_posterior(settings)
         except LambdascopeError as error:
             raise LambdascopeError(f"{cell}: {error}") from None
 
@@ -163,3 +166,24 @@ def _check_measures(settings: Settings) -> None:
             f"hessian.weight_decay with train.optimizer={train.optimizer!r}, whose decay is no "
             "term of the loss: 'adam' has one"
         )
+
+
+def _check_same_posterior(settings: Settings) -> None:
+    """Refuse λ̂ beside the effective dimension of another posterior."""
+    llc, hessian = settings.llc, settings.hessian
+    if "none" in (settings.measure.llc, settings.measure.hessian):
+        return
+    decay = settings.train.weight_decay if hessian.weight_decay else 0.0
+    names = _trainable(settings.train)
+    moved, covered = (Parameters(*(one.parameters or "*")).select(names) for one in (llc, hessian))
+    for name, value, accepted in (
+        ("parameters", llc.parameters, llc.parameters if moved == covered else hessian.parameters),
+        ("weight_decay", llc.weight_decay, decay),
+        ("logit_scale", llc.logit_scale, 1.0),
+        ("orthogonal_to_gradient", llc.orthogonal_to_gradient, False),
+    ):
+        if value != accepted:
+            raise LambdascopeError(
+                f"llc.{name}={value!r} with a figure of llc and effective_dimension: the Hessian's "
+                f"is {accepted!r}, and beside it only λ̂ of the same posterior is accepted"
+            )

@@ -11,7 +11,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 OUT ?= runs/demo
-# Processes that tests are spread over; the fast ones with a thread each, or they wait for each other.
+# Processes that the fast tests are spread over, with a thread each, or they wait for each other. The slow
+# ones run one after another: some stop a command midway, and want it to run as it does alone.
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
@@ -39,7 +40,7 @@ test: $(DEV_STAMP)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(WORKERS) -m "not slow"
 
 test-slow: $(DEV_STAMP)
-	$(BIN)/python -m pytest -q -n $(WORKERS) -m slow
+	$(BIN)/python -m pytest -q -m slow
 
 lint: $(DEV_STAMP)
 	$(BIN)/ruff check .

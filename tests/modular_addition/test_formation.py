@@ -53,11 +53,18 @@ def test_random_embeddings_hardly_ever_rise():
         np.array([relative_magnitudes(torch.randn(53, 12, generator=rng)) for _ in range(400)])
         for _ in range(2)
     )
-    found = ((after - before).max(axis=1) > least).mean()
+    found = (np.log(after / before).max(axis=1) > least).mean()
     assert 0.01 <= found <= 0.08
 
 
 def test_a_mode_that_only_keeps_its_size_while_others_fade_has_formed():
     """All modes decay by half; one does not, and in itself never rises."""
-    relative = [1.0, 1.05, 1.2, 1.8, 2.0, 2.0]
+    relative = np.log([1.0, 1.05, 1.2, 2.2, 2.4, 2.4])
     assert formation_index(relative, rise_by_chance(12, 26)) == 3
+
+
+def test_others_that_decay_for_ever_do_not_put_off_the_date():
+    """A circuit forms at 3; from there on the other modes halve at every checkpoint but two."""
+    ratios = [1, 1, 1, 10, 12, 14, 17, 20, 24, 29]
+    assert formation_index(np.log(ratios), rise_by_chance(12, 26)) == 3
+    assert formation_index(ratios) > 3

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -180,7 +181,7 @@ def _circuits_table(
     last = searches[-1]
     for circuit, circle in zip(last.circuits, classification.circles, strict=True):
         own = over_training[over_training["frequency"] == circuit.frequency]
-        formed = formation_index(own["relative_magnitude"].tolist(), least_rise)
+        formed = formation_index(numpy.log(own["relative_magnitude"]).tolist(), least_rise)
         first = own.loc[own["is_circuit"], "step"].min()
         magnitudes = own.iloc[-1].filter(like="magnitude_").to_dict()
         rows.append(
@@ -241,7 +242,7 @@ def _figures(
     llc = _estimates(loaded.directory.path / "llc.csv")
     caption = [
         "each ridge: a circuit's magnitude over the median mode's, pale until it has formed",
-        "the line: where that splits best into a lower and a higher level",
+        "the line: where its logarithm splits best into a lower and a higher level",
         "circle: where the search first counts it",
         "right: its share of the logits",
         *([] if llc is None else _about_llc(llc)),

@@ -28,12 +28,12 @@ def relative_magnitudes(embedding: Tensor) -> NDArray[numpy.float64]:
 
 
 def rise_by_chance(embed_dim: int, num_modes: int, error_rate: float = 0.01) -> float:
-    """The rise of a relative magnitude that chance gives one of `num_modes` modes, hardly ever.
+    """The rise of a log magnitude that chance gives one of `num_modes` modes, hardly ever.
 
     In a random embedding a mode is 2d independent normal numbers, so that its magnitude scatters by
-    1/(2√d) of itself; two unrelated embeddings differ by √2 of that. The largest of the
-    differences of all modes is above the result in `error_rate` of cases (normal approximation,
-    Bonferroni's bound).
+    1/(2√d) of itself, and its logarithm by as much; two unrelated embeddings differ by √2 of that.
+    The largest of the differences of all modes is above the result in `error_rate` of cases (normal
+    approximation, Bonferroni's bound).
 
     Args:
         embed_dim: d.
@@ -56,8 +56,9 @@ def formation_index(magnitudes: Sequence[float], least_rise: float = 0.0) -> int
     than `least_rise`, and the last one is above the first.
 
     Args:
-        magnitudes: of the circuit's mode, one a checkpoint, in order; against those of other modes
-            (`relative_magnitudes`), or all of them rise and fall with the weights.
+        magnitudes: of the circuit's mode, one a checkpoint, in order: logarithms of
+            `relative_magnitudes`. Plain ones rise and fall with the weights of all modes, and
+            ratios grow without end where the other modes decay.
         least_rise: from `rise_by_chance`.
 
     Returns:

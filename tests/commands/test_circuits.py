@@ -13,9 +13,12 @@ from lambdascope import cli
 from lambdascope.commands import circuits as circuits_command
 from lambdascope.commands.circuits import circuits
 from lambdascope.commands.circuits_config import CircuitsConfig
+from lambdascope.commands.systems import load_run
 from lambdascope.commands.train import train
 from lambdascope.errors import LambdascopeError
+from lambdascope.modular_addition.circuits import find_circuits
 from lambdascope.modular_addition.config import TrainConfig
+from lambdascope.modular_addition.modes import mode_magnitudes
 from lambdascope.reporting.formation_figure import formation_figure
 from lambdascope.runs.tables import read_table, write_table
 from tests.networks import kept
@@ -133,6 +136,22 @@ def test_without_circuits_no_figure_of_them_is_left(run: Path) -> None:
     )
     assert not list((untrained / "figures").iterdir())
     assert {path.suffix for path in result.paths} == {".csv"}
+
+
+def test_formation_leaves_out_the_row_of_equals(tmp_path: Path) -> None:
+    config = TrainConfig(
+        p=11, network="transformer", equals_token=True, embed_dim=8, num_steps=2, num_checkpoints=2
+    )
+    train(config, tmp_path, None, progress=False)
+    loaded = load_run(tmp_path)
+    searches = [find_circuits(loaded.network_at(index)) for index in range(2)]
+    over = circuits_command._over_training(loaded, searches, [2, 5])
+    embedding = loaded.network_at(1).embedding.weight.detach().double()
+    assert embedding.shape == (12, 8)
+    sizes = mode_magnitudes(embedding[:11])[1:]
+    expected = (sizes / sizes.median())[[1, 4]].tolist()
+    last = over.loc[over["checkpoint"] == 1, "relative_magnitude"]
+    assert last.tolist() == pytest.approx(expected)
 
 
 @pytest.mark.slow

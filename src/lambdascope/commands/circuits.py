@@ -21,6 +21,7 @@ from lambdascope.modular_addition.formation import (
     rise_by_chance,
 )
 from lambdascope.modular_addition.logit_waves import alignment_p_value
+from lambdascope.modular_addition.probing import token_embedding
 from lambdascope.modular_addition.verdicts import Classification, classify
 from lambdascope.progress import tracked
 from lambdascope.reporting.circuits_figure import contributions_figure
@@ -148,7 +149,7 @@ def _over_training(
     rows = []
     for index, (step, search) in enumerate(zip(loaded.steps, searches, strict=True)):
         network = loaded.network_at(index)
-        relative = relative_magnitudes(network.embedding.weight)
+        relative = relative_magnitudes(token_embedding(network))
         for each in measure_modes(network, modes):
             rows.append(
                 {

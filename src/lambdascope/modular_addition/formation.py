@@ -18,7 +18,7 @@ def relative_magnitudes(embedding: Tensor) -> NDArray[numpy.float64]:
     only what sets a mode apart from the others is left.
 
     Args:
-        embedding: [p, d].
+        embedding: [p, d], a row a token, without one for "=" (`token_embedding`).
 
     Returns:
         [p//2], of the modes from 1 on.

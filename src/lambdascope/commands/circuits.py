@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -182,7 +182,7 @@ def _circuits_table(
     last = searches[-1]
     for circuit, circle in zip(last.circuits, classification.circles, strict=True):
         own = over_training[over_training["frequency"] == circuit.frequency]
-        formed = formation_index(numpy.log(own["relative_magnitude"]).tolist(), least_rise)
+        formed = formation_index(np.log(own["relative_magnitude"]).tolist(), least_rise)
         first = own.loc[own["is_circuit"], "step"].min()
         magnitudes = own.iloc[-1].filter(like="magnitude_").to_dict()
         rows.append(

@@ -4,11 +4,10 @@ import math
 from collections.abc import Sequence
 
 import numpy
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lambdascope.modular_addition.modes import mode_magnitudes
+from lambdascope.modular_addition.circuit_null import power_ratios
 
 
 def relative_magnitudes(embedding: Tensor) -> NDArray[numpy.float64]:
@@ -18,13 +17,12 @@ def relative_magnitudes(embedding: Tensor) -> NDArray[numpy.float64]:
     only what sets a mode apart from the others is left.
 
     Args:
-        embedding: [p, d], a row a token, without one for "=" (`token_embedding`).
+        embedding: [p, d], a row a token, p ≥ 5, without one for "=" (`token_embedding`).
 
     Returns:
-        [p//2], of the modes from 1 on.
+        [p//2], of the modes from 1 on: roots of `power_ratios`, and what that raises.
     """
-    magnitudes = mode_magnitudes(embedding.detach().double())[1:]
-    return (magnitudes / torch.median(magnitudes)).cpu().numpy()
+    return power_ratios(embedding.detach().double()).sqrt().cpu().numpy()
 
 
 def rise_by_chance(embed_dim: int, num_modes: int, error_rate: float = 0.01) -> float:

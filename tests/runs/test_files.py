@@ -11,6 +11,7 @@ from lambdascope.runs.files import (
     is_leftover,
     make_folder,
     remove_file,
+    remove_files,
 )
 
 
@@ -102,3 +103,11 @@ def test_a_file_is_removed_where_it_stands(tmp_path, monkeypatch):
         LambdascopeError, match=r"note could not be removed \(Read-only file system"
     ):
         remove_file(path)
+
+
+def test_only_files_that_match_are_removed(tmp_path):
+    for name in ("modes_a.png", "modes_b.gif", "chains_a.png"):
+        (tmp_path / name).touch()
+    remove_files(tmp_path, "modes_*")
+    assert [path.name for path in tmp_path.iterdir()] == ["chains_a.png"]
+    remove_files(tmp_path / "none", "modes_*")

@@ -14,7 +14,7 @@ from lambdascope.machine import host_memory
 from lambdascope.modular_addition.observables import EmbeddingModes
 from lambdascope.posterior import CrossEntropy, LocalPosterior, OrthogonalToGradient
 from lambdascope.reporting.film import check_film
-from lambdascope.runs.files import remove_file
+from lambdascope.runs.files import remove_files
 from lambdascope.runs.history import record_command
 from lambdascope.runs.tables import write_table
 from lambdascope.samplers import SGLD
@@ -103,8 +103,8 @@ def chains(
         device=config.device,
         progress=progress,
     )
-    if overwrite:
-        _forget_pictures(loaded)
+    if overwrite:  # what another call drew, of other checkpoints or settings
+        remove_files(loaded.directory.figures, "chains_*")
     points, modes, paths = [], [], []
     for position, index in enumerate(chosen):
         part = ChainPictures(loaded, index, trace.isel(checkpoint=position), config)
@@ -175,9 +175,3 @@ def _check_room(sizes: dict[str, int], config: ChainsConfig) -> str:
         )
     said = f"memory to draw them: {held / 1e6:,.1f} MB"
     return f"records: {total:,.1f} MB on disk ({largest} MB); {said}"
-
-
-def _forget_pictures(loaded: LoadedRun) -> None:
-    """Remove what another call drew, of other checkpoints or settings."""
-    for path in loaded.directory.figures.glob("chains_*"):
-        remove_file(path)

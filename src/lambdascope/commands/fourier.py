@@ -29,7 +29,7 @@ from lambdascope.reporting.mode_picture import MOST_PANELS, ModePicture, picture
 from lambdascope.reporting.modes_figure import ablation_figure, magnitudes_figure
 from lambdascope.reporting.progress_figure import progress_figure
 from lambdascope.reporting.style import png_bytes
-from lambdascope.runs.files import atomic_write_bytes, check_writable, remove_file
+from lambdascope.runs.files import atomic_write_bytes, check_writable, remove_file, remove_files
 from lambdascope.runs.history import record_command
 from lambdascope.runs.settings import stands
 from lambdascope.runs.tables import write_table
@@ -135,8 +135,7 @@ def fourier(
     paths = [loaded.directory.path / _MODES, table_path]
     if is_new:  # it holds the settings and comes last: until then, they are open
         remove_file(table_path)
-        for path in figures.glob("modes_*"):  # of other key modes; a film is not made every time
-            remove_file(path)
+        remove_files(figures, "modes_*")  # of other key modes; a film is not made every time
     for name, figure in drawn.items():
         paths.append(figures / name)
         atomic_write_bytes(paths[-1], png_bytes(figure))

@@ -104,6 +104,16 @@ def remove_file(path: Path) -> None:
         ) from error
 
 
+def remove_files(folder: Path, pattern: str) -> None:
+    """Remove the files of a folder whose names match, such as "modes_*".
+
+    Raises:
+        LambdascopeError: one cannot be removed.
+    """
+    for path in folder.glob(pattern):
+        remove_file(path)
+
+
 def _umask() -> int:
     # The mask can only be read by setting it.
     mask = os.umask(0)

@@ -22,7 +22,7 @@ from lambdascope.estimates.curve import LLCCurve, LLCEstimate
 from lambdascope.estimates.extrapolation import COARSE, extrapolated_llc
 from lambdascope.estimates.llc import estimate_llc
 from lambdascope.estimates.step_choice import StepChoice, choose_step
-from lambdascope.estimates.verdict import Demands, Status
+from lambdascope.estimates.verdict import SOUND, Demands, Status
 from lambdascope.posterior.local_posterior import LocalPosterior
 from lambdascope.posterior.scalars import positive
 from lambdascope.samplers import BAOAB
@@ -205,10 +205,7 @@ def _forget_rounds(store: Path, num_rounds: int) -> None:
 
 def _settled(one: LLCEstimate, wanted: int) -> LLCEstimate:
     """The estimate, called unconverged where the chain was too short for a burn-in of `wanted`."""
-    if wanted <= one.num_burnin_steps or one.status not in (
-        Status.CONVERGED,
-        Status.NOT_AT_A_MINIMUM,
-    ):
+    if wanted <= one.num_burnin_steps or one.status not in SOUND:
         return one
     return replace(
         one,

@@ -21,7 +21,7 @@ from lambdascope.errors import LambdascopeError
 from lambdascope.estimates import diagnostics
 from lambdascope.estimates.curve import LLCCurve, LLCEstimate
 from lambdascope.estimates.llc import checked, estimate_one
-from lambdascope.estimates.verdict import Demands, Status, judge_value
+from lambdascope.estimates.verdict import SOUND, Demands, Status, judge_value
 
 ORDERS = {"SGLD": 1, "BAOAB": 2}
 """Order in the step size of each sampler's bias."""
@@ -153,7 +153,7 @@ def _judged(corrected: LLCEstimate, coarse: LLCEstimate, order: int) -> LLCEstim
         num_chains=corrected.num_chains + num_coarse,
         num_diverged_chains=corrected.num_diverged_chains + lost,
     )
-    if corrected.status not in (Status.CONVERGED, Status.NOT_AT_A_MINIMUM):
+    if corrected.status not in SOUND:
         return corrected
     if lost:
         left = "nothing measures" if lost == num_coarse else "the others measure"

@@ -59,6 +59,10 @@ class Status(StrEnum):
     TARGET_NOT_REACHED = "target not reached"
 
 
+SOUND = (Status.CONVERGED, Status.NOT_AT_A_MINIMUM)
+"""Verdicts on the value, of chains that are beyond reproach (`judge_value`)."""
+
+
 def judge(
     *,
     num_chains: int,

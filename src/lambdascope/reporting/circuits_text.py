@@ -8,7 +8,7 @@ import pandas as pd
 
 from lambdascope.wording import aligned, number, shown
 
-_FAINT = 0.01
+FAINT = 0.01
 """Share of the logits below which a circuit is said to be faint: a companion, or a remnant."""
 
 _LEAST_KEPT, _MOST_ABOVE_CHANCE = 0.95, 0.03
@@ -72,9 +72,9 @@ def circuits_finding(table: pd.DataFrame, measures: pd.DataFrame, p: int) -> lis
         return [f"No circuit was found at the last checkpoint. {right}; {guessing})."]
     count = len(table)
     plural = "s" if count > 1 else ""
-    strong = int((table["logit_share"] >= _FAINT).sum())
+    strong = int((table["logit_share"] >= FAINT).sum())
     weights = (
-        f", {strong} of them with {100 * _FAINT:g} % of the logits or more; by their shares they "
+        f", {strong} of them with {100 * FAINT:g} % of the logits or more; by their shares they "
         f"weigh as many as {value['effective_number']:.1f} equal ones, (Σ share)² / Σ share²"
     )
     return [

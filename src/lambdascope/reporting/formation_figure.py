@@ -10,6 +10,7 @@ from matplotlib.ticker import MaxNLocator
 
 from lambdascope.reporting import style
 from lambdascope.reporting.circuits_figure import circuit_label
+from lambdascope.reporting.circuits_text import FAINT
 from lambdascope.reporting.finding import llc_shape
 from lambdascope.reporting.llc_curve import draw_llc
 from lambdascope.reporting.mode_colours import colours_of, keep_room, label_ends
@@ -19,9 +20,6 @@ _ROW, _PANEL, _SMALL = 0.46, 2.7, 1.35
 
 _FULL = 0.9
 """Share of a row's height that the largest magnitude takes."""
-
-FAINT = 0.01
-"""Share of the logits below which a circuit is not spoken of."""
 
 
 def formation_figure(

@@ -66,7 +66,7 @@ def other_batch(path: Path, places: Mapping[TrainConfig, Path]) -> str:
         metadata = load_metadata(path) if path.is_file() else {"configs": "[]"}
     except LambdascopeError:
         return ""  # damaged: `resumable_batch` says so
-    configs = [TrainConfig(**values) for values in json.loads(metadata["configs"])]
+    configs = _configs(metadata)
     others = {config.seed for config in configs if config not in places}
     if not any((path.parent / f"seed_{seed}").is_dir() for seed in others):
         return ""
@@ -92,7 +92,7 @@ def resumable_batch(
     except LambdascopeError as error:
         warnings.warn(f"{error}; training begins afresh", stacklevel=4)
         return None
-    configs = [TrainConfig(**values) for values in json.loads(metadata["configs"])]
+    configs = _configs(metadata)
     # The whole batch goes on, even if some of its tables were written already: with the same shape
     # it ends with the same bits.
     if not set(wanted) <= set(configs) <= set(runs):
@@ -110,3 +110,8 @@ def resumable_batch(
             return None  # it was removed since
     metrics = [[Metrics(**row) for row in rows] for rows in json.loads(metadata["metrics"])]
     return TrainingBatch(configs, metrics, state)
+
+
+def _configs(metadata: Mapping[str, str]) -> list[TrainConfig]:
+    """The runs of a state, as `save_state` wrote them."""
+    return [TrainConfig(**values) for values in json.loads(metadata["configs"])]

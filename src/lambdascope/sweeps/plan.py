@@ -130,10 +130,9 @@ def read_plan(path: Path, systems: Mapping[str, Vocabulary]) -> SweepPlan:
                 f"{path}: {cell} has the settings of {same}: each combination is accepted once"
             )
     quantities, labels = systems[system].quantities, systems[system].labels
+    figures = _list(document, "figures", path)
     try:
-        wishes = [
-            read_wish(one, axes, quantities, labels) for one in _list(document, "figures", path)
-        ]
+        wishes = [read_wish(one, axes, quantities, labels) for one in figures]
     except LambdascopeError as error:
         raise LambdascopeError(f"{path}: {error}") from None
     files = [wish.file_name for wish in wishes]

@@ -6,6 +6,9 @@ from collections.abc import Collection, Sequence
 UNKNOWN = "–"
 """A value that there is none of."""
 
+BETWEEN_SENTENCES = " | "
+"""What parts sentences in one cell of a table."""
+
 
 def number(value: float) -> str:
     """A value at the precision that a reader can use: 592, 48.1, 0.62, 0.026; – for NaN."""

@@ -40,7 +40,7 @@ def made_trace(num_chains=4, num_steps=2000, seed=0):
 def same(one, other):
     return all(
         np.array_equal(getattr(one, name), getattr(other, name), equal_nan=True)
-        if name not in ("status", "advice", "method")
+        if name not in ("status", "advice", "method", "demands")
         else getattr(one, name) == getattr(other, name)
         for name in vars(one)
     )

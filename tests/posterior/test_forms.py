@@ -300,3 +300,11 @@ def test_a_potential_of_shape_1_is_a_number():
 def test_a_potential_that_is_no_number_is_refused(model, got):
     with pytest.raises(LambdascopeError, match=rf"the potential returned {got}; one number"):
         ls.LocalPosterior(model, None, nbeta=1.0)
+
+
+def test_a_loss_with_a_value_an_output_and_data_of_another_type_get_advice():
+    model, inputs = nn.Linear(4, 1), torch.randn(20, 4)
+    with pytest.raises(LambdascopeError, match=r"\[20, 1\].*add up what belongs to one sample"):
+        ls.LocalPosterior(model, (inputs, torch.randn(20, 1)), loss=nn.MSELoss(reduction="none"))
+    with pytest.raises(LambdascopeError, match=r"same dtype.*inputs\.float\(\)"):
+        ls.LocalPosterior(model, (inputs.double(), torch.randn(20, 1)), loss=ls.gaussian_nll)

@@ -46,11 +46,11 @@ def test_each_kind_of_trouble_gets_one_line() -> None:
     assert llc_advice(TABLE.head(1)) == []
 
 
-def test_where_the_number_is_the_localisations_it_is_said() -> None:
-    table = TABLE.head(1).assign(localization_slope=[0.7])
-    (line,) = llc_advice(table)
-    assert line.startswith("checkpoint 0: λ̂ goes as γ to the power of −0.5 or steeper")
-    assert llc_advice(table.assign(localization_slope=[0.3])) == []
+def test_cautions_are_said_once_for_all_their_checkpoints() -> None:
+    table = TABLE.assign(cautions=["a slope", "a slope | the localisation", ""])
+    lines = llc_advice(table)
+    assert lines[-2:] == ["checkpoints 0, 5: a slope", "checkpoint 5: the localisation"]
+    assert llc_advice(TABLE.assign(cautions=float("nan"))) == llc_advice(TABLE)
 
 
 PLAIN = {

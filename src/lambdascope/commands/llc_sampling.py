@@ -168,9 +168,12 @@ class AutomaticSampler(Sampler):
             device=self.config.device,
             progress=progress,
         )
+        demands = result.curve[0].demands
         caption = self._caption(
             result.curve[0].method,
             "step, burn-in and length chosen by curvature and trace",
+            f"converged: R-hat up to {demands.rhat:g} and {demands.effective_draws:g} effective "
+            "draws or more, since the error counts what chains disagree by",
             band="total error",
         )
         choices = tuple(f"chosen: {choice}" for choice in result.choices)

@@ -50,12 +50,17 @@ def read_run(path: Path) -> RunRecord:
             **{name: command_line(name, path) for name in _COMMANDS[2:]},
         },
         diverged_before=diverged_before(loaded.directory),
-        thresholds={
-            "rhat": LARGEST_RHAT,
-            "ess": FEWEST_EFFECTIVE_DRAWS,
-            "drift": LARGEST_DRIFT,
-        },
+        thresholds=_thresholds(llc),
     )
+
+
+def _thresholds(llc: pd.DataFrame | None) -> dict[str, float]:
+    """What the verdicts asked; a table of an earlier version does not say."""
+    asked = {"rhat": LARGEST_RHAT, "ess": FEWEST_EFFECTIVE_DRAWS}
+    for name, column in (("rhat", "largest_rhat"), ("ess", "fewest_effective_draws")):
+        if llc is not None and len(llc) and column in llc:
+            asked[name] = float(llc[column].iloc[0])
+    return {**asked, "drift": LARGEST_DRIFT}
 
 
 def _modes(loaded: LoadedRun, tables: dict[str, pd.DataFrame]) -> ModeRecord:

@@ -139,7 +139,7 @@ def automatic_llc(
     many = check_posteriors(posteriors)
     labels, store = check_labels(checkpoints, len(many)), check_store(store)
     common: dict[str, Any] = {"seed": settings.seed, "device": device, "compile": compile}
-    choice = choose_step(many, labels, common)
+    choice = choose_step(many, labels, common, progress=progress)
     if not np.isfinite(choice.steps).all():
         raise LambdascopeError(
             f"checkpoint {labels[int(np.flatnonzero(~np.isfinite(choice.steps))[0])]}: no step "

@@ -33,15 +33,15 @@ def text_table(estimates: Sequence[LLCEstimate]) -> str:
 
 
 def html_table(estimates: Sequence[LLCEstimate]) -> str:
-    """The same as an HTML table; what to try stands below, for each estimate in trouble."""
+    """The same as an HTML table; below, what to try and what to keep in mind of each estimate."""
     head = "".join(f"<th>{html.escape(header)}</th>" for header, _ in _COLUMNS)
     body = "".join(
         "<tr>" + "".join(f"<td>{html.escape(cell(one))}</td>" for _, cell in _COLUMNS) + "</tr>"
         for one in estimates
     )
     advice = "".join(
-        f"<p>checkpoint {one.checkpoint}: {html.escape(one.advice)}</p>"
+        f"<p>checkpoint {one.checkpoint}: {html.escape(sentence)}</p>"
         for one in estimates
-        if one.status != "converged"
+        for sentence in (*([] if one.status == "converged" else [one.advice]), *one.cautions)
     )
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{advice}"

@@ -207,8 +207,10 @@ def estimate_one(trace: xr.Dataset, num_burnin: int, demands: Demands | None = N
         num_steps=loss.shape[1],
         status=status,
         advice=advice,
+        demands=demands or Demands(),
         llc_uncorrected=llc,
         mc_stderr=stderr,
+        tilt=float(trace["tilt"]) if "tilt" in trace else math.nan,
     )
 
 

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from lambdascope.posterior.local_posterior import LocalPosterior
+from lambdascope.progress import Progress
 from lambdascope.samplers import BAOAB, SGLD
 from lambdascope.samplers.base import Kernel
 from lambdascope.sampling import sample
@@ -81,7 +82,11 @@ class StepChoice:
 
 
 def choose_step(
-    many: Sequence[LocalPosterior], labels: Sequence[int], common: dict[str, Any]
+    many: Sequence[LocalPosterior],
+    labels: Sequence[int],
+    common: dict[str, Any],
+    *,
+    progress: bool = False,
 ) -> StepChoice:
     """Sampler and steps for posteriors of equal shape.
 
@@ -89,7 +94,15 @@ def choose_step(
         many: The posteriors.
         labels: Of their checkpoints.
         common: Further arguments of `sample`: seed, device, compile.
+        progress: Show what is being done; the first pilot is when the step is compiled.
     """
+    with Progress("choosing the step: curvature, compiling", unit="pilot", wanted=progress) as bar:
+        return _chosen(many, labels, common, bar)
+
+
+def _chosen(
+    many: Sequence[LocalPosterior], labels: Sequence[int], common: dict[str, Any], bar: Progress
+) -> StepChoice:
     device = choose_device(common["device"])
     kernel = _kernel(many, device)
     cheap = _is_cheap(many, kernel)
@@ -98,7 +111,7 @@ def choose_step(
     chunk_size = _chunk_size(many, kernel, device, cheap)
     common = {**common, "chunk_size": chunk_size, "num_chains": num_pilots}
     scale = _scale(kernel, cheap)
-    steps = _rounded(_steps(kernel, _curvature(many, kernel, labels, common, scale), scale))
+    steps = _rounded(_steps(kernel, _curvature(many, kernel, labels, common, scale, bar), scale))
     forgetting = _forgetting(many, kernel, steps)
     return StepChoice(
         kernel=kernel,
@@ -171,6 +184,7 @@ def _curvature(
     labels: Sequence[int],
     common: dict[str, Any],
     scale: float,
+    bar: Progress,
 ) -> NDArray[np.float64]:
     """The largest curvature at w* and along pilots, [posterior]; NaN where all ran away."""
     at_start = largest_curvature(many, device=common["device"])
@@ -192,6 +206,8 @@ def _curvature(
             progress=False,
             **common,
         )
+        bar.say("choosing the step: pilots")
+        bar.update()
         visited = np.asarray(pilot["w"].values)[:, :, 1:].reshape(len(many), -1, w_star.shape[1])
         finite = np.isfinite(visited).all(axis=2)
         points = np.where(finite[:, :, None], visited, w_star[:, None])

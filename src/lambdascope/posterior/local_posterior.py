@@ -172,6 +172,20 @@ class LocalPosterior:
             torch.set_num_threads(threads)
         return total / max(self.samples.num_samples, 1)
 
+    @functools.cached_property
+    def slope(self) -> float:
+        """‖∇U(w*)‖ within the directions that may move, in 1/parameter; 0 at a minimum of U.
+
+        U = nβ·L_n + (nβ·wd/2)·‖w‖², the potential without localisation, which is flat at w*.
+        """
+        with explained():
+            gradient = self.mean_gradient(self.w_star) + self.weight_decay * self.w_star
+        if self.mask is not None:
+            gradient = gradient * self.mask
+        if self.normal is not None:
+            gradient = gradient - (gradient @ self.normal) * self.normal
+        return self.nbeta * gradient.norm().item()
+
     def with_localization(self, localization: float) -> "LocalPosterior":
         """The same posterior with another γ, in 1/parameter²; everything else is shared."""
         other = copy.copy(self)

@@ -133,6 +133,9 @@ def _failure(error: Exception) -> str:
     if isinstance(error, IndexError):
         hint = "an input or target outside the range that the model knows?"
         return f"{failed}: {reason} ({hint})."
+    if "dtype" in reason:
+        hint = "are the data of the weights' type? inputs.float(), or model.double()"
+        return f"{failed}: {reason} ({hint})."
     return f"{failed}: {type(error).__name__}: {reason}."
 
 
@@ -181,8 +184,14 @@ def _check_shape(values: Any, expected: list[int]) -> None:
         )
     raise LambdascopeError(
         f"the loss returned {got} for a batch of {expected[0]}; one value a sample, "
-        "[batch], is needed (reduction='none', no mean)."
+        f"[batch], is needed ({_shape_hint(got, expected[0])})."
     )
+
+
+def _shape_hint(got: Any, num_samples: int) -> str:
+    if isinstance(got, list) and len(got) > 1 and got[0] == num_samples:
+        return "add up what belongs to one sample: lambda y, t: loss(y, t).flatten(1).sum(1)"
+    return "reduction='none', no mean"
 
 
 def _same(one: Tensor, other: Tensor) -> bool:

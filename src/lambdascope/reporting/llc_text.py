@@ -6,10 +6,8 @@ from typing import Any
 import pandas as pd
 
 from lambdascope.reporting.finding import INTERVAL
-from lambdascope.wording import aligned, number, shown, with_error
+from lambdascope.wording import BETWEEN_SENTENCES, aligned, number, shown, with_error
 
-# −d log λ̂ / d log γ, from which on λ̂ is γ's more than the network's: flat directions have 1.
-STEEP_SLOPE = 0.5
 _COLUMNS: tuple[tuple[str, Callable[[Any], str]], ...] = (
     ("checkpoint", lambda row: f"{row.checkpoint:d}"),
     ("step", lambda row: f"{row.step:,d}"),
@@ -48,8 +46,8 @@ def llc_advice(table: pd.DataFrame) -> list[str]:
     """What to try, one line for each kind of trouble: where it is, and the advice for the first.
 
     Args:
-        table: As above, with `status` and `advice`. Converged rows need none, but where λ̂ tells of
-            the localisation more than of the network.
+        table: As above, with `status` and `advice`. A converged row has none, but `cautions` it may
+            have.
     """
     lines = []
     troubled = table[table["status"] != "converged"]
@@ -58,14 +56,21 @@ def llc_advice(table: pd.DataFrame) -> list[str]:
         at_first = f"at {rows['checkpoint'].iloc[0]}, " if len(rows) > 1 else ""
         plural = "s" if len(rows) > 1 else ""
         lines.append(f"checkpoint{plural} {which}: {status}; {at_first}{rows['advice'].iloc[0]}")
-    if "localization_slope" in table and (steep := table["localization_slope"] > STEEP_SLOPE).any():
-        which = ", ".join(str(index) for index in table.loc[steep, "checkpoint"])
-        lines.append(
-            f"checkpoint{'s' if steep.sum() > 1 else ''} {which}: λ̂ goes as γ to the power of "
-            f"−{STEEP_SLOPE:g} or steeper, so it tells of the localisation more than of the "
-            "network; compare it at one γ only"
-        )
+    for caution, rows in _cautions(table).items():
+        which = ", ".join(map(str, rows))
+        lines.append(f"checkpoint{'s' if len(rows) > 1 else ''} {which}: {caution}")
     return lines
+
+
+def _cautions(table: pd.DataFrame) -> dict[str, list[int]]:
+    """Checkpoints by caution, in their order; a table of an earlier version has none."""
+    found: dict[str, list[int]] = {}
+    if "cautions" in table:
+        for checkpoint, joined in zip(table["checkpoint"], table["cautions"], strict=True):
+            for caution in str(joined).split(BETWEEN_SENTENCES) if pd.notna(joined) else ():
+                if caution:
+                    found.setdefault(caution, []).append(int(checkpoint))
+    return found
 
 
 def llc_target(settings: Mapping[str, Any]) -> list[str]:

@@ -29,6 +29,7 @@ _TAKEN = frozenset(
         "localization",
         "num_samples",
         "num_free",
+        "tilt",
         "step_factor",
     ]
 )

@@ -1,6 +1,7 @@
 """The trace: an xarray Dataset that says how it was made."""
 
 import json
+import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ _UNITS = {
     "nbeta": "nβ, in 1/loss",
     "localization": "γ, in 1/parameter²",
     "num_samples": "n, in samples",
+    "tilt": "‖∇U(w*)‖/√γ, U without localisation, dimensionless",
     "num_free": "directions that chains may move in, a count",
     "step_factor": "factor on the sampler's step size",
 }
@@ -102,6 +104,7 @@ class TraceDescription:
             "initial_loss": np.array([p.initial_loss for p in many], dtype=np.float64),
             "nbeta": np.array([p.nbeta for p in many], dtype=np.float64),
             "localization": np.array([p.localization for p in many], dtype=np.float64),
+            "tilt": np.array([_tilt(p) for p in many], dtype=np.float64),
             "num_samples": np.array([p.samples.num_samples for p in many], dtype=np.int64),
             "num_free": np.array([p.num_free for p in many], dtype=np.int64),
         }
@@ -123,6 +126,12 @@ class TraceDescription:
                 for name, value in facts.items()
             },
         }
+
+
+def _tilt(posterior: LocalPosterior) -> float:
+    """The slope at w* over what the localisation withstands: NaN without localisation."""
+    gamma = posterior.localization
+    return posterior.slope / math.sqrt(gamma) if gamma > 0 else math.nan
 
 
 def versions() -> dict[str, str]:

@@ -9,7 +9,7 @@ import pandas as pd
 from lambdascope.reporting.finding import INTERVAL
 from lambdascope.reporting.page.record import RunRecord
 from lambdascope.reporting.page.table import Column, PageTable, page_table
-from lambdascope.wording import estimated, number, with_error
+from lambdascope.wording import BETWEEN_SENTENCES, estimated, number, with_error
 
 _CHECKPOINT = Column("Checkpoint", lambda r: f"{r.checkpoint:d}", lambda r: r.checkpoint)
 _STEP = Column("Step", lambda r: f"{r.step:,d}", lambda r: r.step)
@@ -80,7 +80,7 @@ def _diagnostics(record: RunRecord, table: pd.DataFrame) -> PageTable:
         _CHECKPOINT,
         _STEP,
         _verdict("Verdict"),
-        Column("What it means, what to try", lambda r: _sentence(r.advice), text=True, long=True),
+        Column("What it means, what to try", _meaning, text=True, long=True),
         Column("R-hat", lambda r: f"{r.rhat:.3f}", lambda r: r.rhat),
         Column("ESS", lambda r: number(r.ess), lambda r: r.ess),
         Column("Drift (s.e.)", lambda r: f"{r.drift:+.1f}", lambda r: r.drift),
@@ -284,3 +284,10 @@ def _or_dash(value: float, text: Callable[[float], str]) -> str:
 
 def _sentence(text: str) -> str:
     return text[:1].upper() + text[1:]
+
+
+def _meaning(row: Any) -> str:
+    """A verdict's advice, and what else to keep in mind."""
+    joined = str(getattr(row, "cautions", "") or "")
+    cautions = [] if joined == "nan" else [one for one in joined.split(BETWEEN_SENTENCES) if one]
+    return " ".join(_sentence(one.rstrip(".")) + "." for one in (str(row.advice), *cautions))

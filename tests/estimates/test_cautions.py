@@ -1,0 +1,88 @@
+"""Sound numbers that want care: weights with a slope, and numbers that are γ's."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+import lambdascope as ls
+from lambdascope.estimates.verdict import Status
+
+
+class Slope(torch.nn.Module):
+    """a·x + ½·‖w‖², at w* = 0."""
+
+    def __init__(self, steepness: float) -> None:
+        super().__init__()
+        self.w = torch.nn.Parameter(torch.zeros(3, dtype=torch.float64))
+        self.steepness = steepness
+
+    def forward(self) -> torch.Tensor:
+        return self.steepness * self.w[0] + 0.5 * (self.w**2).sum()
+
+
+def estimate(steepness: float, **settings):
+    posterior = ls.LocalPosterior(Slope(steepness), None, nbeta=10.0, localization=4.0, **settings)
+    sampler = ls.SGLD(step_size=0.02)
+    return ls.estimate_llc(
+        ls.sample(
+            posterior, sampler, num_chains=8, num_steps=2000, seed=0, compile=False, progress=False
+        )
+    )
+
+
+def test_the_tilt_is_the_potentials_slope_over_what_the_localisation_withstands():
+    assert estimate(0.3).tilt == pytest.approx(10 * 0.3 / math.sqrt(4))
+    assert estimate(0.0).tilt == 0
+
+
+def test_weights_on_a_slope_have_a_caution_and_stay_converged():
+    sloping, level = estimate(0.3), estimate(0.1)
+    assert sloping.status is level.status is Status.CONVERGED
+    assert "(95 %, converged; see .cautions)" in str(sloping)
+    (caution,) = sloping.cautions
+    assert "slope at w*" in caution
+    assert "slope at w*" in sloping._repr_html_()
+    assert level.cautions == ()
+    assert "cautions" not in str(level)
+
+
+def test_across_the_gradient_and_with_other_parameters_held_there_is_no_slope():
+    assert estimate(0.3, restriction=ls.OrthogonalToGradient()).tilt == pytest.approx(0, abs=1e-12)
+    mask = ls.ElementMask({"w": torch.tensor([False, True, True])})
+    assert estimate(0.3, restriction=mask).tilt == 0
+
+
+def test_weights_at_the_minimum_of_loss_and_decay_have_no_slope():
+    model = Slope(0.3)
+    with torch.no_grad():
+        model.w[0] = -0.2  # 0.3 − 0.2 − 0.5·0.2 = 0
+    posterior = ls.LocalPosterior(model, None, nbeta=10.0, localization=4.0, weight_decay=0.5)
+    assert posterior.slope == pytest.approx(0, abs=1e-12)
+
+
+def test_without_localisation_and_of_older_traces_the_tilt_is_unknown():
+    posterior = ls.LocalPosterior(Slope(0.3), None, nbeta=10.0, localization=0.0)
+    trace = ls.sample(
+        posterior,
+        ls.SGLD(step_size=0.02),
+        num_chains=2,
+        num_steps=40,
+        compile=False,
+        progress=False,
+    )
+    assert math.isnan(ls.estimate_llc(trace).tilt)
+    assert math.isnan(ls.estimate_llc(trace.drop_vars("tilt")).tilt)
+
+
+def test_a_number_that_is_the_localisations_has_a_caution():
+    one = replace(estimate(0.0), llc_half_localization=2.0, llc_double_localization=1.0)
+    assert one.localization_slope == pytest.approx(0.5)
+    assert one.cautions == ()
+    steep = replace(one, llc_half_localization=2.2)
+    assert "the localisation more than of the network" in steep.cautions[0]
+    curve = ls.LLCCurve([one, replace(steep, tilt=2.0)])
+    assert curve.to_dataframe()["cautions"].str.count(r"\|").tolist() == [0, 1]
+    assert np.isfinite(curve.llc).all()

@@ -5,11 +5,14 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from lambdascope.commands.report import report
+from lambdascope.reporting import mode_colours
 from tests.browsers import Opened, chromium, opened, serious_findings
 from tests.report_runs import copied, whole_run
 
@@ -234,4 +237,27 @@ def test_a_sparse_run_has_a_page_without_errors(browser: Any, tmp_path: Path) ->
     found = opened(browser, report(run).path)
     assert found.said == []
     assert found.page.locator("#slider").count() == 0
+    found.page.close()
+
+
+def test_an_eighth_circuit_looks_like_no_other_and_not_like_a_mode_without_one(
+    browser: Any, tmp_path: Path
+) -> None:
+    run = copied(tmp_path / "p13", "chains.csv", "hessian.csv")
+    table = pd.read_csv(run / "circuits.csv")
+    others = [k for k in range(1, 7) if k not in set(table["frequency"])]
+    # p = 13 has six modes; the colours run out at a seventh.
+    many = pd.concat([table, *(table.tail(1).assign(frequency=k) for k in others)])
+    with mock.patch.object(mode_colours, "_COLOURS", mode_colours._COLOURS[:4]):
+        many.to_csv(run / "circuits.csv", index=False)
+        found = opened(browser, report(run).path)
+    assert found.said == []
+    (bars,) = data_of(found.page, "chart-magnitudes")
+    looks = set(zip(bars["marker"]["color"], bars["marker"]["pattern"]["shape"], strict=True))
+    assert len(looks) == 6
+    assert "#b4b9be" not in bars["marker"]["color"]
+    lines = data_of(found.page, "chart-circuits")
+    assert len({(one["line"]["color"], one["line"]["dash"]) for one in lines}) == 6
+    keys = found.page.locator("#legend-circuits line")
+    assert keys.count() == 2
     found.page.close()

@@ -157,6 +157,32 @@ def test_ridges_are_the_magnitudes_in_the_order_of_formation() -> None:
     assert losses.get_xlabel() == "Training step"
 
 
+def test_a_circle_in_doubt_and_a_circuit_found_have_marks_of_their_own() -> None:
+    top, rows, _ = formation_figure(table(), over_training(), llc(), training(), caption="C").axes
+    marks = [line for line in rows.lines if line.get_marker() != "None"]
+    assert [line.get_xdata()[0] for line in marks] == [100, 100, 100]
+    assert {line.get_marker() for line in marks} == {"D"}
+    assert {str(line.get_markerfacecolor()) for line in marks} == set(
+        colours_of([2, 3, 4]).values()
+    )
+    assert [text.get_text() for text in rows.get_legend().get_texts()] == [
+        "the search first counts it"
+    ]
+    assert "escaped" in [text.get_text() for text in top.get_legend().get_texts()]
+
+
+def test_a_share_that_reads_one_percent_counts_as_one_percent() -> None:
+    close = table().assign(logit_share=[0.97, 0.0096, 0.0094])
+    worth, _ = circuits_finding(close, measures(), p=53)
+    assert worth.startswith("3 circuits, 2 of them with 1 % of the logits or more;")
+    shown = [line.split()[3] for line in circuits_table_text(close).splitlines()[1:]]
+    assert shown == ["97.0", "1.0", "0.9"]
+    figure = formation_figure(close, over_training(), None, training(), caption="C")
+    assert "(besides 1 faint)" in figure.get_suptitle()
+    shares = [text.get_text() for text in figure.axes[0].texts]
+    assert {"97.0 %", "1.0 %", "0.9 %"} <= set(shares)
+
+
 def test_doubtful_estimates_are_hollow_and_the_title_does_not_use_them() -> None:
     figure = formation_figure(table(), over_training(), llc(), training(), caption="C")
     top = figure.axes[0]

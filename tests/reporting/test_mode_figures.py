@@ -8,7 +8,7 @@ import pytest
 from matplotlib.text import Text
 
 from lambdascope.reporting import style
-from lambdascope.reporting.mode_colours import colours_of, label_ends
+from lambdascope.reporting.mode_colours import colours_of, label_ends, rounds_of
 from lambdascope.reporting.mode_picture import ModePicture, picture_limit
 from lambdascope.reporting.modes_figure import ablation_figure, magnitudes_figure
 from lambdascope.reporting.progress_figure import progress_figure
@@ -82,7 +82,23 @@ def test_names_of_lines_do_not_cover_each_other_or_the_data() -> None:
 @pytest.mark.parametrize("modes", [[], list(range(1, 12))])
 def test_no_key_modes_or_many_still_make_a_picture(modes) -> None:
     assert style.png_bytes(magnitudes_figure(table(), modes, title="T", caption="C"), dpi=40)
-    assert len(colours_of(modes)) == min(len(modes), 7)
+
+
+def test_no_key_mode_looks_like_another_or_like_none() -> None:
+    modes = list(range(1, 29))
+    looks = {(colours_of(modes)[k], rounds_of(modes)[k]) for k in modes}
+    assert len(looks) == 28
+    assert style.GREY not in colours_of(modes).values()
+    assert set(rounds_of(modes[:7]).values()) == {0}
+    # Nor does its line: the eighth has the first one's colour, and is dashed.
+    wide = pd.DataFrame(
+        [(step, mode, mode) for step in STEPS for mode in range(1, 11)],
+        columns=["step", "mode", "magnitude_embedding"],
+    )
+    lines = magnitudes_figure(wide, range(1, 9), title="T", caption="C").axes[1].lines
+    first, eighth, ninth = (lines[place] for place in (0, 7, 8))
+    assert first.get_color() == eighth.get_color() != ninth.get_color()
+    assert first.get_linestyle() == "-" != eighth.get_linestyle()
 
 
 def test_a_name_with_room_stands_beside_its_line() -> None:

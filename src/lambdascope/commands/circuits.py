@@ -244,7 +244,6 @@ def _figures(
     caption = [
         "each ridge: a circuit's magnitude over the median mode's, pale until it has formed",
         "the line: where its logarithm splits best into a lower and a higher level",
-        "circle: where the search first counts it",
         "right: its share of the logits",
         *([] if llc is None else _about_llc(llc)),
     ]

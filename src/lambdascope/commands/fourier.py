@@ -24,7 +24,6 @@ from lambdascope.modular_addition.development import (
 from lambdascope.modular_addition.maps import token_maps
 from lambdascope.modular_addition.modes import mode_coordinates, mode_mask
 from lambdascope.reporting.film import check_film, film_bytes
-from lambdascope.reporting.mode_colours import colours_of
 from lambdascope.reporting.mode_picture import MOST_PANELS, ModePicture, picture_limit
 from lambdascope.reporting.modes_figure import ablation_figure, magnitudes_figure
 from lambdascope.reporting.progress_figure import progress_figure
@@ -104,8 +103,6 @@ def fourier(
     named = keys or _largest(modes, 3)
     whence = _whence(config, keys, p)
     note = whence if keys else f"{whence}: the largest modes are named"
-    if len(keys) > (coloured := len(colours_of(keys))):
-        note += f", the first {coloured} of {len(keys)} in colour"
     positions = _positions(weights, loaded.steps)
     figures = loaded.directory.figures
     drawn = {

@@ -6,7 +6,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from lambdascope.reporting import style
-from lambdascope.reporting.mode_colours import colours_of
+from lambdascope.reporting.circuits_text import logit_share
+from lambdascope.reporting.mode_colours import HATCHES, colours_of, rounds_of
 
 
 def contributions_figure(table: pd.DataFrame, *, caption: str) -> Figure:
@@ -21,17 +22,19 @@ def contributions_figure(table: pd.DataFrame, *, caption: str) -> Figure:
         A figure for `style.png_bytes`.
     """
     figure = style.new_figure(10.5, 1.9 + 0.36 * max(3, len(table)))
-    colours = colours_of(table["frequency"].tolist())
-    shades = [colours.get(k, style.GREY) for k in table["frequency"]]
+    modes = table["frequency"].tolist()
+    shades = list(colours_of(modes).values())
+    # White, over the bar's own colour.
+    bars = {"hatch": [HATCHES[turn] for turn in rounds_of(modes).values()], "edgecolor": "white"}
     rows = range(len(table))
     with style.styled():
         shares, losses, alone, neurons = figure.subplots(
             1, 4, sharey=True, gridspec_kw={"wspace": 0.08}
         )
-        shares.barh(rows, table["logit_share"], color=shades, height=0.62)
+        shares.barh(rows, table["logit_share"], color=shades, height=0.62, linewidth=0, **bars)
         for row, share in zip(rows, table["logit_share"], strict=True):
-            text = f"{100 * share:.1f} %" if share >= 0.0005 else "< 0.1 %"
-            shares.annotate(text, (share, row), (4, 0), textcoords="offset points", va="center")
+            at = (share, row)
+            shares.annotate(logit_share(share), at, (4, 0), "data", "offset points", va="center")
         shares.set_xlim(0, 1.45 * max(table["logit_share"].max(), 1e-3))
         shares.xaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
         _label(shares, "Share of the logits")
@@ -41,7 +44,7 @@ def contributions_figure(table: pd.DataFrame, *, caption: str) -> Figure:
         alone.axvline(table["loss"].iloc[0], color=style.GREY, linewidth=1.2, linestyle=(0, (4, 2)))
         alone.set_xlim(0, 1.1 * table["loss_alone"].max())
         _label(alone, "Loss with it alone\n(nats; dashed: of all)")
-        neurons.barh(rows, table["num_neurons"], color=shades, height=0.62)
+        neurons.barh(rows, table["num_neurons"], color=shades, height=0.62, linewidth=0, **bars)
         neurons.xaxis.get_major_locator().set_params(integer=True)
         _label(neurons, "Neurons it dominates")
         pairs = zip(table["frequency"], table["kind"], strict=True)

@@ -9,7 +9,8 @@ import pandas as pd
 from lambdascope.wording import aligned, number, shown
 
 FAINT = 0.01
-"""Share of the logits below which a circuit is said to be faint: a companion, or a remnant."""
+"""Share of the logits below which a circuit is said to be faint: a companion, or a remnant. It is
+held against the share as `logit_share` writes it, so that no "1.0 %" counts as less."""
 
 _LEAST_KEPT, _MOST_ABOVE_CHANCE = 0.95, 0.03
 """Of circuits that account for what the network adds: the accuracy that they keep alone, over the
@@ -24,11 +25,29 @@ def percent(share: float) -> str:
     return f"{100 * share:.1f} %"
 
 
+def logit_share(share: float) -> str:
+    """A circuit's share of the logits, to a tenth of a percent; what is less than that is so said.
+
+    Args:
+        share: Of one.
+    """
+    return "< 0.1 %" if share < 0.0005 else percent(share)
+
+
+def is_faint(table: pd.DataFrame) -> pd.Series:
+    """Which circuits have less than `FAINT` of the logits.
+
+    Args:
+        table: One row a circuit: `logit_share`, of one.
+    """
+    return table["logit_share"].map(lambda share: float(f"{100 * share:.1f}") < 100 * FAINT)
+
+
 _COLUMNS: tuple[tuple[str, Callable[[Any], str]], ...] = (
     ("k", lambda row: f"{row.frequency:d}"),
     ("formed", lambda row: _step(row.formation_step)),
     ("magnitude", lambda row: number(row.magnitude_embedding)),
-    ("logit share", lambda row: percent(row.logit_share)),
+    ("logit share", lambda row: logit_share(row.logit_share)),
     ("loss removed", lambda row: number(row.loss_removed)),
     ("loss alone", lambda row: number(row.loss_alone)),
     ("phase error", lambda row: f"{round(row.phase_error_degrees) + 0:+d}°"),
@@ -72,7 +91,7 @@ def circuits_finding(table: pd.DataFrame, measures: pd.DataFrame, p: int) -> lis
         return [f"No circuit was found at the last checkpoint. {right}; {guessing})."]
     count = len(table)
     plural = "s" if count > 1 else ""
-    strong = int((table["logit_share"] >= FAINT).sum())
+    strong = int((~is_faint(table)).sum())
     weights = (
         f", {strong} of them with {100 * FAINT:g} % of the logits or more; by their shares they "
         f"weigh as many as {value['effective_number']:.1f} equal ones, (Σ share)² / Σ share²"

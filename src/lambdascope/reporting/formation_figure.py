@@ -5,18 +5,29 @@ from typing import Any
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.patches import ConnectionPatch
 from matplotlib.ticker import MaxNLocator
 
 from lambdascope.reporting import style
 from lambdascope.reporting.circuits_figure import circuit_label
-from lambdascope.reporting.circuits_text import FAINT
+from lambdascope.reporting.circuits_text import is_faint, logit_share
 from lambdascope.reporting.finding import llc_shape
 from lambdascope.reporting.llc_curve import draw_llc
 from lambdascope.reporting.mode_colours import colours_of, keep_room, label_ends
 
 _ROW, _PANEL, _SMALL = 0.46, 2.7, 1.35
 """Heights in inches: of a circuit's row, of λ̂, of the losses."""
+
+_FOUND: dict[str, Any] = {
+    "marker": "D",
+    "markersize": 6.5,
+    "markeredgecolor": "white",
+    "markeredgewidth": 1.0,
+    "clip_on": False,
+    "zorder": 3,
+}
+"""Where the search first counts a circuit: full diamonds, since a hollow circle is a λ̂ in doubt."""
 
 _FULL = 0.9
 """Share of a row's height that the largest magnitude takes."""
@@ -32,7 +43,8 @@ def formation_figure(
 ) -> Figure:
     """λ̂ above, a ridge for each circuit's magnitude in the order of formation, losses below.
 
-    From the step at which a circuit has formed a line goes up to λ̂.
+    From the step at which a circuit has formed a line goes up to λ̂; a diamond stands where the
+    search first counts it.
 
     Args:
         table: One row a circuit, the strongest first: `frequency`, `kind`, `formation_step`,
@@ -66,7 +78,7 @@ def formation_figure(
         losses.set_xlabel("Training step")
         style.whole_steps(losses)
         style.title_and_caption(figure, _title(table, llc), caption)
-        keep_room(rows, "100 %")
+        keep_room(rows, "of the logits")
         figure.draw_without_rendering()
         label_ends(losses, loss_ends)
     return figure
@@ -74,7 +86,7 @@ def formation_figure(
 
 def _title(table: pd.DataFrame, llc: pd.DataFrame | None) -> str:
     """Of the circuits that a reader can see in the logits; the others are only counted."""
-    plain = table[table["logit_share"] >= FAINT]
+    plain = table[~is_faint(table)]
     formed = plain["formation_step"].dropna()
     undated = len(plain) - len(formed)
     faint = len(table) - len(plain)
@@ -123,7 +135,7 @@ def _draw_ridges(
     count = len(ordered)
     for row in ordered.itertuples(index=False):
         base = count - 1 - row.place
-        colour = colours.get(row.frequency, style.GREY)
+        colour = colours[row.frequency]
         own = over_training[over_training["frequency"] == row.frequency]
         height = base + _FULL * own["relative_magnitude"] / largest
         axes.fill_between(own["step"], base, height, color=colour, alpha=0.18, linewidth=0)
@@ -137,13 +149,8 @@ def _draw_ridges(
         axes.plot(
             own["step"][found],
             height[found],
-            "o",
-            markersize=6,
-            markerfacecolor="white",
-            markeredgecolor=colour,
-            markeredgewidth=1.4,
-            clip_on=False,
-            zorder=3,
+            **_FOUND,
+            color=colour,
         )
         axes.annotate(
             circuit_label(row.frequency, row.kind),
@@ -157,7 +164,7 @@ def _draw_ridges(
             annotation_clip=False,
         )
         axes.annotate(
-            _share(row.logit_share),
+            logit_share(row.logit_share),
             (1, base + 0.08),
             (6, 0),
             xycoords=("axes fraction", "data"),
@@ -176,6 +183,17 @@ def _draw_ridges(
         color=style.GREY,
         bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.5},
     )
+    axes.legend(
+        [Line2D([], [], linestyle="none", color=style.GREY, **_FOUND)],
+        ["the search first counts it"],
+        loc="lower right",
+        bbox_to_anchor=(1.0, 1.0),
+        borderaxespad=0.0,
+        borderpad=0.15,
+        handletextpad=0.1,
+        fontsize=11,
+        labelcolor=style.GREY,
+    )
     axes.annotate(
         "of the logits",
         (1, 1),
@@ -193,10 +211,6 @@ def _draw_ridges(
     style.grid_below(axes)
 
 
-def _share(value: float) -> str:
-    return f"{100 * value:.0f} %" if value >= FAINT else "< 1 %"
-
-
 def _mark_formations(
     top: Axes, rows: Axes, ordered: pd.DataFrame, colours: dict[int, str], *, has_llc: bool
 ) -> None:
@@ -206,7 +220,7 @@ def _mark_formations(
         turns = len(formed)
         for turn, row in enumerate(formed.itertuples(index=False)):
             line: dict[str, Any] = {
-                "color": colours.get(row.frequency, style.GREY),
+                "color": colours[row.frequency],
                 "linewidth": 1.2,
                 "linestyle": (5.0 * turn, (5.0, 5.0 * (turns - 1))) if turns > 1 else "-",
                 "zorder": 1,

@@ -1,6 +1,7 @@
 """Colours and labels of Fourier modes, the same in every figure."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from matplotlib.axes import Axes
 
@@ -10,13 +11,32 @@ CYCLIC_MAP = "twilight"
 """For positions on a circle: cyclic, and told apart by lightness with any colour vision."""
 
 
+_COLOURS = style.SERIES[:-1]
+"""Without grey, which is for modes that are nothing in particular."""
+
+DASHES: tuple[Any, ...] = ("-", (0, (4, 1.5)), (0, (1.2, 1.2)), (0, (4, 1.5, 1.2, 1.5)))
+"""Of lines, by the round in which their colour was given."""
+
+HATCHES = ("", "////", "xxxx", "....")
+"""Of areas, likewise."""
+
+
 def colours_of(modes: Sequence[int]) -> dict[int, str]:
-    """A colour for each of the first seven modes; the rest go without one.
+    """A colour for each mode; after seven they come again, told apart by `rounds_of`.
 
     Args:
         modes: the most important first.
     """
-    return dict(zip(modes, style.SERIES[:-1], strict=False))
+    return {mode: _COLOURS[place % len(_COLOURS)] for place, mode in enumerate(modes)}
+
+
+def rounds_of(modes: Sequence[int]) -> dict[int, int]:
+    """How often each mode's colour was given before: the place of its dash and its hatch.
+
+    Args:
+        modes: the most important first.
+    """
+    return {mode: place // len(_COLOURS) % len(DASHES) for place, mode in enumerate(modes)}
 
 
 _OFFSET = 14

@@ -10,7 +10,13 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from lambdascope.reporting import style
-from lambdascope.reporting.mode_colours import colours_of, keep_room, label_ends
+from lambdascope.reporting.mode_colours import (
+    DASHES,
+    colours_of,
+    keep_room,
+    label_ends,
+    rounds_of,
+)
 
 _GREY_LINE: dict[str, Any] = {"color": style.PALE_GREY, "linewidth": 1.0, "zorder": 1}
 
@@ -29,7 +35,8 @@ def magnitudes_figure(
 
     Args:
         table: a row for each time and mode: `mode`, the columns named by `time` and `column`.
-        key_modes: the most important first; up to seven get a line with a name, the rest are grey.
+        key_modes: the most important first; each gets a line with a name, dashed from the eighth
+            on. The other modes are grey.
         column: the magnitude to show, in units of weights.
         time: column of the horizontal axis.
         time_label: what it is.
@@ -124,10 +131,11 @@ def _coloured_axis(figure: Figure, axes: Axes, image: Any, label: str) -> None:
 
 def _lines(axes: Axes, wide: pd.DataFrame, key_modes: Sequence[int]) -> None:
     """A line for each mode [mode × time], the key modes in colour."""
-    colours = colours_of(key_modes)
+    colours, rounds = colours_of(key_modes), rounds_of(key_modes)
     for mode, row in wide.iterrows():
         if mode in colours:
-            axes.plot(wide.columns, row, color=colours[mode], zorder=3)
+            dash = DASHES[rounds[mode]]
+            axes.plot(wide.columns, row, color=colours[mode], linestyle=dash, zorder=3)
         else:
             axes.plot(wide.columns, row, **_GREY_LINE)
     axes.margins(x=0)

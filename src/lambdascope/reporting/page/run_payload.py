@@ -10,7 +10,7 @@ from matplotlib import colormaps
 from matplotlib.colors import to_hex
 
 from lambdascope.reporting.finding import INTERVAL
-from lambdascope.reporting.mode_colours import CYCLIC_MAP, colours_of
+from lambdascope.reporting.mode_colours import CYCLIC_MAP, colours_of, rounds_of
 from lambdascope.reporting.page.payload import rounded
 from lambdascope.reporting.page.record import LossTraceRecord, ModeRecord, RunRecord
 
@@ -64,14 +64,16 @@ def _curve(table: pd.DataFrame | None) -> dict[str, Any] | None:
 def _circuits(table: pd.DataFrame | None) -> list[dict[str, Any]]:
     if table is None:
         return []
-    colours = colours_of(table["frequency"].tolist())
+    frequencies = table["frequency"].tolist()
+    colours, rounds = colours_of(frequencies), rounds_of(frequencies)
     return [
         {
             "k": int(row.frequency),
             "kind": row.kind,
             "formed": rounded(row.formation_step),
             "before": rounded(row.step_before_formation),
-            "colour": colours.get(row.frequency),
+            "colour": colours[row.frequency],
+            "round": rounds[row.frequency],
             "cost": rounded(max(row.loss_removed - row.loss, 0.0)),
         }
         for row in table.itertuples(index=False)
@@ -86,6 +88,7 @@ def _modes(modes: ModeRecord) -> dict[str, Any]:
         "shown": list(modes.shown),
         "keys": list(modes.key_modes),
         "keyColours": {str(k): colour for k, colour in colours_of(modes.key_modes).items()},
+        "keyRounds": {str(k): turn for k, turn in rounds_of(modes.key_modes).items()},
         # Axes last, so that a script takes the tokens' cosines and sines as they are.
         "positions": rounded(modes.positions.astype(float).swapaxes(2, 3), _POSITION_DIGITS),
         "limit": rounded(1.06 * float(np.abs(modes.positions).max() or 1.0)),

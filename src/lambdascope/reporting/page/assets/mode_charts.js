@@ -12,7 +12,7 @@ function buildPictures() {
     const isKey = modes.keys.includes(k);
     const title = element("p", "", isKey ? { class: "key" } : {});
     const name = element("span", `k = ${k}`);
-    if (modes.keyColours[k]) name.style.borderBottom = `3px solid ${modes.keyColours[k]}`;
+    if (modes.keyColours[k]) name.style.borderBottom = `3px ${ROUNDS[modes.keyRounds[k]].border} ${modes.keyColours[k]}`;
     const size = element("span");
     title.append(name, size);
     const picture = drawn("svg", { viewBox: "-1 -1 2 2", role: "img" });
@@ -51,8 +51,12 @@ function buildMagnitudes() {
   if (!modes) return;
   const x = modes.magnitudes[0].map((_, place) => place + 1);
   const largest = Math.max(...modes.magnitudes.flat());
+  const fill = x.map((k) => modes.keyColours[k] || "#b4b9be");
+  const shape = x.map((k) => ROUNDS[modes.keyRounds[k] || 0].pattern);
   const place = chart("chart-magnitudes", [{
-    type: "bar", x, y: modes.magnitudes[last], marker: { color: x.map((k) => modes.keyColours[k] || "#b4b9be") },
+    type: "bar", x, y: modes.magnitudes[last], marker: {
+      color: fill, pattern: { shape, fillmode: "replace", bgcolor: fill, fgcolor: "white", size: 6, solidity: 0.35 },
+    },
     hovertemplate: "magnitude %{y:.4~g}<extra></extra>",
   }], layout(270, {
     bargap: 0.2,

@@ -38,7 +38,7 @@ function drawn(tag, attributes) {
   return made;
 }
 
-// A key beside the chart: [colour, kind, words] each; kinds: line, dash, dot, band, bar, disc, ring, diamond.
+// A key beside the chart: [colour, kind, words] each; kinds: line, dash, dot, band, bar (or bar-dash …), disc, ring, diamond.
 function legend(id, entries) {
   const list = byId(id);
   list.replaceChildren(...entries.map(([colour, kind, words]) => {
@@ -49,6 +49,9 @@ function legend(id, entries) {
       sample.append(drawn("rect", { x: 0, y: 1, width: 26, height: 10, fill: colour, opacity: 0.25 }));
     } else if (kind === "bar") {
       sample.append(drawn("rect", { x: 7, y: 0, width: 12, height: 12, fill: colour }));
+    } else if (kind.startsWith("bar-")) {
+      const dasharray = { dash: "6 3", dot: "2 3", dashdot: "9 2 2 2" }[kind.slice(4)];
+      sample.append(drawn("line", { x1: 0, x2: 26, y1: 6, y2: 6, stroke: colour, "stroke-width": 8, "stroke-dasharray": dasharray }));
     } else if (kind === "diamond") {
       sample.append(drawn("path", { d: "M13 1L18 6L13 11L8 6Z", fill: "none", stroke: colour, "stroke-width": 2 }));
     } else if (kind === "disc" || kind === "ring") {
@@ -63,6 +66,14 @@ function legend(id, entries) {
     return item;
   }));
 }
+
+// After seven circuits colours come again: each round of them has a dash and a hatch of its own.
+const ROUNDS = [
+  { dash: "solid", border: "solid", pattern: "", key: "bar" },
+  { dash: "6px,3px", border: "dashed", pattern: "/", key: "bar-dash" },
+  { dash: "2px,3px", border: "dotted", pattern: "x", key: "bar-dot" },
+  { dash: "9px,2px,2px,2px", border: "double", pattern: ".", key: "bar-dashdot" },
+];
 
 const LEFT = 62;
 const RIGHT = 14;

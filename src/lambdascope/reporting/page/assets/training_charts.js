@@ -52,9 +52,10 @@ function buildCircuits() {
     const words = known
       ? `k = ${circuit.k} (${circuit.kind}) formed between steps ${counted(circuit.before)} and ${counted(circuit.formed)}`
       : `k = ${circuit.k}: no rise beyond chance`;
-    const color = circuit.colour || colours.grey;
+    const color = circuit.colour;
+    const { dash } = ROUNDS[circuit.round];
     const bar = (from, to, width) => ({
-      x: known ? [at(from), at(to)] : [], y: [row, row], mode: "lines", line: { color, width },
+      x: known ? [at(from), at(to)] : [], y: [row, row], mode: "lines", line: { color, width, dash },
       hovertemplate: `${words}<extra></extra>`,
     });
     return [
@@ -63,7 +64,7 @@ function buildCircuits() {
     ];
   });
   legend("legend-circuits", rising.map((circuit) => [
-    circuit.colour || colours.grey, "bar", circuit.kind === "neither" ? `k = ${circuit.k}` : `k = ${circuit.k} · ${circuit.kind}`,
+    circuit.colour, ROUNDS[circuit.round].key, circuit.kind === "neither" ? `k = ${circuit.k}` : `k = ${circuit.k} · ${circuit.kind}`,
   ]));
   overTraining("formation", "chart-circuits", traces, 30 + 24 * rising.length, {
     hovermode: "closest", hoverdistance: 20,

@@ -10,6 +10,7 @@ from torch import nn
 import lambdascope as ls
 from lambdascope.errors import LambdascopeError
 from lambdascope.hessian import HessianOperator, hessian_spectrum
+from lambdascope.hessian.quadrature import SpectralQuadrature
 from tests.problems import Quadratic, classifier, classifier_data, classifier_posterior
 
 
@@ -271,3 +272,29 @@ def test_no_localisation_is_no_ratio() -> None:
     assert math.isclose(found.trace, 3.0)
     with pytest.raises(LambdascopeError, match=r"ratio=0\.0"):
         found.effective_dimension(0.0)
+
+
+def test_a_histogram_counts_known_eigenvalues_where_they_are_and_spreads_the_nodes() -> None:
+    nodes = np.array([[-1.0, 0.0, 1.0, 2.0], [-1.0, 0.0, 1.0, 2.0]])
+    weights = np.array([[10.0, 10.0, 10.0, 10.0], [20.0, 20.0, 20.0, 20.0]])
+    quadrature = SpectralQuadrature(np.array([5.0, 7.0, 5.5]), nodes, weights)
+    edges = np.array([-3.0, 0.25, 0.3, 0.6, 1.0, 4.0, 5.2, 6.0, 6.5])
+    counts, errors = quadrature.histogram(edges)
+    # 3 known ones, and 40 or 80 others: what lies beyond the edges is in the outer bins.
+    assert counts.sum() == pytest.approx(63.0)
+    np.testing.assert_allclose(counts[5:], [1, 1, 1], atol=1e-3)
+    # Between two nodes, where none is, the density is that of an even row: 15 for each unit.
+    np.testing.assert_allclose(counts[1:4], [15 * 0.05, 15 * 0.3, 15 * 0.4], rtol=0.02)
+    np.testing.assert_allclose(errors[1:4], counts[1:4] / 3, rtol=1e-6)
+    # Each spread by half their distance, by hand.
+    below = [0.5 * (1 + math.erf((0.25 - x) / 0.5 / math.sqrt(2))) for x in (-1, 0, 1, 2)]
+    assert counts[0] == pytest.approx(15 * sum(below), rel=1e-9)
+
+
+def test_a_single_node_is_a_point_and_nodes_without_weight_widen_no_other() -> None:
+    quadrature = SpectralQuadrature(
+        np.array([]), np.array([[0.0, 0.0, 2.0]]), np.array([[0.0, 0.0, 6.0]])
+    )
+    counts, errors = quadrature.histogram(np.array([0.0, 1.9, 2.1, 3.0]))
+    np.testing.assert_array_equal(counts, [0, 6, 0])
+    assert np.isnan(errors).all()

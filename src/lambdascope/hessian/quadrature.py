@@ -56,6 +56,53 @@ class SpectralQuadrature:
         error = float(probes.std(ddof=1)) / math.sqrt(count) if count > 1 else math.nan
         return known + float(probes.mean()), error
 
+    def histogram(
+        self, edges: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """How many eigenvalues lie in each bin, and the standard errors over probes.
+
+        Known eigenvalues count where they are. A node stands for all between it and the next ones,
+        not for eigenvalues at its place: each is spread by a Gaussian whose standard deviation is a
+        quarter of the distance between the nodes on either side (at an end, half of that to the
+        next), which makes an even row of them level to 1.5 %.
+
+        Args:
+            edges: [bin + 1], rising, in the matrix's units. The outer bins take what is beyond.
+
+        Returns:
+            Counts [bin] and their standard errors [bin], 0 where every eigenvalue is known and NaN
+            where there is one probe only. The counts add up to d.
+        """
+        open_edges = np.concatenate([[-np.inf], edges[1:-1], [np.inf]])
+        known = np.diff(np.searchsorted(np.sort(self.exact), open_edges)).astype(float)
+        if not self.nodes.size:
+            return known, np.zeros_like(known)
+        probes = np.stack(
+            [
+                np.diff(_spread(nodes[held > 0], held[held > 0], open_edges))
+                for nodes, held in zip(self.nodes, self.weights, strict=True)
+            ]
+        )
+        count = len(probes)
+        errors = (
+            probes.std(axis=0, ddof=1) / math.sqrt(count)
+            if count > 1
+            else np.full_like(known, math.nan)
+        )
+        return known + probes.mean(axis=0), errors
+
+
+def _spread(
+    nodes: NDArray[np.float64], weights: NDArray[np.float64], edges: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Weight below each edge, of rising nodes that are spread as `histogram` says."""
+    gaps = np.diff(nodes)
+    # The end nodes have a neighbour on one side only; a single one has none, and stays a point.
+    widths = (np.append(gaps, gaps[-1:]) + np.append(gaps[:1], gaps)) / 4 if len(gaps) else 0.0
+    away = (edges[:, None] - nodes) / np.maximum(widths, 1e-300)
+    below = torch.special.ndtr(torch.from_numpy(away)).numpy()
+    return np.asarray(below @ weights)
+
 
 def lanczos_quadrature(
     operator: HessianOperator,

@@ -174,7 +174,7 @@ def _draw_ridges(
             annotation_clip=False,
         )
     axes.annotate(
-        "Magnitude of each circuit in the embedding, over the median mode's",
+        "Magnitude of each circuit, over the median mode's",
         (0, 1),
         (0, 4),
         xycoords="axes fraction",

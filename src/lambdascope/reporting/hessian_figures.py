@@ -1,5 +1,6 @@
 """The Hessian's spectrum: by rank, as a density, and what it says of λ̂."""
 
+import math
 import textwrap
 from typing import Any
 
@@ -8,7 +9,7 @@ import pandas as pd
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import StrMethodFormatter
+from matplotlib.ticker import FuncFormatter, StrMethodFormatter
 
 from lambdascope.reporting import style
 from lambdascope.reporting.finding import INTERVAL
@@ -136,11 +137,27 @@ def _by_step(table: pd.DataFrame) -> list[tuple[Any, int, pd.DataFrame]]:
 def _thin_ticks(axes: Axes, innermost: float) -> None:
     """Powers of ten beyond the middle bin, so that the labels near zero stay apart."""
     low, high = axes.get_xlim()
-    powers = np.arange(np.ceil(np.log10(innermost)), np.ceil(np.log10(high)) + 1)
-    ticks = [0.0, *(10.0**power for power in powers)]
-    ticks += [-tick for tick in ticks[1:] if -tick > low]
-    axes.set_xticks([tick for tick in ticks if low <= tick <= high])
+    first = np.ceil(np.log10(innermost))
+    powers = 10.0 ** np.arange(first, np.ceil(np.log10(max(high, -low))) + 1)
+    slack = 1 + 1e-9  # powers come out rounded
+    ticks = [-power for power in powers[::-1] if power <= -low * slack] + [0.0]
+    ticks += [power for power in powers if power <= high * slack]
+    if ticks[0] == 0.0:  # no power of ten on the negative side: its end is named instead
+        ticks.insert(0, low)
+    axes.set_xticks(ticks)
+    axes.xaxis.set_major_formatter(FuncFormatter(_as_power))
     axes.minorticks_off()
+
+
+def _as_power(value: float, _: int = 0) -> str:
+    """0, −10⁻², or −4 · 10⁻³ where it is no power of ten."""
+    if value == 0:
+        return "0"
+    power = math.floor(math.log10(abs(value)) + 1e-9)
+    digits = abs(value) / 10.0**power
+    lead = "" if abs(digits - 1) < 1e-6 else rf"{digits:.1g} \cdot "
+    sign = "−" if value < 0 else ""
+    return rf"${sign}{lead}10^{{{power}}}$"
 
 
 def _finish(figure: Figure, axes: Axes, title: str, caption: str) -> None:

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from matplotlib.axes import Axes
 
-from lambdascope.reporting.hessian_figures import density_figure
+from lambdascope.reporting.hessian_figures import density_figure, effective_dimension_figure
 
 
 def bins(lowest: float) -> pd.DataFrame:
@@ -43,3 +43,33 @@ def test_an_end_that_is_no_power_of_ten_is_named_where_there_is_none() -> None:
     table = table[table["low"] > -0.005].assign(eigenvalues=10.0)
     (axes,) = density_figure(table, title="T", caption="C").axes
     assert tick_labels(axes)[:2] == [r"$−4 \cdot 10^{-3}$", "0"]
+
+
+def summary(steps: list[int]) -> pd.DataFrame:
+    return pd.DataFrame(
+        {"step": steps, "effective_dimension": 763.2, "effective_dimension_stderr": 6.9}
+    )
+
+
+def estimates(steps: list[int]) -> pd.DataFrame:
+    return pd.DataFrame({"step": steps, "llc": 744.0, "llc_stderr": 8.0})
+
+
+def test_one_checkpoint_makes_bars_with_their_values() -> None:
+    title = "Effective dimension over training"
+    figure = effective_dimension_figure(summary([600]), estimates([600]), title=title, caption="C")
+    (axes,) = figure.axes
+    assert [bar.get_width() for bar in axes.patches] == [763.2, 744.0]
+    assert [text.get_text() for text in axes.texts] == ["763 ± 14", "744 ± 16"]
+    assert figure.get_suptitle() == "Effective dimension, step 600"
+    alone = effective_dimension_figure(summary([600]), None, title=title, caption="C").axes[0]
+    assert [text.get_text() for text in alone.texts] == ["763 ± 14"]
+    unknown = estimates([600]).assign(llc=np.nan)
+    alone = effective_dimension_figure(summary([600]), unknown, title=title, caption="C").axes[0]
+    assert len(alone.patches) == 1
+
+
+def test_one_checkpoint_beside_a_curve_of_estimates_stays_on_the_axis_of_steps() -> None:
+    figure = effective_dimension_figure(summary([600]), estimates([0, 600]), title="T", caption="C")
+    assert figure.axes[0].get_xlabel() == "Training step"
+    assert figure.get_suptitle() == "T"

@@ -13,6 +13,7 @@ from matplotlib.ticker import FuncFormatter, StrMethodFormatter
 
 from lambdascope.reporting import style
 from lambdascope.reporting.finding import INTERVAL
+from lambdascope.wording import number, with_error
 
 # More curves than this are told apart by a scale of colours instead of a legend entry each.
 _MOST_ENTRIES = 8
@@ -85,7 +86,7 @@ def density_figure(table: pd.DataFrame, *, title: str, caption: str) -> Figure:
 def effective_dimension_figure(
     table: pd.DataFrame, estimate: pd.DataFrame | None, *, title: str, caption: str
 ) -> Figure:
-    """The effective dimension over training, beside λ̂.
+    """The effective dimension over training, beside λ̂; of one checkpoint, bars with their values.
 
     Args:
         table: As hessian_summary.csv: `step`, `effective_dimension`, `effective_dimension_stderr`
@@ -94,6 +95,9 @@ def effective_dimension_figure(
         title: What it shows.
         caption: How it was made, in small type below.
     """
+    steps = {*table["step"], *([] if estimate is None else estimate["step"])}
+    if len(steps) == 1:
+        return _one_checkpoint(table, estimate, title=title, caption=caption)
     figure = style.new_figure()
     with style.styled():
         axes = figure.add_subplot()
@@ -120,6 +124,50 @@ def effective_dimension_figure(
         axes.set_ylabel("Dimensions (dimensionless)")
         axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
         _finish(figure, axes, title, caption)
+    return figure
+
+
+def _one_checkpoint(
+    table: pd.DataFrame, estimate: pd.DataFrame | None, *, title: str, caption: str
+) -> Figure:
+    """A bar for each quantity, with 95 % intervals and the value written beside it."""
+    row = table.iloc[0]
+    bars = [
+        (
+            "effective\ndimension",
+            style.GREEN,
+            row["effective_dimension"],
+            row["effective_dimension_stderr"],
+        )
+    ]
+    if estimate is not None and estimate["llc"].notna().any():
+        one = estimate.iloc[0]
+        bars.append(("learning\ncoefficient λ̂", style.LLC, one["llc"], one["llc_stderr"]))
+    figure = style.new_figure(height=1.9 + 0.9 * len(bars))
+    with style.styled():
+        axes = figure.add_subplot()
+        names, colours, values, errors = zip(*bars, strict=True)
+        halves = INTERVAL * np.nan_to_num(np.array(errors, dtype=float))
+        places = np.arange(len(bars))
+        axes.barh(places, values, xerr=halves, color=colours, height=0.6, ecolor=style.BLACK)
+        for place, value, half in zip(places, values, halves, strict=True):
+            axes.annotate(
+                with_error(value, half) if half else number(value),
+                (value + half, place),
+                (8, 0),
+                textcoords="offset points",
+                va="center",
+                fontweight="bold",
+            )
+        axes.set_yticks(places, names)
+        axes.tick_params(axis="y", length=0, labelcolor=style.BLACK)
+        axes.invert_yaxis()
+        axes.set_xlim(0.0, 1.3 * max(float(np.max(values + halves)), 1e-12))
+        axes.set_xlabel("Dimensions (dimensionless)")
+        _finish(
+            figure, axes, f"{title.removesuffix(' over training')}, step {row['step']:,.0f}", caption
+        )
+        axes.grid(visible=False, axis="y")
     return figure
 
 

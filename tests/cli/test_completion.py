@@ -53,7 +53,7 @@ def test_zsh_is_told_what_each_flag_is_for(capsys: pytest.CaptureFixture[str]) -
 
 def test_an_unknown_shell_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["completion", "dos"]) == 2
-    assert "Expected one of ('bash', 'zsh')" in capsys.readouterr().err
+    assert "dos: one of bash, zsh is accepted" in capsys.readouterr().err
 
 
 def test_as_json(capsys: pytest.CaptureFixture[str]) -> None:

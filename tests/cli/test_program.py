@@ -12,9 +12,10 @@ from dataclasses import dataclass
 import pytest
 
 import lambdascope
-from lambdascope.cli import main
+from lambdascope.cli import main, parsing
 from lambdascope.cli.listing import SUMMARIES
 from lambdascope.cli.llc import Command
+from lambdascope.cli.parsing import declaration
 from lambdascope.cli.shared import Outcome
 from lambdascope.errors import LambdascopeError
 
@@ -116,7 +117,7 @@ def test_quiet_prints_no_result(
         (
             KeyboardInterrupt(),
             130,
-            "lambdascope: interrupted: what was finished stands; give the same command again\n",
+            "lambdascope: interrupted: the same command goes on where it stood\n",
         ),
     ],
 )
@@ -133,6 +134,40 @@ def test_what_goes_wrong_in_a_command_is_said_in_a_sentence(
     assert main(["llc", "x", *flags]) == code
     printed = capsys.readouterr()
     assert (printed.out, printed.err) == ("", said)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "then"),
+    [
+        (["train", "--out", "x"], "goes on where it stood"),
+        (["chains", "x"], "goes on where it stood"),
+        (["hessian", "x"], "goes on where it stood"),
+        (["demo"], "goes on where it stood"),
+        (["sweep", "run", "x.toml"], "goes on where it stood"),
+        (["sweep", "plot", "x.toml"], "begins from the start"),
+        (["fourier", "x"], "begins from the start"),
+        (["circuits", "x"], "begins from the start"),
+        (["report", "x"], "begins from the start"),
+        (["calibrate"], "begins from the start"),
+    ],
+)
+def test_interrupted_a_command_says_what_is_true_of_it(
+    arguments: list[str],
+    then: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(declaration(arguments[0]), "run", raising(KeyboardInterrupt()))
+    assert main(arguments) == 130
+    assert capsys.readouterr().err == f"lambdascope: interrupted: the same command {then}\n"
+
+
+def test_interrupted_before_it_begins(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(parsing, "parse", raising(KeyboardInterrupt()))
+    assert main(["llc", "x"]) == 130
+    assert capsys.readouterr().err == "lambdascope: interrupted\n"
 
 
 def test_debug_shows_the_traceback_besides(

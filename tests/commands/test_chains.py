@@ -117,14 +117,28 @@ def test_the_size_is_said_before_the_run_and_refused_if_too_large(run, capsys, m
         chains(run, ChainsConfig(**SMALL, max_megabytes=0.001), progress=False)
 
 
-def test_again_it_reads_its_trace_and_other_settings_are_refused(run):
+def test_again_it_reads_its_trace_and_other_settings_are_refused(run, capsys):
     first = chains(run, ChainsConfig(**SMALL), progress=False)
     again = chains(run, ChainsConfig(**SMALL), progress=False)
+    assert (first.stood, again.stood) == (False, True)
+    print_result(first)
+    assert "stood already" not in capsys.readouterr().out
+    print_result(again)
+    assert "These chains stood already: none was sampled again." in capsys.readouterr().out
     pd.testing.assert_frame_equal(first.points, again.points)
     other = ChainsConfig(**{**SMALL, "step_size": 2e-4})
-    with pytest.raises(LambdascopeError, match="a trace made with other settings"):
+    with pytest.raises(LambdascopeError) as refused:
         chains(run, other, progress=False)
+    held = SMALL.get("step_size", ChainsConfig().step_size)
+    assert str(refused.value) == (
+        f"{run / 'chains_trace.zarr'} holds chains of other settings (step_size {held} there, "
+        "0.0002 now): give those, or --overwrite to replace them"
+    )
+    # What those settings do not show: the chains' own settings know it.
+    with pytest.raises(LambdascopeError, match=r"restriction: .*overwrite"):
+        chains(run, ChainsConfig(**SMALL, orthogonal_to_gradient=True), progress=False)
     replaced = chains(run, other, overwrite=True, progress=False)
+    assert not replaced.stood
     assert not np.allclose(replaced.points["pc1"], first.points["pc1"])
 
 

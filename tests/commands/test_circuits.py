@@ -81,6 +81,7 @@ def test_it_writes_tables_and_figures(run: Path, capsys: pytest.CaptureFixture[s
 def test_a_second_call_writes_the_same(run: Path) -> None:
     first = circuits(run, CircuitsConfig(), progress=False)
     again = circuits(run, CircuitsConfig(), progress=False)
+    assert (first.stood, again.stood) == (False, True)
     for one, other in zip(first.paths, again.paths, strict=True):
         assert one == other
     pd.testing.assert_frame_equal(first.circuits, again.circuits)
@@ -228,7 +229,7 @@ def test_another_error_rate_is_refused_unless_told_and_the_same_writes_the_same(
     circuits(run, CircuitsConfig(), progress=False)
     before = files()
     assert cli.main(["circuits", str(run), "--error-rate", "0.02", "--quiet"]) == 2
-    assert "error_rate 0.01 there, 0.02 asked for" in capsys.readouterr().err
+    assert "error_rate 0.01 there, 0.02 now" in capsys.readouterr().err
     circuits(run, CircuitsConfig(), progress=False)
     assert files() == before
     assert cli.main(["circuits", str(run), "--error-rate", "0.02", "--overwrite", "--quiet"]) == 0

@@ -32,6 +32,10 @@ def test_it_trains_estimates_and_draws(tmp_path: Path, capsys: pytest.CaptureFix
     assert " s in all (import " in printed
     assert "report.html" in printed.splitlines()[-1]
     assert QUICK_NOTE not in printed
+    assert "stood already" not in printed
+    assert cli.main(["demo", "--out", str(tmp_path / "demo")]) == 0
+    again = capsys.readouterr().out
+    assert "This run stood already: nothing was trained or sampled again." in again
 
 
 def test_the_quick_form_says_that_its_numbers_are_not_to_be_trusted(

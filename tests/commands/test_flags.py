@@ -78,6 +78,7 @@ def test_an_omitted_field_and_an_unknown_choice_are_refused() -> None:
     [
         ("Settings: num_chains='0': too few.", "--chains 0: too few."),
         ("num_chains=3 and rate=2.0 differ", "--chains 3 and --rate 2.0 differ"),
+        ("tied=True (--tied) does", "--tied does"),
         ("tied=True needs kind='plain'", "--tied needs --kind plain"),
         ("rate: it is not known", "--rate: it is not known"),
         ("a/rate=3 and llc.rate=3 are other things", "a/rate=3 and llc.rate=3 are other things"),

@@ -112,7 +112,7 @@ def test_a_part_of_the_parameters(run: Path) -> None:
 
 
 def test_what_stands_is_not_computed_again_and_more_can_be_added(
-    run: Path, monkeypatch: pytest.MonkeyPatch
+    run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     first = hessian(run, SMALL, progress=False)
     computed = []
@@ -129,6 +129,9 @@ def test_what_stands_is_not_computed_again_and_more_can_be_added(
     more = SMALL.model_copy(update={"checkpoints": (0, 1, 2)})
     assert hessian(run, more, progress=False).summary["checkpoint"].tolist() == [0, 1, 2]
     assert computed == [1]
+    assert (first.stood, again.stood) == ([], [0, 2])
+    print_result(again)
+    assert "Of checkpoints 0, 2 the spectrum stood already" in capsys.readouterr().out
 
 
 def test_interrupted_it_goes_on_to_the_same_bits(

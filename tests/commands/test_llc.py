@@ -122,10 +122,10 @@ def test_other_settings_are_refused_and_nothing_is_lost(run: Path) -> None:
     estimate(run)
     kept = (run / "llc.csv").read_bytes()
     for changes, named in (
-        ({"step_size": 2e-4}, r"step_size 0\.0001 there, 0\.0002 asked for"),
-        ({"burnin": 0.5}, r"burnin 0\.25 there, 0\.5 asked for"),
-        ({"checkpoints": (0,)}, r"checkpoints \[0, 1, 2\] there, \[0\] asked for"),
-        ({"parameters": ("embedding*",)}, r"parameters all there, embedding\* asked for"),
+        ({"step_size": 2e-4}, r"step_size 0\.0001 there, 0\.0002 now"),
+        ({"burnin": 0.5}, r"burnin 0\.25 there, 0\.5 now"),
+        ({"checkpoints": (0,)}, r"checkpoints \[0, 1, 2\] there, \[0\] now"),
+        ({"parameters": ("embedding*",)}, r"parameters all there, embedding\* now"),
     ):
         with pytest.raises(LambdascopeError, match=f"{named}.*--overwrite"):
             estimate(run, **changes)

@@ -185,8 +185,18 @@ def test_the_page_asks_nothing_of_the_network(page: str) -> None:
 
 
 def test_what_is_no_run_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(LambdascopeError, match=r"holds neither a run nor a sweep"):
+    said = r"holds neither a run nor a sweep: accepted are .* config.json .* sweep.toml and cells/"
+    (tmp_path / "figures").mkdir()
+    with pytest.raises(LambdascopeError, match=said):
         report(tmp_path)
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "config.json").write_text('{"model_type": "gpt2"}')
+    for folder in (other, tmp_path):  # by itself, and as one of a folder of runs
+        with pytest.raises(LambdascopeError, match=r"config.json is no run's config .* accepted"):
+            report(folder)
+        assert not (folder / "report.html").exists()
+    (other / "config.json").unlink()
     run = copied(tmp_path / "broken")
     (run / "llc.csv").write_text("step,llc\n0,1.5\n")
     with pytest.raises(LambdascopeError, match=r"llc.csv lacks the columns checkpoint, llc_stderr"):

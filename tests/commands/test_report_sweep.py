@@ -176,7 +176,7 @@ def test_without_its_file_a_sweep_is_refused(results: Path, tmp_path: Path) -> N
         LambdascopeError, match=r"without their file sweep.toml: `lambdascope sweep"
     ):
         report(results)
-    with pytest.raises(LambdascopeError, match="is no directory: give one that"):
+    with pytest.raises(LambdascopeError, match="is no directory: accepted are a run directory"):
         report(tmp_path / "nowhere")
     with pytest.raises(LambdascopeError, match="holds neither a run nor a sweep"):
         report(tmp_path)

@@ -165,7 +165,7 @@ def test_more_seeds_join_those_that_are_finished(tmp_path):
 def test_other_settings_are_refused_before_anything_is_written(tmp_path):
     train(CONFIG, tmp_path / "seed_1", progress=False)
     before = files(tmp_path)
-    with pytest.raises(LambdascopeError, match=r"seed 0 there, 1 asked for.*--overwrite"):
+    with pytest.raises(LambdascopeError, match=r"seed 0 there, 1 now.*--overwrite"):
         train(CONFIG, tmp_path, [0, 1], progress=False)
     assert files(tmp_path) == before
     assert not (tmp_path / "seed_0").exists()

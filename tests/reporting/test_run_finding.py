@@ -31,26 +31,29 @@ def kinds(*names: str) -> pd.DataFrame:
 
 def test_everything_in_one_sentence() -> None:
     assert run_finding(TRAINING, LLC, kinds("pizza", "pizza", "pizza")) == (
-        "λ̂ peaks at 710.2 ± 9.0 (step 540), then falls to 485.1 ± 5.0; three circuits, all pizza; "
-        "all 3 estimates converged."
+        "The learning coefficient λ̂ peaks at 710.2 ± 9.0 (step 540), then falls to "
+        "485.1 ± 5.0; three circuits, all pizza; all 3 estimates of λ̂ converged."
     )
 
 
 def test_without_an_estimate_it_says_what_was_learned() -> None:
     assert run_finding(TRAINING, None, None) == (
-        "Test loss is 0.071 nats, accuracy 99.8% at step 1,500."
+        "Test loss is 0.071 nats, accuracy 99.8 % at step 1,500."
     )
     no_test = TRAINING.assign(test_loss=math.nan, train_accuracy=[0.0, 1.0])
     assert run_finding(no_test, None, kinds()) == (
-        "Train loss is 0.02 nats, accuracy 100.0% at step 1,500; no circuit."
+        "Train loss is 0.02 nats, accuracy 100.0 % at step 1,500; no circuit."
     )
 
 
 def test_doubtful_estimates_are_counted() -> None:
     doubtful = LLC.assign(status=["not converged", "converged", "escaped"])
-    assert run_finding(TRAINING, doubtful, None).endswith("; 1 of 3 estimates converged.")
+    assert run_finding(TRAINING, doubtful, None).endswith("; 1 of 3 estimates of λ̂ converged.")
     alone = LLC.iloc[:1].assign(status="escaped")
-    assert run_finding(None, alone, None) == "λ̂ is 80.0 ± 3.9 at step 0; the estimate: escaped."
+    assert (
+        run_finding(None, alone, None)
+        == "The learning coefficient λ̂ is 80.0 ± 3.9 at step 0; the estimate: escaped."
+    )
     lost = LLC.assign(llc=math.nan)
     assert run_finding(None, lost, None) == "No chain gave an estimate of λ̂."
 
@@ -69,8 +72,12 @@ def test_a_run_that_has_nothing_yet() -> None:
     [
         ((), "no circuit"),
         (("clock",), "one circuit, clock"),
-        (("clock", "pizza", "clock"), "three circuits (2 clock, 1 pizza)"),
-        (("neither",) * 11, "11 circuits, all neither"),
+        (("clock", "pizza", "clock"), "three circuits (two clock, one pizza)"),
+        (("neither",) * 11, "11 circuits, all of neither kind"),
+        (
+            ("clock", "neither", "pizza"),
+            "three circuits (one clock, one pizza, one of neither kind)",
+        ),
     ],
 )
 def test_circuits_by_number_and_kind(names: tuple[str, ...], said: str) -> None:

@@ -42,14 +42,14 @@ def test_where_nothing_stands_or_all_is_replaced_there_is_nothing_to_refuse(path
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"step_size": 2e-3}, r"step_size 0\.001 there, 0\.002 asked for"),
+        ({"step_size": 2e-3}, r"step_size 0\.001 there, 0\.002 now"),
         ({"step_size": 1e-3 * (1 + 1e-15)}, r"step_size 0\.001 there, 0\.00100000"),
-        ({"tied": False}, "tied True there, False asked for"),
-        ({"burnin": 0.5}, r"burnin none there, 0\.5 asked for"),
-        ({"parameters": None}, "parameters all there, none asked for"),
-        ({"modes": "3 5"}, "modes 3 there, 3 5 asked for"),
+        ({"tied": False}, "tied True there, False now"),
+        ({"burnin": 0.5}, r"burnin none there, 0\.5 now"),
+        ({"parameters": None}, "parameters all there, none now"),
+        ({"modes": "3 5"}, "modes 3 there, 3 5 now"),
         ({"seed": 0}, "seed is not recorded there"),
-        ({"tied": False, "seed": 0}, "tied True there, False asked for; seed is not recorded"),
+        ({"tied": False, "seed": 0}, "tied True there, False now"),
     ],
 )
 def test_other_settings_are_refused_by_name(path, changes, said):
@@ -57,9 +57,17 @@ def test_other_settings_are_refused_by_name(path, changes, said):
         stands(path, {**SETTINGS, **changes})
 
 
+def test_what_another_sampler_lacks_is_not_listed_beside_it(path):
+    with pytest.raises(LambdascopeError) as refused:
+        stands(path, {**SETTINGS, "tied": False, "seed": 0})
+    assert "seed" not in str(refused.value)
+
+
 def test_other_checkpoints_are_other_settings(path):
-    with pytest.raises(LambdascopeError, match=r"checkpoints \[0, 5\] there, \[0\] asked for"):
+    with pytest.raises(LambdascopeError, match=r"checkpoints \[0, 5\] there, \[0\] now"):
         stands(path, SETTINGS, checkpoints=[0])
+    with pytest.raises(LambdascopeError, match=r"checkpoints \[0, 5\] there, \[0, 1, … 24\] now"):
+        stands(path, SETTINGS, checkpoints=range(25))
 
 
 def test_a_broken_table_is_refused(path):

@@ -28,6 +28,11 @@ class Command(RunCommand):
     overwrite: Switch = False
     """Replace chains with other settings that stand there."""
 
+    @property
+    def resumes(self) -> bool:
+        """From its trace."""
+        return True
+
     def run(self) -> Outcome[Any]:
         """Sample and draw."""
         config = ChainsConfig(**values_given(self.settings))

@@ -31,6 +31,11 @@ class Command(BaseCommand):
     overwrite: Switch = False
     """Replace another run, or other results, that stand there."""
 
+    @property
+    def resumes(self) -> bool:
+        """Training and sampling do; the rest takes seconds."""
+        return True
+
     def run(self) -> Outcome[Any]:
         """Train, study, make the page."""
         from lambdascope.commands.demo import demo, print_result

@@ -39,6 +39,11 @@ class Command(BaseCommand):
     out: Annotated[Path | None, tyro.conf.arg(metavar="PATH", help_behavior_hint="")] = None
     """Where table and figure of several runs go (default: runs/hessian_comparison)."""
 
+    @property
+    def resumes(self) -> bool:
+        """From the first checkpoint that is not finished."""
+        return True
+
     def run(self) -> Outcome[Any]:
         """Compute and draw."""
         if not self.directories:

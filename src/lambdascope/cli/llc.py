@@ -31,6 +31,11 @@ class Command(RunCommand):
     strict: Switch = False
     """End with exit code 1 unless every checkpoint has converged; all is written even so."""
 
+    @property
+    def resumes(self) -> bool:
+        """From its trace."""
+        return True
+
     def run(self) -> Outcome[Any]:
         """Sample, estimate, draw."""
         config = LLCConfig(**values_given(self.settings))

@@ -47,7 +47,9 @@ def parse(arguments: list[str]) -> BaseCommand:
             usage, _, flags = said.getvalue().partition("\n")
             print(f"{usage}\n\n{_description(name, command)}\n{_tidy(flags)}")
             raise
-        said_no = _unknown_flag(arguments[1:], command) or _unboxed(complaint.getvalue())
+        said_no = _unknown_flag(arguments[1:], command) or _refusal(
+            _unboxed(complaint.getvalue()), arguments[1:]
+        )
         raise LambdascopeError(f"{said_no} (see `lambdascope {name} --help`)") from None
     return parsed
 
@@ -106,6 +108,52 @@ def _unknown_flag(words: list[str], command: type[BaseCommand]) -> str | None:
             hint = f", perhaps {close[0]} was meant" if close else ""
             return f"{word} is no flag of this command{hint}"
     return None
+
+
+def _refusal(said: str, words: list[str]) -> str:
+    """One of tyro's complaints as others of this program read: what, what was given, what may be.
+
+    Args:
+        said: Its text, without the frame.
+        words: What was typed after the command's name.
+    """
+    if found := re.match(r"invalid choice '(.*)' for argument '(.+?)'\. .*?\((.*)\)", said):
+        given, argument, choices = found.groups()
+        name = f"{_typed(argument, words)} " if argument.startswith("-") else ""
+        accepted = ", ".join(c for c in choices.replace("'", "").split(", ") if c != "None")
+        return f"{name}{given}: one of {accepted} is accepted"
+    if found := re.match(r"Missing value for argument '(.+?)'", said):
+        return f"{_typed(found[1], words)} has no value: one after it is accepted"
+    if found := re.match(r"Missing from lambdascope [\w-]+: (.*)", said):
+        parts = [part.strip() for part in found[1].split("(required)") if part.strip()]
+        return "; ".join(map(_missing, parts))
+    if found := re.match(r"Unrecognized options: (.*)", said):
+        first = found[1].split()[0]
+        flag = next((w.partition("=")[0] for w in words if w.endswith(f"={first}")), None)
+        if flag is not None:
+            return f"{flag} {first}: the flag alone, without a value, is accepted"
+        what = "no flag of this command" if first.startswith("-") else "one word more than accepted"
+        return f"{first} is {what}"
+    return said
+
+
+def _typed(argument: str, words: list[str]) -> str:
+    """Of a flag's spellings, such as "--num-steps/--steps", the one that was typed."""
+    spellings = argument.split("/")
+    typed = [word.partition("=")[0] for word in words]
+    return next((one for one in spellings if one in typed), spellings[0])
+
+
+def _missing(part: str) -> str:
+    """Such as "--out PATH The run directory to write." as a clause."""
+    name, _, about = part.partition(" ")
+    if name.startswith("-"):
+        metavar, _, about = about.partition(" ")
+        name = f"{name} {metavar}"
+    if name.startswith("{"):
+        name = f"one of {name.strip('{}').replace(',', ', ')}"
+    about = about.rstrip(".")
+    return f"{name} is missing: {about[:1].lower()}{about[1:]}"
 
 
 def _unboxed(box: str) -> str:

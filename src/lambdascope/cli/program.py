@@ -52,6 +52,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from lambdascope.cli.parsing import parse
 
         return _run(parse(arguments))
+    except KeyboardInterrupt:  # before the command has begun
+        return _say("interrupted", _INTERRUPTED)
     except LambdascopeError as error:
         return _say(error, _REFUSED)
     except BrokenPipeError:
@@ -78,8 +80,8 @@ def _run(command: "BaseCommand") -> int:
         sys.stdout.flush()
         return _say(outcome.complaint, _NOT_AS_DEMANDED) if outcome.complaint else 0
     except KeyboardInterrupt:
-        advice = "what was finished stands; give the same command again"
-        return _say(f"interrupted: {advice}", _INTERRUPTED)
+        then = "goes on where it stood" if command.resumes else "begins from the start"
+        return _say(f"interrupted: the same command {then}", _INTERRUPTED)
     except BrokenPipeError:
         raise
     except Exception as error:

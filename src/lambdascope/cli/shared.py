@@ -57,6 +57,11 @@ class BaseCommand(ABC):
         """Whether to show how the work goes on."""
         return not (self.general.quiet or self.general.json)
 
+    @property
+    def resumes(self) -> bool:
+        """Whether the same command, interrupted, goes on where it stood; others begin again."""
+        return False
+
     def in_flags(self, message: str) -> str:
         """A refusal that names flags as they are typed, instead of fields."""
         settings = getattr(self, "settings", None)

@@ -43,6 +43,11 @@ class Command(BaseCommand):
     retry_failed: Switch = False
     """Work on failed cells again."""
 
+    @property
+    def resumes(self) -> bool:
+        """From the cells that stand."""
+        return self.action == "run"
+
     def run(self) -> Outcome[Any]:
         """Do what the action says."""
         from lambdascope.commands import sweep_standing as standing

@@ -35,6 +35,11 @@ class Command(BaseCommand):
     """Replace a run with other settings that stands there, with its results; train one that has
     lost a file anew. A finished run of the same settings is left as it is."""
 
+    @property
+    def resumes(self) -> bool:
+        """Each network from its last checkpoint."""
+        return True
+
     def run(self) -> Outcome[Any]:
         """Train."""
         given = values_given(self.settings)

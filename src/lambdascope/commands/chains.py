@@ -1,7 +1,10 @@
 """`lambdascope chains`: points and Fourier modes along chains, as tables, figures and a film."""
 
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -16,15 +19,25 @@ from lambdascope.posterior import CrossEntropy, LocalPosterior, OrthogonalToGrad
 from lambdascope.reporting.film import check_film
 from lambdascope.runs.files import remove_files
 from lambdascope.runs.history import record_command
+from lambdascope.runs.settings import abbreviated
 from lambdascope.runs.tables import write_table
 from lambdascope.samplers import SGLD
-from lambdascope.sampling import sample
+from lambdascope.sampling import open_trace, sample
 from lambdascope.sampling.plan import ceil_div
 from lambdascope.sampling.points import PointSamples, trace_bytes
 from lambdascope.sampling.runner import Observable
 from lambdascope.wording import shown
 
 _TRACE, _POINTS, _MODES = "chains_trace.zarr", "chains.csv", "chains_modes.csv"
+_COMPARED = (
+    "num_chains",
+    "num_steps",
+    "step_size",
+    "batch_size",
+    "localization",
+    "thinning",
+    "seed",
+)
 
 
 @dataclass(frozen=True)
@@ -35,11 +48,13 @@ class ChainsResult:
         points: A row for each checkpoint, chain and draw, as in chains.csv.
         modes: A row for each checkpoint, chain, draw and mode, as in chains_modes.csv.
         paths: Files written.
+        stood: Whether the chains stood already, finished, and were not sampled again.
     """
 
     points: pd.DataFrame
     modes: pd.DataFrame
     paths: list[Path]
+    stood: bool
 
 
 def chains(
@@ -86,6 +101,10 @@ def chains(
         thinning=config.thinning,
         observables=observables,
     )
+    store = loaded.directory.path / _TRACE
+    if not overwrite:
+        _check_settings(store, chosen, config)
+    stood = _identity(store)
     said = _check_room(sizes, config)
     if progress:
         print(said)
@@ -98,7 +117,7 @@ def chains(
         checkpoints=chosen,
         thinning=config.thinning,
         observables=observables,
-        store=loaded.directory.path / _TRACE,
+        store=store,
         overwrite=overwrite,
         device=config.device,
         progress=progress,
@@ -113,7 +132,12 @@ def chains(
         paths += part.draw()
         if config.film is not None:
             paths.append(part.film(config.film, progress=progress))
-    result = ChainsResult(pd.concat(points), pd.concat(modes), paths)
+    result = ChainsResult(
+        pd.concat(points),
+        pd.concat(modes),
+        paths,
+        stood=stood is not None and stood == _identity(store),
+    )
     for name, table in ((_POINTS, result.points), (_MODES, result.modes)):
         write_table(loaded.directory.path / name, table)
         paths.append(loaded.directory.path / name)
@@ -130,9 +154,41 @@ def print_result(result: ChainsResult) -> None:
             f"Around step {step:,}: the first two principal components of {len(rows):,} points "
             f"hold {shares} of their variance."
         )
+    if result.stood:
+        print("These chains stood already: none was sampled again.")
     print()
     for path in result.paths:
         print(path)
+
+
+def _identity(store: Path) -> int | None:
+    """Which directory stands there: a trace that is replaced is another one."""
+    return store.stat().st_ino if store.exists() else None
+
+
+def _check_settings(store: Path, chosen: Sequence[int], config: ChainsConfig) -> None:
+    """Refuse chains with other settings, in their words; what else differs, `sample` says."""
+    if not store.exists():
+        return
+    try:
+        held = json.loads(open_trace(store).attrs["settings"])
+    except LambdascopeError:
+        return  # broken: `sample` says how
+    asked = {"checkpoints": list(chosen), **{name: getattr(config, name) for name in _COMPARED}}
+    changed = [
+        f"{name} {_named(held[name])} there, {_named(value)} now"
+        for name, value in asked.items()
+        if held.get(name) != value
+    ]
+    if changed:
+        raise LambdascopeError(
+            f"{store} holds chains of other settings ({'; '.join(changed)}): give those, or "
+            "--overwrite to replace them"
+        )
+
+
+def _named(value: Any) -> str:
+    return f"[{abbreviated(value)}]" if isinstance(value, list) else str(value)
 
 
 def _posterior(loaded: LoadedRun, index: int, config: ChainsConfig) -> LocalPosterior:

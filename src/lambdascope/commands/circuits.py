@@ -35,7 +35,7 @@ from lambdascope.reporting.llc_text import TARGET_SETTINGS, llc_target
 from lambdascope.reporting.style import png_bytes
 from lambdascope.runs.files import atomic_write_bytes, check_writable, remove_file
 from lambdascope.runs.history import record_command
-from lambdascope.runs.settings import stands
+from lambdascope.runs.settings import STOOD, stands
 from lambdascope.runs.tables import read_table, write_table
 
 _CIRCUITS, _OVER_TRAINING, _MEASURES = (
@@ -56,6 +56,7 @@ class CircuitsResult:
         measures: A row for each measure of the whole network, as in clock_or_pizza.csv.
         text: The table, what it says, and notes.
         paths: Files written.
+        stood: Whether results of these settings stood already.
     """
 
     circuits: pd.DataFrame
@@ -63,6 +64,7 @@ class CircuitsResult:
     measures: pd.DataFrame
     text: str
     paths: list[Path]
+    stood: bool
 
 
 def circuits(
@@ -130,12 +132,14 @@ def circuits(
             remove_file(path)
     record_command(loaded.directory.path, "circuits", arguments_of(config))
     text = "\n".join([circuits_table_text(table), "", *finding, *notes]).lstrip()
-    return CircuitsResult(table, over_training, measures, text, paths)
+    return CircuitsResult(table, over_training, measures, text, paths, stood=not is_new)
 
 
 def print_result(result: CircuitsResult) -> None:
     """The table, what it says and where everything is, on standard output."""
     print(f"{result.text}\n")
+    if result.stood:
+        print(f"{STOOD}\n")
     for path in result.paths:
         print(path)
 

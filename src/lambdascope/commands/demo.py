@@ -18,6 +18,9 @@ QUICK_NOTE = (
     "to be trusted, these among them: `lambdascope demo` gives real ones."
 )
 
+# By each part of the work, once it is done.
+_LAST_WRITTEN = ("training.csv", "llc.csv", "progress.csv", "clock_or_pizza.csv", "report.html")
+
 
 @dataclass(frozen=True)
 class DemoResult:
@@ -30,6 +33,7 @@ class DemoResult:
         quick: Whether it was the quick form.
         seconds: Wall time of each part.
         total_seconds: Of all.
+        stood: Whether all of it stood already, finished.
     """
 
     llc: LLCResult
@@ -38,6 +42,7 @@ class DemoResult:
     quick: bool
     seconds: dict[str, float]
     total_seconds: float
+    stood: bool
 
 
 def demo(
@@ -55,6 +60,8 @@ def demo(
         LambdascopeError: The directory holds something else, or cannot be written.
     """
     begun = time.perf_counter()
+    # Of other settings they would be refused.
+    stood = not overwrite and all((out / name).is_file() for name in _LAST_WRITTEN)
     # Imported here so that the time it takes is one of the parts that are reported.
     from lambdascope.commands.circuits import circuits
     from lambdascope.commands.circuits_config import CircuitsConfig
@@ -84,7 +91,7 @@ def demo(
     note("circuits")
     page = report(out)
     note("report")
-    return DemoResult(curve, found, page, quick, seconds, time.perf_counter() - begun)
+    return DemoResult(curve, found, page, quick, seconds, time.perf_counter() - begun, stood)
 
 
 def print_result(result: DemoResult) -> None:
@@ -97,5 +104,7 @@ def print_result(result: DemoResult) -> None:
     print(f"\n{result.circuits.text}")
     if result.quick:
         print(f"\n{QUICK_NOTE}")
+    if result.stood:
+        print("\nThis run stood already: nothing was trained or sampled again.")
     print(f"\n{result.total_seconds:.1f} s in all ({parts_text(result.seconds)})\n")
     print_page(result.report)

@@ -98,6 +98,8 @@ def in_flags(message: str, flags: Mapping[str, str], config: str = "") -> str:
         message = re.sub(rf"{name}='([^']*)'", rf"{flag} \1", message)
         message = re.sub(rf"{name}=", f"{flag} ", message)
         message = re.sub(rf"^{field}(?=: )", flag, message)
+        # Where the message names both, for readers of either.
+        message = message.replace(f"{flag} ({flag})", flag)
     return message
 
 

@@ -30,7 +30,7 @@ from lambdascope.reporting.progress_figure import progress_figure
 from lambdascope.reporting.style import png_bytes
 from lambdascope.runs.files import atomic_write_bytes, check_writable, remove_file, remove_files
 from lambdascope.runs.history import record_command
-from lambdascope.runs.settings import stands
+from lambdascope.runs.settings import STOOD, stands
 from lambdascope.runs.tables import write_table
 from lambdascope.wording import number
 
@@ -53,6 +53,7 @@ class FourierResult:
         key_modes: Numbers of the key modes, the most important first.
         whence: Where they come from, or why there are none.
         paths: Files written.
+        stood: Whether results of these settings stood already.
     """
 
     modes: pd.DataFrame
@@ -60,6 +61,7 @@ class FourierResult:
     key_modes: list[int]
     whence: str
     paths: list[Path]
+    stood: bool
 
 
 def fourier(
@@ -147,7 +149,7 @@ def fourier(
     write_table(paths[0], modes)
     write_table(paths[1], table)
     record_command(loaded.directory.path, "fourier", arguments_of(config))
-    return FourierResult(modes, table, keys, whence, paths)
+    return FourierResult(modes, table, keys, whence, paths, stood=not is_new)
 
 
 def print_result(result: FourierResult) -> None:
@@ -171,6 +173,8 @@ def print_result(result: FourierResult) -> None:
             f"At step {last.step:,.0f}: {test}train loss {number(last.train_loss)}; Gini "
             f"coefficient of the embedding {last.gini_embedding:.2f}.\n"
         )
+    if result.stood:
+        print(f"{STOOD}\n")
     for path in result.paths:
         print(path)
 

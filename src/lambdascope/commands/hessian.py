@@ -25,7 +25,7 @@ from lambdascope.reporting.hessian_figures import (
 from lambdascope.reporting.style import png_bytes
 from lambdascope.runs.files import atomic_write_bytes, check_writable, remove_file
 from lambdascope.runs.history import record_command
-from lambdascope.runs.settings import stands
+from lambdascope.runs.settings import abbreviated, stands
 from lambdascope.runs.tables import read_table, write_table
 from lambdascope.sampling.plan import choose_device
 from lambdascope.wording import estimated, number, shown
@@ -49,6 +49,7 @@ class HessianResult:
         density: One row a bin, as in hessian_density.csv.
         chosen: The checkpoints asked for; the tables hold those of earlier calls too.
         paths: Files written.
+        stood: Those of `chosen` whose spectra stood already, and were not computed again.
     """
 
     summary: pd.DataFrame
@@ -56,6 +57,7 @@ class HessianResult:
     density: pd.DataFrame
     chosen: list[int]
     paths: list[Path]
+    stood: list[int]
 
 
 def hessian(
@@ -116,7 +118,10 @@ def hessian(
     whole = HessianConfig(**{**config.model_dump(), "checkpoints": covered})
     record_command(folder, "hessian", arguments_of(whole))
     paths = [folder / name for name in tables] + _draw(loaded, tables, settings)
-    return HessianResult(tables[_SUMMARY], tables[_EIGENVALUES], tables[_DENSITY], chosen, paths)
+    stood = [index for index in chosen if index in done]
+    return HessianResult(
+        tables[_SUMMARY], tables[_EIGENVALUES], tables[_DENSITY], chosen, paths, stood
+    )
 
 
 def print_result(result: HessianResult) -> None:
@@ -129,6 +134,9 @@ def print_result(result: HessianResult) -> None:
             f"{estimated(row.effective_dimension, row.effective_dimension_stderr)} "
             f"of {row.num_parameters:,d}"
         )
+    if result.stood:
+        which = f"checkpoint{'s' if len(result.stood) > 1 else ''} {abbreviated(result.stood)}"
+        print(f"Of {which} the spectrum stood already, and was not computed again.")
     print()
     for path in result.paths:
         print(path)

@@ -6,6 +6,7 @@ from pathlib import Path
 from lambdascope.commands.report_folder import is_folder_of_runs, read_folder
 from lambdascope.commands.report_run import read_run
 from lambdascope.commands.report_sweep import is_sweep, read_sweep
+from lambdascope.commands.sweep import KEPT_FILE
 from lambdascope.errors import LambdascopeError
 from lambdascope.reporting.page.run_page import finding_of, run_page
 from lambdascope.reporting.page.sweep_page import sweep_finding, sweep_page
@@ -63,5 +64,7 @@ def _page(path: Path) -> tuple[str, str]:
         return sweep_finding(record), sweep_page(record)
     what = "holds neither a run nor a sweep" if path.is_dir() else "is no directory"
     raise LambdascopeError(
-        f"{path} {what}: give one that `lambdascope train` or `lambdascope sweep run` wrote"
+        f"{path} {what}: accepted are a run directory (with config.json and checkpoints/, from "
+        "`lambdascope train`), a folder of such directories, and the results of a sweep (with "
+        f"{KEPT_FILE} and cells/, from `lambdascope sweep run`)"
     )

@@ -218,7 +218,7 @@ def _left_out(read: _Reading) -> list[str]:
     sentences = []
     if len(read.left_out):
         parts = [
-            f"{status} at {_places(rows['step'])}"
+            f"{status} at {places(rows['step'])}"
             for status, rows in read.left_out.groupby("status", sort=False)
         ]
         sentences.append(
@@ -232,7 +232,12 @@ def _left_out(read: _Reading) -> list[str]:
     return sentences
 
 
-def _places(steps: pd.Series) -> str:
+def places(steps: pd.Series) -> str:
+    """Such as "steps 438, 500, 625"; of more than six, the first six and how many more.
+
+    Args:
+        steps: Of checkpoints.
+    """
     shown = ", ".join(f"{step:,.0f}" for step in steps[:_PLACES_NAMED])
     rest = len(steps) - _PLACES_NAMED
     more = f" and {rest} more" if rest > 0 else ""

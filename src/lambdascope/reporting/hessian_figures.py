@@ -165,7 +165,10 @@ def _one_checkpoint(
         axes.set_xlim(0.0, 1.3 * max(float(np.max(values + halves)), 1e-12))
         axes.set_xlabel("Dimensions (dimensionless)")
         _finish(
-            figure, axes, f"{title.removesuffix(' over training')}, step {row['step']:,.0f}", caption
+            figure,
+            axes,
+            f"{title.removesuffix(' over training')}, step {row['step']:,.0f}",
+            caption,
         )
         axes.grid(visible=False, axis="y")
     return figure

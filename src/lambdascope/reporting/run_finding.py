@@ -2,10 +2,12 @@
 
 import pandas as pd
 
+from lambdascope.reporting.circuits_text import percent
 from lambdascope.reporting.finding import llc_clause
 from lambdascope.wording import number
 
 _WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+_KINDS = {"neither": "of neither kind"}
 
 
 def run_finding(
@@ -35,9 +37,9 @@ def run_finding(
     if not parts:
         return "Training has not come to its end."
     sentence = "; ".join(parts)
-    # A capital Λ would be another symbol.
-    first = sentence[0] if sentence.startswith("λ") else sentence[0].upper()
-    return f"{first}{sentence[1:]}."
+    if sentence.startswith("λ̂"):  # a newcomer is told what it is
+        sentence = f"the learning coefficient {sentence}"
+    return f"{sentence[0].upper()}{sentence[1:]}."
 
 
 def divergence_clause(step: int) -> str:
@@ -61,9 +63,12 @@ def circuits_clause(circuits: pd.DataFrame) -> str:
     kinds = circuits["kind"].value_counts(sort=False)
     named = f"{_word(count)} circuit{'s' if count > 1 else ''}"
     if len(kinds) == 1:
-        kind = kinds.index[0]
+        kind = _KINDS.get(kinds.index[0], kinds.index[0])
         return f"{named}, all {kind}" if count > 1 else f"{named}, {kind}"
-    return f"{named} ({', '.join(f'{how_many} {kind}' for kind, how_many in kinds.items())})"
+    # Those that are nothing in particular come last.
+    rows = sorted(kinds.items(), key=lambda one: one[0] == "neither")
+    listed = ", ".join(f"{_word(how_many)} {_KINDS.get(kind, kind)}" for kind, how_many in rows)
+    return f"{named} ({listed})"
 
 
 def converged_clause(llc: pd.DataFrame) -> str:
@@ -75,7 +80,7 @@ def converged_clause(llc: pd.DataFrame) -> str:
     count, good = len(llc), int((llc["status"] == "converged").sum())
     if count == 1:
         return "the estimate converged" if good else f"the estimate: {llc['status'].iloc[0]}"
-    return f"{'all' if good == count else f'{good} of'} {count} estimates converged"
+    return f"{'all' if good == count else f'{good} of'} {count} estimates of λ̂ converged"
 
 
 def _training_clause(training: pd.DataFrame) -> str:
@@ -85,7 +90,7 @@ def _training_clause(training: pd.DataFrame) -> str:
     else:
         what, loss = "test", last["test_loss"]
     accuracy = last.get(f"{what}_accuracy", float("nan"))
-    share = "" if pd.isna(accuracy) else f", accuracy {accuracy:.1%}"
+    share = "" if pd.isna(accuracy) else f", accuracy {percent(accuracy)}"
     return f"{what} loss is {number(loss)} nats{share} at step {last['step']:,.0f}"
 
 

@@ -263,5 +263,5 @@ class RunDirectory:
 
 def _differences(held: Mapping[str, Any], asked: Mapping[str, Any]) -> str:
     names = [name for name in {**held, **asked} if held.get(name) != asked.get(name)]
-    parts = [f"{name} {held.get(name)!r} there, {asked.get(name)!r} asked for" for name in names]
+    parts = [f"{name} {held.get(name)!r} there, {asked.get(name)!r} now" for name in names]
     return "; ".join(parts)

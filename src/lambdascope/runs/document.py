@@ -64,8 +64,8 @@ def read_document(path: Path) -> dict[str, Any]:
     version = document.get("schema_version") if isinstance(document, dict) else None
     if not isinstance(version, int) or version < 1:
         raise LambdascopeError(
-            f"{path / CONFIG_FILE} has schema_version {version!r}: this lambdascope reads 1 to "
-            f"{SCHEMA_VERSION}"
+            f"{path / CONFIG_FILE} is no run's config (its schema_version is {version!r}): "
+            f"one that lambdascope wrote, of version 1 to {SCHEMA_VERSION}, is accepted"
         )
     if version > SCHEMA_VERSION:
         raise LambdascopeError(

@@ -14,6 +14,12 @@ from typing import Any
 from lambdascope.errors import LambdascopeError
 from lambdascope.runs.tables import read_cells, table_text
 
+STOOD = "These results stood already; they were worked out again, to the same numbers."
+"""Said by commands that are quick enough to work all of it out each time."""
+
+_MOST_NAMED = 4
+"""Of a longer list the ends are named."""
+
 
 def stands(
     path: Path,
@@ -40,23 +46,39 @@ def stands(
     if overwrite or not path.exists():
         return False
     there = {str(name): cells.tolist() for name, cells in read_cells(path).items()}
-    changed = []
+    changed, unrecorded = [], []
     for name, asked in _as_cells(settings).items():
         held = there.get(name)
         if held is None:
-            changed.append(f"{name} is not recorded there")
+            unrecorded.append(f"{name} is not recorded there")
         elif set(held) != {asked}:
             changed.append(_change(name, ", ".join(sorted(set(held))), asked))
     if checkpoints is not None:
         held = there.get("checkpoint", [])
         if held != [str(index) for index in checkpoints]:
-            changed.append(_change("checkpoints", f"[{', '.join(held)}]", str(list(checkpoints))))
+            changed.append(
+                _change("checkpoints", f"[{abbreviated(held)}]", f"[{abbreviated(checkpoints)}]")
+            )
+    # Another sampler has other settings: that they are not there follows from the first difference.
+    changed = changed or unrecorded
     if changed:
         raise LambdascopeError(
             f"{path} holds results of other settings ({'; '.join(changed)}): give those, or "
             "--overwrite to replace them"
         )
     return True
+
+
+def abbreviated(values: Sequence[Any]) -> str:
+    """A list for a sentence, such as "0, 1, … 24": the first two and the last where it is long.
+
+    Args:
+        values: Of any kind that has a text.
+    """
+    texts = [str(value) for value in values]
+    if len(texts) > _MOST_NAMED:
+        texts = [f"{texts[0]}, {texts[1]}, … {texts[-1]}"]
+    return ", ".join(texts)
 
 
 def _as_cells(settings: Mapping[str, Any]) -> dict[str, str]:
@@ -68,4 +90,4 @@ def _as_cells(settings: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _change(name: str, there: str, asked: str) -> str:
-    return f"{name} {there or 'none'} there, {asked or 'none'} asked for"
+    return f"{name} {there or 'none'} there, {asked or 'none'} now"

@@ -101,8 +101,8 @@ def test_a_corrected_estimate_shows_both_and_the_bias() -> None:
     assert row["Bias ± s.e."] == "12.0 ± 2.0"
     assert row["Test loss (nats)"] == "–"
     page = run_page(record())
-    assert "bias of the step measured and subtracted" in page
-    assert "all 25 estimates converged" in page
+    assert "± is the total error; the bias of the step is measured and subtracted" in page
+    assert "all 25 estimates of λ̂ converged" in page
 
 
 def test_a_plain_estimate_warns_of_its_bias() -> None:
@@ -110,7 +110,9 @@ def test_a_plain_estimate_warns_of_its_bias() -> None:
     of = record(tables={"llc.csv": plain}, files={"llc.csv": ""})
     assert "Uncorrected" not in texts("estimates", of)
     page = run_page(of)
-    assert re.search(r'class="warn">.*\n?bias of step and minibatch not measured', page)
+    said = "± is the sampling error alone; the bias of step and minibatch not measured"
+    assert re.search(rf'class="warn">.*\n?{said}', page)
+    assert "25 rows: scroll." in page
 
 
 def test_doubt_is_told_with_what_to_try() -> None:
@@ -122,7 +124,8 @@ def test_doubt_is_told_with_what_to_try() -> None:
     assert table.rows[1][3].text == "The chains went too far."
     assert texts("diagnostics", of)["Share of γ"] == "0.21"
     page = run_page(of)
-    assert "2 of 3 estimates converged (1 escaped)" in page
+    assert f"2 of 3 estimates of λ̂ converged (escaped at step {table.rows[1][1].text})" in page
+    assert "rows: scroll" not in page
 
 
 @pytest.mark.parametrize(("weighed", "said"), [(True, "yes"), (False, "")])

@@ -6,6 +6,8 @@ from typing import Any
 
 import pandas as pd
 
+from lambdascope.reporting.circuits_text import percent
+from lambdascope.reporting.finding import places
 from lambdascope.reporting.page.html import page
 from lambdascope.reporting.page.record import RunRecord
 from lambdascope.reporting.page.run_payload import run_payload
@@ -88,19 +90,21 @@ def _verdicts(record: RunRecord) -> list[Verdict]:
     training, llc = record.table("training.csv"), record.table("llc.csv")
     if training is not None:
         last = training.iloc[-1]
-        test = "" if pd.isna(last["test_accuracy"]) else f", test {last['test_accuracy']:.1%}"
-        verdicts.append(Verdict("", f"accuracy: train {last['train_accuracy']:.1%}{test}"))
+        test = "" if pd.isna(last["test_accuracy"]) else f", test {percent(last['test_accuracy'])}"
+        verdicts.append(Verdict("", f"accuracy: train {percent(last['train_accuracy'])}{test}"))
     if llc is not None:
         good = bool((llc["status"] == "converged").all())
         said = converged_clause(llc)
         if not good:
-            doubtful = llc.loc[llc["status"] != "converged", "status"].value_counts(sort=False)
-            said += f" ({', '.join(f'{count} {status}' for status, count in doubtful.items())})"
+            doubtful = llc[llc["status"] != "converged"].groupby("status", sort=False)
+            said += f" ({'; '.join(f'{what} at {places(one.step)}' for what, one in doubtful)})"
         verdicts.append(Verdict("good" if good else "warn", said))
         verdicts.append(
-            Verdict("good", "bias of the step measured and subtracted")
+            Verdict("good", "± is the total error; the bias of the step is measured and subtracted")
             if _corrected(llc)
-            else Verdict("warn", "bias of step and minibatch not measured")
+            else Verdict(
+                "warn", "± is the sampling error alone; the bias of step and minibatch not measured"
+            )
         )
     measures, circuits = record.table("clock_or_pizza.csv"), record.table("circuits.csv")
     if measures is not None and circuits is not None:
@@ -108,7 +112,9 @@ def _verdicts(record: RunRecord) -> list[Verdict]:
         verdict = measures["verdict"].iloc[0]
         verdicts.append(Verdict("", f"clock or pizza: {verdict}"))
         verdicts.append(
-            Verdict("", f"with the circuits alone {value['accuracy_kept']:.1%} of all pairs right")
+            Verdict(
+                "", f"with the circuits alone {percent(value['accuracy_kept'])} of all pairs right"
+            )
         )
     return verdicts
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from lambdascope.reporting.circuits_text import logit_share, percent
 from lambdascope.reporting.finding import INTERVAL
 from lambdascope.reporting.page.record import RunRecord
 from lambdascope.reporting.page.table import Column, PageTable, page_table
@@ -122,7 +123,7 @@ def _circuits(record: RunRecord, table: pd.DataFrame) -> PageTable:
         _quantity("Magnitude", "magnitude_embedding"),
         Column(
             "Logit share",
-            lambda r: f"{r.logit_share:.1%}",
+            lambda r: logit_share(r.logit_share),
             lambda r: r.logit_share,
             title="share of the logits' variance that are waves of this mode",
         ),
@@ -253,9 +254,7 @@ def _quantity(header: str, name: str) -> Column:
 
 
 def _share(header: str, name: str) -> Column:
-    return Column(
-        header, lambda r: _or_dash(getattr(r, name), "{:.1%}".format), lambda r: getattr(r, name)
-    )
+    return Column(header, lambda r: _or_dash(getattr(r, name), percent), lambda r: getattr(r, name))
 
 
 def _verdict(header: str) -> Column:

@@ -143,7 +143,7 @@ def _circuits(record: RunRecord, table: pd.DataFrame) -> PageTable:
     ]
     note = (
         "A circuit is a mode that the network adds with, found by a rule with a stated error rate. "
-        "Clock and pizza are two ways to add on a circle."
+        "Clock and pizza are two ways to add on a circle; neither: it fits neither of them."
         if len(table)
         else "No circuit was found at the last checkpoint."
     )

@@ -190,8 +190,8 @@ def test_from_the_command_line(run, tmp_path):
 def test_other_key_modes_are_refused_unless_told_and_the_same_write_the_same(run):
     fourier(run, FourierConfig(key_modes=(1, 3)), progress=False)
     before = {path.name: path.read_bytes() for path in sorted(run.rglob("*")) if path.is_file()}
-    for other, said in (((1,), "1 3 there, 1 asked"), (None, "1 3 there, found asked")):
-        with pytest.raises(LambdascopeError, match=rf"key_modes_asked {said} for.*--overwrite"):
+    for other, said in (((1,), "1 3 there, 1 now"), (None, "1 3 there, found now")):
+        with pytest.raises(LambdascopeError, match=rf"key_modes_asked {said}.*--overwrite"):
             fourier(run, FourierConfig(key_modes=other), progress=False)
     fourier(run, FourierConfig(key_modes=(1, 3)), progress=False)
     after = {path.name: path.read_bytes() for path in sorted(run.rglob("*")) if path.is_file()}
@@ -201,7 +201,7 @@ def test_other_key_modes_are_refused_unless_told_and_the_same_write_the_same(run
     fourier(run, FourierConfig(key_modes=(2,)), overwrite=True, progress=False)
     assert set(read_table(run / "progress.csv")["key_modes"]) == {2}
     assert not film.exists()
-    fourier(run, FourierConfig(key_modes=(2,)), progress=False)
+    assert fourier(run, FourierConfig(key_modes=(2,)), progress=False).stood
 
 
 def test_interrupted_it_can_be_given_again_or_begun_otherwise(run, monkeypatch):

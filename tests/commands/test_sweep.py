@@ -16,14 +16,16 @@ from lambdascope.commands.llc import llc
 from lambdascope.commands.llc_config import LLCConfig
 from lambdascope.commands.sweep import Sweep
 from lambdascope.commands.sweep_cells import batches_of, work_on
+from lambdascope.commands.sweep_figures import means_of, runs_of
 from lambdascope.commands.sweep_lines import straight_line
 from lambdascope.commands.sweep_standing import preview_of, print_preview, print_result, result_of
-from lambdascope.commands.sweep_table import finals, summary_text
+from lambdascope.commands.sweep_table import doubts, finals, summary_text
 from lambdascope.commands.train import train
 from lambdascope.errors import LambdascopeError
 from lambdascope.modular_addition.config import TrainConfig
 from lambdascope.runs.tables import read_table
 from lambdascope.sampling import sample
+from lambdascope.sweeps import FigureWish, Outcome
 
 FILE = """
 [train]
@@ -174,14 +176,66 @@ def test_an_axis_that_a_cell_does_not_name_has_its_value_there(tmp_path: Path) -
     assert last["train.embed_dim"].tolist() == [TrainConfig().embed_dim, 4]
 
 
-def test_the_summary_says_what_its_errors_are_and_who_has_not_converged(tmp_path: Path) -> None:
+def test_the_summary_says_what_its_errors_are_and_who_has_not_converged(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     small = sweep(tmp_path)
     table = small.run(progress=False)
     lines = summary_text(small.plan, table).splitlines()
     assert lines[-2] == "±: standard deviation over runs"
-    doubtful = (finals(table)["status"] != "converged").sum()
-    assert doubtful > 0
-    assert lines[-1] == f"{doubtful} of 4 estimates have not converged: see status"
+    doubtful = finals(table).query("status != 'converged'")
+    assert len(doubtful) > 0
+    assert lines[-1].startswith(f"{len(doubtful)} of 4 estimates are not 'converged' (")
+    assert "): column status of sweep.csv; `lambdascope sweep status`" in lines[-1]
+    capsys.readouterr()
+    run = ["sweep", "status", str(small.plan.path), "--out", str(tmp_path / "results")]
+    assert cli.main(run) == 0
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[1] == f"  λ̂ is not 'converged' in {len(doubtful)} cells:"
+    for line, row in zip(printed[2:], doubtful.itertuples(), strict=True):
+        assert line.startswith(f"  cell {row.cell} (")
+        assert line.endswith(f": {row.status}: {row.advice}")
+
+
+def test_a_cell_without_an_estimate_is_not_one_that_did_not_converge(tmp_path: Path) -> None:
+    mixed = FILE.replace('train.seed = "0..1"', 'measure.llc = ["none", "final"]')
+    small = sweep(tmp_path, mixed)
+    found = [
+        Outcome(rows=[{"step": 40, "train_loss": 1.0}]),
+        Outcome(rows=[{"step": 40, "train_loss": 1.0, "llc": 2.0, "status": "escaped"}]),
+    ]
+    for cell in small.plan.cells:
+        small.records.put(cell, found[cell.number % 2])
+    table = small.table()
+    assert "2 of 2 estimates are not 'converged' (2 escaped)" in summary_text(small.plan, table)
+    assert list(doubts(small.plan, table).values()) == ["escaped", "escaped"]
+
+
+def test_of_several_checkpoints_the_last_doubt_is_told(tmp_path: Path) -> None:
+    small = sweep(tmp_path, FILE.replace("[5, 7]", "[5]").replace("0..1", "0..0"))
+    stati = ["not converged", "escaped", "converged"]
+    rows = [
+        {"step": 20 * index, "llc": 1.0, "status": status, "advice": f"try {index}"}
+        for index, status in enumerate(stati)
+    ]
+    small.records.put(small.plan.cells[0], Outcome(rows=rows))
+    assert list(doubts(small.plan, small.table()).values()) == [
+        "2 of 3 checkpoints, at step 20 escaped: try 1"
+    ]
+
+
+def test_an_axis_that_a_cell_leaves_to_its_default_says_so(tmp_path: Path) -> None:
+    listed = "[[list]]\nllc.nbeta = 10.0\n[[list]]\nllc.localization = 2.0\n"
+    text = FILE[: FILE.index("[grid]")].replace("[llc]", "p = 5\n[llc]") + listed
+    small = sweep(tmp_path, text)
+    for cell in small.plan.cells:
+        row = {"step": 0, "llc": 1.0 + cell.number, "status": "converged"}
+        small.records.put(cell, Outcome(rows=[row]))
+    table = small.table()
+    assert table["llc.nbeta"].tolist() == [10.0, "default"]
+    assert "default" in summary_text(small.plan, table)
+    families = runs_of(table, "llc", FigureWish(x="llc.localization", family="llc.nbeta"), ())
+    assert set(means_of(families)["family"]) == {10.0, "default"}
 
 
 def test_a_failed_cell_is_named_and_can_be_tried_again(

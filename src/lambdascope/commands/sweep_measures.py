@@ -137,6 +137,7 @@ def estimate_row(one: LLCEstimate) -> dict[str, Any]:
         "nbeta": one.nbeta,
         "llc_uncorrected": one.llc if math.isnan(one.llc_uncorrected) else one.llc_uncorrected,
         "status": str(one.status),
+        "advice": one.advice,
     }
 
 

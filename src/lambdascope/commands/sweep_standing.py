@@ -7,7 +7,7 @@ import pandas as pd
 
 from lambdascope.commands.sweep import Sweep
 from lambdascope.commands.sweep_estimate import Estimate
-from lambdascope.commands.sweep_table import summary_text
+from lambdascope.commands.sweep_table import doubts, measurements, summary_text
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,7 @@ class SweepStatus:
         finished: Those that stand.
         missing: Those to be worked out.
         failed: Cell → its error.
+        doubtful: Cell whose λ̂ is not "converged" → its status, and what to try.
     """
 
     path: Path
@@ -27,6 +28,7 @@ class SweepStatus:
     finished: int
     missing: int
     failed: dict[str, str]
+    doubtful: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,8 @@ def status_of(sweep: Sweep) -> SweepStatus:
     failed, total = {str(cell): error for cell, error in sweep.failed()}, len(sweep.plan.cells)
     missing = len(sweep.missing())
     finished = total - missing - len(failed)
-    return SweepStatus(sweep.records.path, total, finished, missing, failed)
+    doubtful = doubts(sweep.plan, measurements(sweep.plan, sweep.records))
+    return SweepStatus(sweep.records.path, total, finished, missing, failed, doubtful)
 
 
 def preview_of(sweep: Sweep) -> SweepPreview:
@@ -90,7 +93,15 @@ def print_preview(preview: SweepPreview) -> None:
 
 
 def print_status(status: SweepStatus) -> None:
-    """How many cells stand, failed and are missing, and the failures' errors."""
+    """How many cells stand, failed and are missing, the failures' errors, and doubtful λ̂."""
+    _print_counts(status)
+    if status.doubtful:
+        print(f"  λ̂ is not 'converged' in {len(status.doubtful)} cells:")
+    for cell, said in status.doubtful.items():
+        print(f"  {cell}: {said}")
+
+
+def _print_counts(status: SweepStatus) -> None:
     print(
         f"{status.path}: {status.finished} of {status.total} cells finished, "
         f"{len(status.failed)} failed, {status.missing} missing"
@@ -105,6 +116,6 @@ def print_result(result: SweepResult) -> None:
     """The summary over seeds, the failures, and where everything is."""
     if result.summary:
         print(result.summary, end="\n\n")
-    print_status(result.status)
+    _print_counts(result.status)
     for path in result.paths:
         print(path)

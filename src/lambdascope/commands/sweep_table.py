@@ -56,6 +56,36 @@ def finals(table: pd.DataFrame) -> pd.DataFrame:
     return table[table["step"] == table.groupby("cell")["step"].transform("max")]
 
 
+def doubtful_rows(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows whose λ̂ has a status other than "converged"; a row without λ̂ has none."""
+    if "status" not in table:
+        return table.iloc[:0]
+    return table[table["status"].notna() & (table["status"] != "converged")]
+
+
+def doubts(plan: SweepPlan, table: pd.DataFrame) -> dict[str, str]:
+    """Cell → what is wrong with its estimates and what to try, as one line.
+
+    Args:
+        plan: Whose cells they are.
+        table: Of `measurements`.
+    """
+    names = {cell.number: str(cell) for cell in plan.cells}
+    found: dict[str, str] = {}
+    if table.empty:
+        return found
+    for cell, rows in doubtful_rows(table).groupby("cell", sort=False):
+        latest = rows.iloc[-1]
+        said = str(latest["status"])
+        if isinstance(advice := latest.get("advice"), str):
+            said += f": {advice}"
+        estimated = int((table["status"].notna() & (table["cell"] == cell)).sum())
+        if estimated > 1:
+            said = f"{len(rows)} of {estimated} checkpoints, at step {latest['step']} {said}"
+        found[names[int(cell)]] = said
+    return found
+
+
 def summary_text(plan: SweepPlan, table: pd.DataFrame) -> str:
     """Means ± standard deviation over seeds at the last checkpoint, as aligned text."""
     last = finals(table)
@@ -66,8 +96,14 @@ def summary_text(plan: SweepPlan, table: pd.DataFrame) -> str:
         cells = [_mean_text(rows[name]) for name in shown]
         lines.append([*(str(value) for value in point), str(len(rows)), *cells])
     notes = ["±: standard deviation over runs"]
-    if "status" in last and (doubtful := int((last["status"] != "converged").sum())):
-        notes.append(f"{doubtful} of {len(last)} estimates have not converged: see status")
+    if len(doubtful := doubtful_rows(last)):
+        counts = doubtful["status"].value_counts(sort=False)
+        notes.append(
+            f"{len(doubtful)} of {last['status'].notna().sum()} estimates are not 'converged' "
+            f"({', '.join(f'{count} {status}' for status, count in counts.items())}): column "
+            f"status of sweep.csv; `lambdascope sweep status` with the same file says which and "
+            "what to try"
+        )
     return "\n".join([aligned(lines), *notes])
 
 
@@ -79,16 +115,8 @@ def _finished(plan: SweepPlan, records: CellRecords) -> Iterator[tuple[Cell, Out
 
 
 def _label(plan: SweepPlan, cell: Cell) -> dict[str, Any]:
-    """What tells a cell apart; values that are lists become names, which a table can group by.
-
-    An axis that only other cells name stands with the value that it has in this one.
-    """
-    point = {}
-    for axis in plan.axes:
-        section, field = axis.split(".")
-        value = cell.point.get(axis, getattr(cell.configs[section], field))
-        listed = isinstance(value, list | tuple)
-        point[axis] = ", ".join(map(str, value)) if listed else value
+    """What tells a cell apart, as the table has it."""
+    point = {axis: cell.value(axis) for axis in plan.axes}
     return {"cell": cell.number, "key": cell.key, **point}
 
 

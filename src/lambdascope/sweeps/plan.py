@@ -73,6 +73,19 @@ class Cell:
         plain = {name: one.model_dump(mode="json") for name, one in self.configs.items()}
         return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:16]
 
+    def value(self, axis: str) -> Any:
+        """The cell's value on an axis `section.field`, as tables and figures show it.
+
+        Lists become names, which a table can group by. An axis that only other cells name stands
+        with the value that it has in this one; where that is None, its section chooses, and the
+        value is called "default".
+        """
+        section, field = axis.split(".")
+        value = self.point.get(axis, getattr(self.configs[section], field))
+        if isinstance(value, list | tuple):
+            return ", ".join(map(str, value))
+        return "default" if value is None else value
+
     def __str__(self) -> str:
         if not self.point:
             return f"cell {self.number}"

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Collection, Sequence
 
+_MOST_DECIMALS = 6
 UNKNOWN = "–"
 """A value that there is none of."""
 
@@ -38,7 +39,20 @@ def with_error(value: float, error: float) -> str:
     if not math.isfinite(error) or error <= 0:
         return f"{number(value)} ± {number(error)}"
     decimals = max(0, 1 - math.floor(math.log10(error)))
+    if decimals > _MOST_DECIMALS:
+        # So many digits nobody reads: as a power of ten where both are small, else rounded.
+        power = math.floor(math.log10(max(abs(value), error)))
+        if power < -_MOST_DECIMALS // 2:
+            scale = 10.0**power
+            digits = min(1 - math.floor(math.log10(error / scale)), _MOST_DECIMALS)
+            return f"({value / scale:.{digits}f} ± {_brief(error / scale, digits)})e{power}"
+        return f"{value:,.{_MOST_DECIMALS}f} ± {_brief(error, _MOST_DECIMALS)}"
     return f"{value:,.{decimals}f} ± {error:,.{decimals}f}"
+
+
+def _brief(error: float, decimals: int) -> str:
+    """An error with so many decimals, or as 1.2e-09 where they would show none of it."""
+    return f"{error:.{decimals}f}" if error >= 10.0**-decimals else f"{error:.1e}"
 
 
 def estimated(value: float, error: float) -> str:

@@ -16,7 +16,7 @@ from lambdascope.commands.llc import llc
 from lambdascope.commands.llc_config import LLCConfig
 from lambdascope.commands.sweep import Sweep
 from lambdascope.commands.sweep_cells import batches_of, work_on
-from lambdascope.commands.sweep_figures import means_of, runs_of
+from lambdascope.commands.sweep_curves import means_of, runs_of
 from lambdascope.commands.sweep_lines import straight_line
 from lambdascope.commands.sweep_standing import preview_of, print_preview, print_result, result_of
 from lambdascope.commands.sweep_table import doubts, finals, summary_text
@@ -236,6 +236,24 @@ def test_an_axis_that_a_cell_leaves_to_its_default_says_so(tmp_path: Path) -> No
     assert "default" in summary_text(small.plan, table)
     families = runs_of(table, "llc", FigureWish(x="llc.localization", family="llc.nbeta"), ())
     assert set(means_of(families)["family"]) == {10.0, "default"}
+
+
+def test_what_can_not_be_drawn_yet_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    small = sweep(tmp_path, FILE + "[[figures]]\nx = 'train.seed'\nslope_over = 'train.p'\n")
+    rows = [{"step": 40, "llc": 1.0, "status": "converged", "test_loss": 1.0}]
+    for cell in small.plan.cells[:2]:  # of one p
+        small.records.put(cell, Outcome(rows=rows))
+    found = result_of(small, small.draw())
+    print_result(found)
+    said = "slope_of_llc_vs_train_seed.png is not drawn: a slope needs finished cells at two values"
+    assert said in capsys.readouterr().out
+    assert [path.name for path in found.paths] == [
+        "sweep.csv",
+        "llc_vs_train_p.png",
+        "test_loss_vs_step_by_train_p.png",
+    ]
 
 
 def test_a_failed_cell_is_named_and_can_be_tried_again(

@@ -87,9 +87,14 @@ def opened(folder: Path, text: str) -> Sweep:
             "eigenvalues are drawn by rank",
         ),
         (
-            "[measure]\nhessian = 'final'\n[grid]\ntrain.p = [5]\n[[figures]]\nx = 'rank'\n"
+            "[measure]\nhessian = 'final'\n[grid]\ntrain.p = [5, 7]\n[[figures]]\nx = 'rank'\n"
             "y = 'eigenvalue'\nslope_over = 'train.p'",
             "eigenvalues with map_over or slope_over",
+        ),
+        (
+            "[grid]\ntrain.task = ['addition', 'random']\n[[figures]]\nx = 'train.task'\n"
+            "line = true",
+            r"small\.toml: figures: line=true over train\.task, which has the value 'addition'",
         ),
     ],
 )

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lambdascope.commands.sweep_figures import draw, lines_of, means_of, runs_of, slopes_of
+from lambdascope.commands.sweep_curves import lines_of, means_of, runs_of, slopes_of
+from lambdascope.commands.sweep_figures import draw, panels_of
 from lambdascope.sweeps import FigureWish
 
 AXES = ("train.task", "train.p", "llc.n_multiplier", "train.seed")
@@ -75,8 +76,9 @@ def test_slopes_are_those_of_the_lines() -> None:
 
 def test_a_line_needs_two_places_that_are_numbers() -> None:
     wish = FigureWish(x="train.p")
-    (line,) = lines_of(runs_of(TABLE, "llc", wish, AXES)).itertuples()
-    assert line.label.startswith("slope 4.5 ± ")
+    line = lines_of(runs_of(TABLE, "llc", wish, AXES))
+    assert line["label"].str.startswith("slope 4.5 ± ").all()
+    assert line["x"].tolist() == [5, 9]
     assert lines_of(runs_of(TABLE[TABLE["train.p"] == 5], "llc", wish, AXES)).empty
     assert lines_of(runs_of(TABLE, "llc", FigureWish(x="train.task"), AXES)).empty
 
@@ -93,12 +95,105 @@ def test_a_line_needs_two_places_that_are_numbers() -> None:
 )
 def test_every_kind_can_be_drawn(settings: dict) -> None:
     figure = draw(TABLE, pd.DataFrame(), FigureWish(**settings), AXES, "a note")
-    assert figure is not None
+    assert not isinstance(figure, str)
     assert "a note" in figure._supxlabel.get_text().replace("\n", " ")
 
 
 def test_what_is_not_measured_yet_is_not_drawn() -> None:
     wish = FigureWish(x="train.p", y="hessian_trace")
-    assert draw(TABLE, pd.DataFrame(), wish, AXES, "") is None
+    said = "no finished cell has hessian_trace at its last checkpoint"
+    assert draw(TABLE, pd.DataFrame(), wish, AXES, "") == said
     spectra = FigureWish(x="rank", y="eigenvalue")
-    assert draw(TABLE, pd.DataFrame(), spectra, AXES, "") is None
+    assert "no finished cell has eigenvalue" in draw(TABLE, pd.DataFrame(), spectra, AXES, "")
+    assert panels_of(TABLE, pd.DataFrame(), wish, AXES) == []
+
+
+EARLY = pd.concat([TABLE.assign(step=0), TABLE.assign(llc=math.nan, status=None)])
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"x": "train.p"},
+        {"x": "train.p", "panel": "train.task"},
+        {"x": "train.p", "map_over": "llc.n_multiplier"},
+        {"x": "llc.n_multiplier", "slope_over": "train.p"},
+    ],
+)
+def test_what_was_measured_before_the_last_checkpoint_only_is_no_point(settings: dict) -> None:
+    wish = FigureWish(**settings)
+    assert "no finished cell has llc at" in draw(EARLY, pd.DataFrame(), wish, AXES, "")
+    along = FigureWish(x="step")
+    (panel,) = panels_of(EARLY, pd.DataFrame(), along, AXES)
+    assert set(panel.runs["x"]) == {0}
+
+
+def test_a_slope_of_which_one_place_is_finished_is_not_drawn() -> None:
+    wish = FigureWish(x="llc.n_multiplier", slope_over="train.p", panel="train.task")
+    started = TABLE[(TABLE["train.p"] == 5) | (TABLE["train.task"] == "random")]
+    (panel,) = panels_of(started, pd.DataFrame(), wish, AXES)
+    assert panel.title == "random"
+    assert not isinstance(draw(started, pd.DataFrame(), wish, AXES, ""), str)
+    one = TABLE[TABLE["train.p"] == 5]
+    said = "a slope needs finished cells at two values of train.p"
+    assert draw(one, pd.DataFrame(), wish, AXES, "") == said
+
+
+def test_of_several_quantities_those_that_are_measured_are_drawn() -> None:
+    wish = FigureWish(x="train.p", y=["llc", "hessian_trace"])
+    figure = draw(TABLE, pd.DataFrame(), wish, AXES, "")
+    assert [axes.get_ylabel() for axes in figure.axes] == ["Learning coefficient λ̂"]
+    caption = figure._supxlabel.get_text().replace("\n", " ")
+    assert "not measured yet: trace of the Hessian" in caption
+
+
+def test_a_map_hatches_doubtful_estimates_and_nothing_else() -> None:
+    some = TABLE.assign(status=TABLE["status"].where(TABLE["train.p"] != 9))
+    wish = FigureWish(x="train.p", map_over="llc.n_multiplier")
+    figure = draw(some, pd.DataFrame(), wish, AXES, "")
+    assert len(figure.axes[0].patches) == 2  # p = 7; at p = 9 there is no status
+    assert "hatched" in figure._supxlabel.get_text()
+    counts = draw(some, pd.DataFrame(), wish.model_copy(update={"y": ("num_circuits",)}), AXES, "")
+    assert len(counts.axes[0].patches) == 0
+    assert "hatched" not in counts._supxlabel.get_text()
+
+
+@pytest.mark.parametrize("log", [(True, False), (False, True), (True, True)])
+def test_a_straight_line_is_bent_by_a_logarithmic_axis(log: tuple[bool, bool]) -> None:
+    wish = FigureWish(x="train.p", log_x=log[0], log_y=log[1], line=True)
+    (panel,) = panels_of(TABLE, pd.DataFrame(), wish, AXES)
+    line = panel.lines
+    assert len(line) == 200
+    np.testing.assert_allclose(line["x"].iloc[[0, -1]], [5, 9])
+    slope = (line["y"].iloc[-1] - line["y"].iloc[0]) / 4
+    np.testing.assert_allclose(line["y"], line["y"].iloc[0] + slope * (line["x"] - 5))
+    ratios = line["x"].to_numpy()[1:] / line["x"].to_numpy()[:-1]
+    assert np.allclose(ratios, ratios[0]) == log[0]
+    figure = draw(TABLE, pd.DataFrame(), wish, AXES, "")
+    (drawn,) = [one for one in figure.axes[0].lines if str(one.get_label()).startswith("slope")]
+    assert len(drawn.get_xdata()) == 200
+
+
+def test_step_0_has_no_place_on_a_logarithmic_axis() -> None:
+    both = pd.concat([TABLE, TABLE.assign(step=0)])
+    figure = draw(both, pd.DataFrame(), FigureWish(x="step", log_x=True), AXES, "")
+    assert "training step 0 has no place on a log" in figure._supxlabel.get_text()
+    assert all(min(line.get_xdata()) > 0 for line in figure.axes[0].lines)
+
+
+def test_exact_values_stand_beside_estimates_of_them_only_and_say_what_they_are() -> None:
+    known = TABLE.assign(exact=20.0, loss=1.0).assign(
+        exact_holds=np.where(TABLE["train.task"] == "random", "as nβ → ∞", "at this nβ and γ")
+    )
+    known.loc[known["train.p"] == 9, "exact"] = math.nan
+    wish = FigureWish(x="train.p", y=["llc", "loss"], family="train.task", theory=True)
+    llc, loss = panels_of(known, pd.DataFrame(), wish, AXES)
+    assert loss.theory.empty
+    labels = llc.theory.groupby("family")["label"].unique().str.join(", ").to_dict()
+    assert labels == {"addition": "exact value", "random": "exact value as nβ → ∞"}
+    assert set(llc.theory["x"]) == {5, 7}
+    figure = draw(known, pd.DataFrame(), wish, AXES, "")
+    keys = [text.get_text() for text in figure.axes[-1].get_legend().get_texts()]
+    assert keys[-2:] == ["exact value", "exact value as nβ → ∞"]
+    nothing = panels_of(known.assign(exact=math.nan), pd.DataFrame(), wish, AXES)
+    assert all(panel.theory.empty for panel in nothing)

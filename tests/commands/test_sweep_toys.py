@@ -1,17 +1,22 @@
 """Sweeps over systems with known answers."""
 
 import functools
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from lambdascope.commands import sweep_measures
+from lambdascope.commands import sweep_measures, sweep_toys
 from lambdascope.commands.llc_config import LLCConfig
 from lambdascope.commands.sweep import Sweep
+from lambdascope.commands.sweep_figures import panels_of
+from lambdascope.commands.sweep_table import summary_text
 from lambdascope.errors import LambdascopeError
 from lambdascope.estimates.automatic import automatic_llc
 from lambdascope.sampling import sample
+from lambdascope.theory import LearningCoefficient
 
 
 @pytest.fixture(autouse=True)
@@ -55,6 +60,7 @@ def test_potentials_stand_beside_their_exact_values_at_each_temperature(tmp_path
     quadratic = table[table["potential.kind"] == "quadratic"]
     exact = [sum(0.5 * b * c / (b * c + 5) for c in (1.0, 0.5)) for b in (10.0, 1000.0)]
     np.testing.assert_allclose(quadratic["exact"], exact, rtol=1e-6)
+    assert set(table["exact_holds"]) == {"at this nβ and γ"}
     assert (abs(table["llc"] - table["exact"]) < 4 * table["llc_stderr"] + 0.05).all()
     assert (tmp_path / "results" / "figures" / "llc_vs_llc_nbeta_by_system.png").exists()
 
@@ -74,10 +80,43 @@ def test_a_network_that_multiplies_is_trained_and_measured(tmp_path: Path) -> No
     [grid]
     llc.temp_multiplier = [1.0, 2.0]
     """
-    table = sweep(tmp_path, text).run(progress=False)
+    found = sweep(tmp_path, text)
+    table = found.run(progress=False)
     n = 60
     np.testing.assert_allclose(table["nbeta"], [n / np.log(n), n / np.log(n) / 2], rtol=1e-6)
     assert table["llc"].notna().all()
+    assert table["exact"].isna().all()  # so short a training reaches no zero of the loss
+    assert table["exact_holds"].isna().all()
+
+
+def test_an_exact_value_that_is_the_limit_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = """
+    system = "complex_multiplication"
+    [network]
+    num_samples = 60
+    num_steps = 20
+    hidden_size = 4
+    [llc]
+    num_chains = 2
+    num_steps = 40
+    step_size = 1e-6
+    batch_size = 16
+    [[figures]]
+    x = "nbeta"
+    theory = true
+    """
+    made = sweep_toys._toy
+    known = LearningCoefficient(15.0, 1, "a source")
+    monkeypatch.setattr(sweep_toys, "_toy", lambda one: replace(made(one), exact=known))
+    found = sweep(tmp_path, text)
+    table = found.run(progress=False)
+    assert table["exact"].tolist() == [15.0]
+    assert table["exact_holds"].tolist() == ["as nβ → ∞"]
+    assert "exact as nβ → ∞" in summary_text(found.plan, table).splitlines()[0]
+    (panel,) = panels_of(table, pd.DataFrame(), found.plan.figures[0], found.plan.axes)
+    assert panel.theory["label"].tolist() == ["exact value as nβ → ∞"]
 
 
 @pytest.mark.parametrize(

@@ -25,14 +25,14 @@ def panel(
     title: str = "",
 ) -> SweepPanel:
     means = runs.groupby(["family", "x"], sort=False)["y"].agg(mean="mean", spread="std")
-    columns = ["family", "x0", "y0", "x1", "y1", "label"]
+    columns = ["family", "x", "y", "label"]
     return SweepPanel(
         title,
         "Learning coefficient λ̂",
         means.reset_index(),
         runs,
         pd.DataFrame(columns=columns) if lines is None else lines,
-        pd.DataFrame(columns=["family", "x", "exact"]) if theory is None else theory,
+        pd.DataFrame(columns=["family", "x", "exact", "label"]) if theory is None else theory,
     )
 
 
@@ -63,8 +63,10 @@ def test_each_family_has_its_mean_its_band_and_its_runs() -> None:
 def test_one_family_without_a_line_needs_no_legend() -> None:
     one = RUNS[RUNS["family"] == "random"]
     assert drawn(panel(one), family=None).axes[0].get_legend() is None
-    line = {"family": "random", "x0": 23, "y0": 1, "x1": 53, "y1": 2, "label": "slope 8.6 ± 1.2"}
-    legend = drawn(panel(one, pd.DataFrame([line])), family=None).axes[0].get_legend()
+    line = pd.DataFrame({"x": [23, 53], "y": [1, 2]}).assign(
+        family="random", label="slope 8.6 ± 1.2"
+    )
+    legend = drawn(panel(one, line), family=None).axes[0].get_legend()
     assert [text.get_text() for text in legend.get_texts()] == [
         "mean of the runs",
         "slope 8.6 ± 1.2",
@@ -93,6 +95,7 @@ def test_doubtful_runs_are_hollow() -> None:
 
 def test_exact_values_are_dashed_with_one_key_for_all() -> None:
     theory = pd.DataFrame({"family": ["addition"] * 2, "x": [23, 53], "exact": [40.0, 100.0]})
+    theory["label"] = "exact value"
     (axes,) = drawn(panel(RUNS, theory=theory)).axes
     labels = [text.get_text() for text in axes.get_legend().get_texts()]
     assert labels.count("exact value") == 1

@@ -3,7 +3,7 @@
 import pytest
 
 from lambdascope.errors import LambdascopeError
-from lambdascope.sweeps.figures import read_wish
+from lambdascope.sweeps.figures import FigureWish, check_values, read_wish
 
 AXES, QUANTITIES, LABELS = ("train.p", "train.task", "llc.step_size"), ("llc", "step"), ("status",)
 
@@ -44,6 +44,15 @@ def test_what_is_measured_can_run_along_an_axis_and_names_can_be_families() -> N
             r"y=llc, step with panel='train\.task'",
         ),
         (
+            {"x": "train.p", "map_over": "llc.step_size", "log_x": True},
+            r"map_over='llc\.step_size' with log_x=true: one of the two",
+        ),
+        (
+            {"x": "train.p", "map_over": "llc.step_size", "log_y": True},
+            r"map_over='llc\.step_size' with log_y=true: one of the two",
+        ),
+        ({"x": "train.p", "theory": True}, "theory=true, and there are no exact values in this"),
+        (
             {"x": "train.p", "slope_over": "llc.step_size", "theory": True},
             "slope_over='llc.step_size' with theory=true",
         ),
@@ -52,6 +61,54 @@ def test_what_is_measured_can_run_along_an_axis_and_names_can_be_families() -> N
 def test_what_does_not_go_is_said(settings: dict, said: str) -> None:
     with pytest.raises(LambdascopeError, match=said):
         wish(**settings)
+
+
+def test_exact_values_are_those_of_estimates() -> None:
+    known = ("llc", "loss", "exact")
+    assert read_wish({"x": "train.p", "theory": True}, AXES, known, LABELS).theory
+    with pytest.raises(LambdascopeError, match="theory=true with y=loss: exact values are of λ̂"):
+        read_wish({"x": "train.p", "y": "loss", "theory": True}, AXES, known, LABELS)
+
+
+VALUES = {
+    "train.p": [5, 7],
+    "train.task": ["addition", "random"],
+    "llc.step_size": [0.0, 1e-3],
+    "train.full_batch": [False, True],
+    "llc.nbeta": [10.0, "default"],
+    "train.seed": [3],
+}
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"x": "train.task", "line": True}, r"line=true over train\.task.* value 'addition': an"),
+        ({"x": "train.task", "log_x": True}, r"log_x=true over train\.task.* value 'addition': an"),
+        ({"x": "train.p", "slope_over": "train.task"}, r"slope_over over train\.task, which has"),
+        ({"x": "train.full_batch", "line": True}, r"over train\.full_batch.* value False: an axis"),
+        ({"x": "llc.nbeta", "log_x": True}, r"over llc\.nbeta, which has the value 'default': an"),
+        ({"x": "status", "log_x": True}, "log_x=true over status, whose values are names"),
+        ({"x": "llc.step_size", "log_x": True}, r"has the value 0\.0: values > 0 are accepted"),
+        ({"x": "train.seed", "line": True}, r"over train\.seed, which has the one value 3: two or"),
+    ],
+)
+def test_lines_and_logarithms_over_what_are_no_numbers_are_refused(
+    settings: dict, said: str
+) -> None:
+    with pytest.raises(LambdascopeError, match=said):
+        check_values(FigureWish(**settings), VALUES, LABELS)
+
+
+def test_lines_and_logarithms_over_numbers_are_not() -> None:
+    for settings in (
+        {"x": "train.p", "line": True, "log_x": True},
+        {"x": "train.task", "slope_over": "train.p"},
+        {"x": "llc.step_size", "line": True},
+        {"x": "num_circuits", "line": True, "log_x": True},
+        {"x": "train.task"},
+    ):
+        check_values(FigureWish(**settings), VALUES, LABELS)
 
 
 def test_no_table_is_no_figure() -> None:

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from lambdascope.commands.sweep_figures import family_label_of, label_of, panels_of
+from lambdascope.commands.sweep_figures import panels_of
+from lambdascope.commands.sweep_labels import family_label_of, label_of
 from lambdascope.commands.sweep_table import SEEDS
 from lambdascope.reporting.page.sweep_record import SweepFigureRecord
 from lambdascope.reporting.sweep_figure import SweepPanel

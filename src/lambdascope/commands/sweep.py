@@ -55,6 +55,8 @@ class Sweep:
         except LambdascopeError as error:
             raise LambdascopeError(f"{file}: {error}") from None
         self.records = CellRecords(out or Path("runs") / Path(file).stem)
+        self.not_drawn: dict[str, str] = {}
+        """File name → why `draw` could not draw that figure yet."""
 
     def run(
         self,
@@ -131,9 +133,14 @@ class Sweep:
         table, eigenvalues = self._tables()
         if len(table):
             note = _note(self.plan.cells[0])
+            finished, total = table["cell"].nunique(), len(self.plan.cells)
+            if finished < total:
+                note = f"{finished} of {total} cells finished · {note}"
+            self.not_drawn = {}
             for wish in self.plan.figures:
                 figure = draw(table, eigenvalues, wish, self.plan.axes, note)
-                if figure is None:  # its cells failed, or are still missing
+                if isinstance(figure, str):  # its cells failed, or are still missing
+                    self.not_drawn[wish.file_name] = figure
                     continue
                 path = self.records.path / "figures" / wish.file_name
                 make_folder(path.parent)

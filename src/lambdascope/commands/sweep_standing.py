@@ -55,12 +55,14 @@ class SweepResult:
         table: As in sweep.csv: one row a finished cell and checkpoint.
         summary: Means over seeds at the last checkpoint, as text.
         paths: Files written.
+        not_drawn: Figure → why it could not be drawn yet.
     """
 
     status: SweepStatus
     table: pd.DataFrame
     summary: str
     paths: list[Path]
+    not_drawn: dict[str, str]
 
 
 def status_of(sweep: Sweep) -> SweepStatus:
@@ -82,7 +84,7 @@ def preview_of(sweep: Sweep) -> SweepPreview:
 def result_of(sweep: Sweep, table: pd.DataFrame) -> SweepResult:
     """The table that was written, with a summary and the paths."""
     summary = summary_text(sweep.plan, table) if len(table) else ""
-    return SweepResult(status_of(sweep), table, summary, sweep.paths())
+    return SweepResult(status_of(sweep), table, summary, sweep.paths(), sweep.not_drawn)
 
 
 def print_preview(preview: SweepPreview) -> None:
@@ -117,5 +119,7 @@ def print_result(result: SweepResult) -> None:
     if result.summary:
         print(result.summary, end="\n\n")
     _print_counts(result.status)
+    for name, reason in result.not_drawn.items():
+        print(f"  {name} is not drawn: {reason}")
     for path in result.paths:
         print(path)

@@ -11,6 +11,8 @@ from lambdascope.wording import aligned, number, with_error
 
 # Axes over which runs are repetitions of each other.
 SEEDS = ("train.seed", "train.data_seed", "llc.seed", "network.seed", "hessian.seed")
+ASYMPTOTIC = "as nβ → ∞"
+"""In the column exact_holds: the exact value is λ, the limit, and not λ̂ at the cell's own nβ."""
 _SHOWN = (
     "llc",
     "exact",
@@ -91,7 +93,10 @@ def summary_text(plan: SweepPlan, table: pd.DataFrame) -> str:
     last = finals(table)
     axes = [name for name in plan.axes if name not in SEEDS]
     shown = [name for name in _SHOWN if name in last and last[name].notna().any()]
-    lines = [[*axes, "runs", *("λ̂" if name == "llc" else name for name in shown)]]
+    headers = {"llc": "λ̂"}
+    if "exact_holds" in last and (last["exact_holds"].dropna() == ASYMPTOTIC).all():
+        headers["exact"] = f"exact {ASYMPTOTIC}"
+    lines = [[*axes, "runs", *(headers.get(name, name) for name in shown)]]
     for point, rows in _groups(last, axes):
         cells = [_mean_text(rows[name]) for name in shown]
         lines.append([*(str(value) for value in point), str(len(rows)), *cells])

@@ -19,6 +19,7 @@ from lambdascope.commands.sweep_measures import (
     plain_estimates,
     stream_label,
 )
+from lambdascope.commands.sweep_table import ASYMPTOTIC
 from lambdascope.config import Config
 from lambdascope.errors import LambdascopeError
 from lambdascope.sweeps import Cell, FigureWish, Outcome, Vocabulary
@@ -183,14 +184,15 @@ def _row(cell: Cell) -> dict[str, Any]:
         (one,) = plain_estimates([posterior], llc, [label], full_batch=toy.data is None)
     if math.isnan(one.llc):
         raise LambdascopeError(f"no chain gave an estimate: {one.status}; {one.advice}")
-    exact = toy.localized_llc(posterior)
+    exact, holds = toy.localized_llc(posterior), "at this nβ and γ"
     if exact is None and toy.exact is not None:
-        exact = toy.exact.llc
+        exact, holds = float(toy.exact.llc), ASYMPTOTIC
     return {
         "step": 0,
         "system": toy.name,
         **estimate_row(one),
         "exact": math.nan if exact is None else float(exact),
+        "exact_holds": None if exact is None else holds,
         "loss": posterior.initial_loss,
     }
 

@@ -23,8 +23,9 @@ class SweepPanel:
         means: `family`, `x`, `mean`, `spread` (standard deviation over runs; of a single run its
             standard error; NaN where neither is known).
         runs: `family`, `run`, `x`, `y`, `doubtful`: each run by itself; doubtful ones are hollow.
-        lines: Straight lines: `family`, `x0`, `y0`, `x1`, `y1`, `label`; may be empty.
-        theory: Exact values: `family`, `x`, `exact`; may be empty.
+        lines: Straight lines, as points to join: `family`, `x`, `y`, `label`; may be empty.
+        theory: Exact values: `family`, `x`, `exact`, `label`, which says what they are; may be
+            empty.
     """
 
     title: str
@@ -86,9 +87,9 @@ def sweep_figure(
             if panel.title:
                 axes.set_title(panel.title, fontsize=13)
             style.grid_below(axes)
-            if len(panel.theory):
-                axes.plot([], [], color=style.GREY, linestyle=(0, (4, 2)), label="exact value")
         keys = len(families) > 1 or any(len(panel.lines) + len(panel.theory) for panel in panels)
+        for label in dict.fromkeys(one for panel in panels for one in panel.theory["label"]):
+            grid[-1].plot([], [], color=style.GREY, linestyle=_theory_dash(label), label=label)
         if keys:
             for axes in grid if any(len(panel.lines) for panel in panels) else (grid[-1],):
                 last = axes is grid[-1] and not stacked
@@ -146,24 +147,23 @@ def _draw_family(
             markerfacecolor="white",
             markeredgecolor=colour,
         )
-    for line in panel.lines[panel.lines["family"] == family].itertuples():
-        axes.plot(
-            [line.x0, line.x1],
-            [line.y0, line.y1],
-            color=colour,
-            linestyle=":",
-            linewidth=1.8,
-            label=line.label,
-        )
-    exact = panel.theory[panel.theory["family"] == family]
-    if len(exact):
+    lines = panel.lines[panel.lines["family"] == family]
+    for label, line in lines.groupby("label", sort=False):
+        axes.plot(line["x"], line["y"], color=colour, linestyle=":", linewidth=1.8, label=label)
+    theory = panel.theory[panel.theory["family"] == family]
+    for label, exact in theory.groupby("label", sort=False):
         axes.plot(
             [places[x] for x in exact["x"]],
             exact["exact"],
             color=colour,
-            linestyle=(0, (4, 2)),
+            linestyle=_theory_dash(str(label)),
             linewidth=1.4,
         )
+
+
+def _theory_dash(label: str) -> tuple[int, tuple[int, ...]]:
+    """The dashes of exact values; others for those that hold in a limit only."""
+    return (0, (4, 2)) if label == "exact value" else (0, (4, 2, 1, 2))
 
 
 def _places(values: pd.Series) -> dict[object, float]:

@@ -1,7 +1,7 @@
 """The figures that a sweep's file asks for: what runs where, checked against what there is."""
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 from pydantic import Field, field_validator
@@ -92,7 +92,57 @@ def read_wish(
                 what = "quantity that is measured" if field == "y" else "axis of this sweep"
                 raise LambdascopeError(f"figures: {field}={name!r} is no {what}; {hint}")
     _goes_together(wish)
+    if wish.theory and "exact" not in quantities:
+        raise LambdascopeError(
+            "figures: theory=true, and there are no exact values in this system: leave it out"
+        )
+    if wish.theory and not set(wish.y) & {"llc", "llc_uncorrected"}:
+        raise LambdascopeError(
+            f"figures: theory=true with y={', '.join(wish.y)}: exact values are of λ̂, and y='llc' "
+            "is accepted"
+        )
     return wish
+
+
+def check_values(
+    wish: FigureWish, values: Mapping[str, Sequence[Any]], labels: Sequence[str]
+) -> None:
+    """Refuse a straight line or a logarithm over what are no numbers.
+
+    Args:
+        wish: What is wanted.
+        values: Axis → its values in the sweep's cells.
+        labels: What the system measures, as names.
+
+    Raises:
+        LambdascopeError: naming field, axis and value.
+    """
+    for setting, axis, has_line in (
+        (wish.slope_over is not None and "slope_over", wish.slope_over, True),
+        (wish.line and "line=true", wish.x, True),
+        (wish.log_x and "log_x=true", wish.x, False),
+    ):
+        if not setting:
+            continue
+        if axis in labels:
+            raise LambdascopeError(f"figures: {setting} over {axis}, whose values are names")
+        held = list(dict.fromkeys(values.get(axis or "", ())))
+        for value in held:
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                raise LambdascopeError(
+                    f"figures: {setting} over {axis}, which has the value {value!r}: an axis of "
+                    "numbers is accepted"
+                )
+            if not has_line and value <= 0:
+                raise LambdascopeError(
+                    f"figures: {setting} over {axis}, which has the value {value!r}: values > 0 "
+                    "are accepted"
+                )
+        if has_line and len(held) == 1:
+            raise LambdascopeError(
+                f"figures: {setting} over {axis}, which has the one value {held[0]!r}: two or more "
+                "are accepted"
+            )
 
 
 def _goes_together(wish: FigureWish) -> None:
@@ -105,6 +155,8 @@ def _goes_together(wish: FigureWish) -> None:
         (wish.map_over and f"map_over={wish.map_over!r}", wish.line and "line=true"),
         (wish.map_over and f"map_over={wish.map_over!r}", wish.theory and "theory=true"),
         (wish.map_over and f"map_over={wish.map_over!r}", wish.slope_over and "slope_over"),
+        (wish.map_over and f"map_over={wish.map_over!r}", wish.log_x and "log_x=true"),
+        (wish.map_over and f"map_over={wish.map_over!r}", wish.log_y and "log_y=true"),
         (wish.slope_over and f"slope_over={wish.slope_over!r}", wish.line and "line=true"),
         (wish.slope_over and f"slope_over={wish.slope_over!r}", wish.theory and "theory=true"),
     ):

@@ -31,7 +31,7 @@ from typing import Any
 
 from lambdascope.config import Config
 from lambdascope.errors import LambdascopeError
-from lambdascope.sweeps.figures import FigureWish, read_wish
+from lambdascope.sweeps.figures import FigureWish, check_values, read_wish
 from lambdascope.sweeps.ranges import MOST, expand_range
 
 _PARTS = ("grid", "zip", "list", "figures")
@@ -146,6 +146,9 @@ def read_plan(path: Path, systems: Mapping[str, Vocabulary]) -> SweepPlan:
     figures = _list(document, "figures", path)
     try:
         wishes = [read_wish(one, axes, quantities, labels) for one in figures]
+        values = {axis: [cell.value(axis) for cell in cells] for axis in axes}
+        for wish in wishes:
+            check_values(wish, values, labels)
     except LambdascopeError as error:
         raise LambdascopeError(f"{path}: {error}") from None
     files = [wish.file_name for wish in wishes]

@@ -268,15 +268,16 @@ def _family(curves: SweepPanel, family: Any, numeric: bool) -> dict[str, Any]:
         ],
         "lines": [
             {
-                "x": rounded([line.x0, line.x1]),
-                "y": rounded([line.y0, line.y1]),
-                "label": line.label,
+                "x": rounded(line["x"].tolist(), 6),
+                "y": rounded(line["y"].tolist(), 6),
+                "label": label,
             }
-            for line in lines.itertuples(index=False)
+            for label, line in lines.groupby("label", sort=False)
         ],
         "exact": {
             "x": _places(theory["x"], numeric),
             "y": rounded(theory["exact"].to_numpy(float)),
+            "label": ", ".join(dict.fromkeys(theory["label"])),
         },
     }
 

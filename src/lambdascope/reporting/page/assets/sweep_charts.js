@@ -43,7 +43,7 @@ function sweepChart(figure, number) {
     byId(`what-${number}`).textContent = quantity.label;
     legend(`legend-${number}`, quantity.families.flatMap((family, i) => {
       const [colour, dash] = look(i);
-      const exact = family.exact.x.length ? [[colour, "dash", `${family.name} exact`]] : [];
+      const exact = family.exact.x.length ? [[colour, "dash", `${family.name} ${family.exact.label}`.trim()]] : [];
       return [[colour, dash === "dash" ? "dash" : "line", family.name || "mean of the runs"], ...exact, ...family.lines.map((line) => [colour, "dot", line.label])];
     }));
   };

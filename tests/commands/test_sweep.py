@@ -212,7 +212,8 @@ def test_a_cell_without_an_estimate_is_not_one_that_did_not_converge(tmp_path: P
 
 
 def test_of_several_checkpoints_the_last_doubt_is_told(tmp_path: Path) -> None:
-    small = sweep(tmp_path, FILE.replace("[5, 7]", "[5]").replace("0..1", "0..0"))
+    one = FILE.replace("[5, 7]", "[5]").replace("0..1", "0..0").replace("line = true", "")
+    small = sweep(tmp_path, one)
     stati = ["not converged", "escaped", "converged"]
     rows = [
         {"step": 20 * index, "llc": 1.0, "status": status, "advice": f"try {index}"}
@@ -236,6 +237,61 @@ def test_an_axis_that_a_cell_leaves_to_its_default_says_so(tmp_path: Path) -> No
     assert "default" in summary_text(small.plan, table)
     families = runs_of(table, "llc", FigureWish(x="llc.localization", family="llc.nbeta"), ())
     assert set(means_of(families)["family"]) == {10.0, "default"}
+
+
+def test_what_an_edited_file_no_longer_asks_for_does_not_stand_beside_the_new(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [{"step": 40, "llc": 1.0, "status": "converged", "test_loss": 1.0}]
+    first = sweep(tmp_path)
+    for cell in first.plan.cells:
+        first.records.put(cell, Outcome(rows=rows))
+    first.draw()
+    out = tmp_path / "results"
+    assert len(list((out / "figures").iterdir())) == 2
+    renamed = FILE.replace('train.seed = "0..1"', "llc.localization = [1.0, 5.0]")
+    cut = renamed[: renamed.rindex("[[figures]]")]
+
+    def interrupted(batch):
+        raise KeyboardInterrupt
+
+    work_with(monkeypatch, interrupted)
+    second = sweep(tmp_path, cut)
+    with pytest.raises(KeyboardInterrupt):
+        second.run(progress=False)
+    # The cells of γ = 5, which is the default, and seed 0 stand already.
+    assert read_table(out / "sweep.csv")["llc.localization"].tolist() == [5.0, 5.0]
+    assert "train.seed" not in read_table(out / "sweep.csv")
+    assert list((out / "figures").iterdir()) == []
+    second.draw()
+    assert [one.name for one in (out / "figures").iterdir()] == ["llc_vs_train_p.png"]
+    named = sweep(tmp_path, cut + 'name = "other"\n')
+    named.draw()
+    assert [one.name for one in (out / "figures").iterdir()] == ["other.png"]
+    assert len(list((out / "cells").iterdir())) == 4
+    nothing = sweep(tmp_path, cut.replace("embed_dim = 3", "embed_dim = 5"))
+    nothing.table()
+    assert not (out / "sweep.csv").exists()
+    assert list((out / "figures").iterdir()) == []
+
+
+def test_the_directory_of_another_sweep_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = sweep(tmp_path)
+    first.records.put(first.plan.cells[0], Outcome(rows=[{"step": 40, "llc": 1.0}]))
+    first.draw()
+    other = tmp_path / "other.toml"
+    other.write_text(FILE.replace("[5, 7]", "[11, 13]"))
+    before = {one: one.read_bytes() for one in (tmp_path / "results").rglob("*") if one.is_file()}
+    for arguments in (["run"], ["run", "--dry-run"], ["status"], ["table"], ["plot"]):
+        rest = [str(other), "--out", str(tmp_path / "results")]
+        assert cli.main(["sweep", *arguments, *rest]) == 2
+        said = capsys.readouterr().err
+        assert "results holds the results of " in said
+        assert f"small.toml: give {other} another --out" in said
+    after = {one: one.read_bytes() for one in (tmp_path / "results").rglob("*") if one.is_file()}
+    assert after == before
 
 
 def test_what_can_not_be_drawn_yet_is_said(
@@ -331,6 +387,28 @@ def test_a_dry_run_lists_and_runs_nothing(
     assert "4 of 4 cells to work out: about " in printed
     assert numbers == []
     assert not (tmp_path / "results").exists()
+
+
+def test_a_dry_run_tells_of_failures_and_of_trying_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    small = sweep(tmp_path)
+    small.records.put(small.plan.cells[0], Outcome(rows=[{"step": 40, "llc": 1.0}]))
+    small.records.put(small.plan.cells[1], Outcome(error="the run diverged"))
+    run = ["sweep", "run", str(small.plan.path), "--out", str(tmp_path / "results"), "--dry-run"]
+    assert cli.main(run) == 0
+    printed = capsys.readouterr().out
+    assert "cell 0 (train.p=5, train.seed=0): stands\n" in printed
+    assert "cell 1 (train.p=5, train.seed=1): failed: the run diverged\n" in printed
+    assert "cell 2 (train.p=7, train.seed=0)\n" in printed
+    assert "2 of 4 cells to work out: about " in printed
+    again = "1 failed and stay as they are; --retry-failed works on them again, 3 of 4 cells in all"
+    assert again in printed
+    assert cli.main([*run, "--retry-failed"]) == 0
+    printed = capsys.readouterr().out
+    assert "3 of 4 cells to work out: about " in printed
+    assert "1 of them failed before and are tried again" in printed
+    assert small.records.get(small.plan.cells[1]).error == "the run diverged"
 
 
 def test_worker_processes_give_the_same_numbers(tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ class Command(BaseCommand):
     address: Annotated[str | None, tyro.conf.arg(metavar="HOST:PORT", help_behavior_hint="")] = None
     """The Ray cluster, to which this machine belongs, or auto (default: one is started here)."""
     dry_run: Switch = False
-    """List the cells and what they will take, and run nothing."""
+    """List the cells, which stand or failed and what the rest will take, and run nothing."""
     retry_failed: Switch = False
     """Work on failed cells again."""
 
@@ -57,7 +57,8 @@ class Command(BaseCommand):
         if self.action == "status":
             return Outcome(standing.status_of(sweep), standing.print_status)
         if self.action == "run" and self.dry_run:
-            return Outcome(standing.preview_of(sweep), standing.print_preview)
+            preview = standing.preview_of(sweep, retry_failed=self.retry_failed)
+            return Outcome(preview, standing.print_preview)
         if self.action == "run":
             table = sweep.run(
                 self.engine,

@@ -6,14 +6,14 @@ from typing import Any
 
 from lambdascope.commands.command_lines import arguments_of, command_line
 from lambdascope.commands.report_figures import sweep_figures
-from lambdascope.commands.sweep import KEPT_FILE, Sweep
+from lambdascope.commands.sweep import Sweep
 from lambdascope.commands.sweep_config import settings_of
 from lambdascope.commands.sweep_table import measurements, spectra
 from lambdascope.commands.systems import MODULAR_ADDITION
 from lambdascope.errors import LambdascopeError
 from lambdascope.reporting.page.sweep_record import SweepCell, SweepRecord
 from lambdascope.runs.tables import table_text
-from lambdascope.sweeps import Cell, Outcome
+from lambdascope.sweeps import KEPT_FILE, Cell, Outcome
 
 
 def is_sweep(path: Path) -> bool:

@@ -1,6 +1,7 @@
 """`lambdascope sweep`: run a sweep's file, and tabulate and draw what stands of it."""
 
 import functools
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -15,23 +16,22 @@ from lambdascope.errors import LambdascopeError
 from lambdascope.machine import usable_cores
 from lambdascope.progress import Progress
 from lambdascope.reporting.style import png_bytes
-from lambdascope.runs.files import atomic_write_bytes, atomic_write_text, make_folder
-from lambdascope.runs.tables import write_table
+from lambdascope.runs.tables import table_text
 from lambdascope.sweeps import (
     Cell,
     CellRecords,
     Engine,
+    FigureWish,
     LocalEngine,
     Outcome,
     ProcessEngine,
     RayEngine,
+    SweepOutputs,
     SweepPlan,
     read_plan,
 )
 
 _TABLE, _SPECTRA = "sweep.csv", "sweep_hessian.csv"
-KEPT_FILE = "sweep.toml"
-"""The file as it was, beside its results, so that a report needs nothing else."""
 
 
 class Sweep:
@@ -42,8 +42,8 @@ class Sweep:
         out: The directory; None takes the file's name without its suffix, under runs/.
 
     Raises:
-        LambdascopeError: what `read_plan` refuses, and settings of a cell that do not fit together
-            or have no effect.
+        LambdascopeError: what `read_plan` refuses, settings of a cell that do not fit together or
+            have no effect, and a directory that holds the results of another file.
     """
 
     def __init__(self, file: Path, out: Path | None = None) -> None:
@@ -55,6 +55,7 @@ class Sweep:
         except LambdascopeError as error:
             raise LambdascopeError(f"{file}: {error}") from None
         self.records = CellRecords(out or Path("runs") / Path(file).stem)
+        self._outputs = SweepOutputs(self.records.path, Path(file))
         self.not_drawn: dict[str, str] = {}
         """File name → why `draw` could not draw that figure yet."""
 
@@ -87,7 +88,10 @@ class Sweep:
         """
         worker = _engine(engine, workers, address)
         with self.records.held(worker.name):
-            self._keep_file()
+            self._outputs.keep_file()
+            if self._outputs.drop_stale(self._shows(self.plan.figures)):
+                # The file was edited: what stands beside it from here on is of its own cells.
+                self._tables()
             missing = self.missing(retry_failed=retry_failed)
             total = len(self.plan.cells)
             with Progress(
@@ -115,50 +119,60 @@ class Sweep:
 
     def table(self) -> pd.DataFrame:
         """Write sweep.csv from what stands; a row for each finished cell and checkpoint."""
-        return self._tables()[0]
+        table = self._tables()[0]
+        self._outputs.drop_stale(self._shows(self.plan.figures))
+        return table
 
     def _tables(self) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Write the tables of measurements and of eigenvalues, as far as there are any."""
         table = measurements(self.plan, self.records)
         eigenvalues = spectra(self.plan, self.records)
         if len(table):
-            self._keep_file()
-            write_table(self.records.path / _TABLE, table)
-            if len(eigenvalues):
-                write_table(self.records.path / _SPECTRA, eigenvalues)
+            self._outputs.keep_file()
+        for name, rows in ((_TABLE, table), (_SPECTRA, eigenvalues)):
+            if len(rows):
+                self._outputs.write(name, table_text(rows).encode(), self._shows()[name])
         return table, eigenvalues
 
     def draw(self) -> pd.DataFrame:
         """Write sweep.csv and the figures from what stands; returns the table."""
         table, eigenvalues = self._tables()
+        self.not_drawn = {}
         if len(table):
             note = _note(self.plan.cells[0])
             finished, total = table["cell"].nunique(), len(self.plan.cells)
             if finished < total:
                 note = f"{finished} of {total} cells finished · {note}"
-            self.not_drawn = {}
             for wish in self.plan.figures:
                 figure = draw(table, eigenvalues, wish, self.plan.axes, note)
                 if isinstance(figure, str):  # its cells failed, or are still missing
                     self.not_drawn[wish.file_name] = figure
                     continue
-                path = self.records.path / "figures" / wish.file_name
-                make_folder(path.parent)
-                atomic_write_bytes(path, png_bytes(figure))
+                name = _figure(wish)
+                self._outputs.write(name, png_bytes(figure), self._shows([wish])[name])
+        drawn = [wish for wish in self.plan.figures if wish.file_name not in self.not_drawn]
+        self._outputs.drop_stale(self._shows(drawn if len(table) else []))
         return table
 
-    def _keep_file(self) -> None:
-        make_folder(self.records.path)
-        text = self.plan.path.read_text(encoding="utf-8")
-        atomic_write_text(self.records.path / KEPT_FILE, text)
+    def _shows(self, figures: Sequence[FigureWish] = ()) -> dict[str, str]:
+        """What the tables and these figures show, by name: the file's cells, in a text."""
+        of = self._cells_text
+        tables = {_TABLE: of, _SPECTRA: of}
+        return tables | {_figure(wish): f"{of}\n{wish.model_dump_json()}" for wish in figures}
 
-    def estimate(self) -> Estimate:
-        """What the missing cells will take."""
-        return self.system.estimate(self.system.batches_of(self.missing()))
+    @functools.cached_property
+    def _cells_text(self) -> str:
+        keys = (cell.key for cell in self.plan.cells)
+        return "\n".join([self.plan.system, *self.plan.axes, *keys])
+
+    def estimate(self, *, retry_failed: bool = False) -> Estimate:
+        """What the missing cells will take; with `retry_failed`, the failed ones too."""
+        missing = self.missing(retry_failed=retry_failed)
+        return self.system.estimate(self.system.batches_of(missing))
 
     def paths(self) -> list[Path]:
         """The files that `draw` writes."""
-        names = [_TABLE, _SPECTRA, *(f"figures/{wish.file_name}" for wish in self.plan.figures)]
+        names = [_TABLE, _SPECTRA, *map(_figure, self.plan.figures)]
         return [self.records.path / name for name in names if (self.records.path / name).exists()]
 
 
@@ -185,6 +199,11 @@ def _engine(name: str, workers: int | None, address: str | None) -> Engine:
         return LocalEngine()
     count = workers if workers is not None else usable_cores()
     return ProcessEngine(count, functools.partial(share_cores, count))
+
+
+def _figure(wish: FigureWish) -> str:
+    """A figure's name in the directory."""
+    return f"figures/{wish.file_name}"
 
 
 def _is_open(outcome: Outcome | None, retry_failed: bool) -> bool:

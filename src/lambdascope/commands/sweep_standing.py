@@ -36,14 +36,21 @@ class SweepPreview:
     """What a run would do.
 
     Attributes:
-        cells: Cell → whether it stands.
-        missing: How many do not.
-        estimate: What they will take.
+        cells: Cell → "finished", "failed" or "missing".
+        failed: Cell → its error.
+        missing: How many would be worked out: those without an outcome, and the failed ones if
+            those were to be tried again.
+        estimate: What these will take.
+        retry_failed: Whether they were.
+        retry_estimate: What a run would take that tries the failed ones again.
     """
 
-    cells: dict[str, bool]
+    cells: dict[str, str]
+    failed: dict[str, str]
     missing: int
     estimate: Estimate
+    retry_failed: bool
+    retry_estimate: Estimate
 
 
 @dataclass(frozen=True)
@@ -74,11 +81,22 @@ def status_of(sweep: Sweep) -> SweepStatus:
     return SweepStatus(sweep.records.path, total, finished, missing, failed, doubtful)
 
 
-def preview_of(sweep: Sweep) -> SweepPreview:
+def preview_of(sweep: Sweep, *, retry_failed: bool = False) -> SweepPreview:
     """List the cells, and estimate what the missing ones will take."""
     missing = {cell.number for cell in sweep.missing()}
-    cells = {str(cell): cell.number not in missing for cell in sweep.plan.cells}
-    return SweepPreview(cells, len(missing), sweep.estimate())
+    failed = {str(cell): error for cell, error in sweep.failed()}
+    cells = {
+        str(cell): "missing" if cell.number in missing else "finished" for cell in sweep.plan.cells
+    } | dict.fromkeys(failed, "failed")
+    again = sweep.estimate(retry_failed=True)
+    return SweepPreview(
+        cells,
+        failed,
+        len(missing) + (len(failed) if retry_failed else 0),
+        again if retry_failed else sweep.estimate(),
+        retry_failed,
+        again,
+    )
 
 
 def result_of(sweep: Sweep, table: pd.DataFrame) -> SweepResult:
@@ -89,9 +107,19 @@ def result_of(sweep: Sweep, table: pd.DataFrame) -> SweepResult:
 
 def print_preview(preview: SweepPreview) -> None:
     """Every cell, whether it stands, and what the rest will take, on standard output."""
-    for cell, stands in preview.cells.items():
-        print(f"{cell}{': stands' if stands else ''}")
-    print(f"\n{preview.missing} of {len(preview.cells)} cells to work out: {preview.estimate}")
+    for cell, state in preview.cells.items():
+        print(cell + {"finished": ": stands", "missing": ""}.get(state, f": {state}"), end="")
+        print(f": {preview.failed[cell]}" if cell in preview.failed else "")
+    total, count = len(preview.cells), len(preview.failed)
+    print(f"\n{preview.missing} of {total} cells to work out: {preview.estimate}")
+    if count and preview.retry_failed:
+        print(f"{count} of them failed before and are tried again")
+    elif count:
+        more = preview.missing + count
+        print(
+            f"{count} failed and stay as they are; --retry-failed works on them again, {more} of "
+            f"{total} cells in all: {preview.retry_estimate}"
+        )
 
 
 def print_status(status: SweepStatus) -> None:

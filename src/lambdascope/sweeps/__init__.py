@@ -2,11 +2,13 @@
 
 from lambdascope.sweeps.engines import Engine, LocalEngine, ProcessEngine
 from lambdascope.sweeps.figures import FigureWish
+from lambdascope.sweeps.outputs import KEPT_FILE, SweepOutputs
 from lambdascope.sweeps.plan import Cell, SweepPlan, Vocabulary, read_plan
 from lambdascope.sweeps.ray_engine import RayEngine
 from lambdascope.sweeps.records import CellRecords, Outcome
 
 __all__ = [
+    "KEPT_FILE",
     "Cell",
     "CellRecords",
     "Engine",
@@ -15,6 +17,7 @@ __all__ = [
     "Outcome",
     "ProcessEngine",
     "RayEngine",
+    "SweepOutputs",
     "SweepPlan",
     "Vocabulary",
     "read_plan",

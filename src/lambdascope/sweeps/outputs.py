@@ -1,0 +1,138 @@
+"""What a sweep has written beside its cells' records, so that it can clear away its own files only.
+
+`outputs.json` in the sweep's directory holds the sweep's file, whose results these are, and of each
+table and figure what it shows and the hash of its bytes.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lambdascope.errors import LambdascopeError
+from lambdascope.runs.files import atomic_write_bytes, atomic_write_text, make_folder, remove_file
+
+KEPT_FILE = "sweep.toml"
+"""The file as it was, beside its results, so that a report needs nothing else."""
+_STATE, _VERSION = "outputs.json", 1
+# What a sweep writes: nothing else is ever removed, whatever the state says.
+_OWN = re.compile(r"sweep\.csv|sweep_hessian\.csv|figures/[\w-]+\.png")
+
+
+class SweepOutputs:
+    """The tables and figures in a sweep's directory.
+
+    Args:
+        path: The directory; it is made when something is written.
+        file: The sweep's file.
+
+    Raises:
+        LambdascopeError: the directory holds the results of another sweep, or its state is broken.
+    """
+
+    def __init__(self, path: Path, file: Path) -> None:
+        self.path, self._file = Path(path), Path(file)
+        state = self._read()
+        self._written: dict[str, dict[str, str]] = state.get("outputs", {})
+        self._source = self._source_of(state.get("file"))
+
+    def keep_file(self) -> None:
+        """Put the sweep's file beside its results."""
+        make_folder(self.path)
+        atomic_write_text(self.path / KEPT_FILE, self._file.read_text(encoding="utf-8"))
+        self._save()
+
+    def write(self, name: str, content: bytes, shows: str) -> None:
+        """Write an output, whole or not at all.
+
+        Args:
+            name: Its path in the directory.
+            content: Of the file.
+            shows: What it shows, as a text that differs where that does.
+        """
+        path = self.path / name
+        make_folder(path.parent)
+        atomic_write_bytes(path, content)
+        self._written = self._read().get("outputs", {})  # another process may have drawn, too
+        self._written[name] = {"shows": _hash(shows.encode()), "bytes": _hash(content)}
+        self._save()
+
+    def drop_stale(self, shows: Mapping[str, str]) -> list[str]:
+        """Remove what the sweep wrote and its file no longer asks for.
+
+        A file that somebody has changed since is theirs, and stays.
+
+        Args:
+            shows: Name → what an output of that name would show now.
+
+        Returns:
+            the names of what was removed.
+        """
+        removed = []
+        self._written = self._read().get("outputs", {})
+        for name, written in list(self._written.items()):
+            if name in shows and written["shows"] == _hash(shows[name].encode()):
+                continue
+            if self._is_own(name, written["bytes"]):
+                remove_file(self.path / name)
+                removed.append(name)
+            del self._written[name]
+            self._save()
+        return removed
+
+    def _is_own(self, name: str, written: str) -> bool:
+        """Whether a file is as the sweep wrote it."""
+        path = self.path / name
+        if not _OWN.fullmatch(name) or path.is_symlink() or not path.is_file():
+            return False
+        return _hash(path.read_bytes()) == written
+
+    def _source_of(self, known: str | None) -> str:
+        """The file whose results these are, as the state is to name it."""
+        kept, own = self.path / KEPT_FILE, self._file.resolve()
+        if own == kept.resolve():  # as a report opens it
+            return known or str(own)
+        if kept.is_file() and kept.read_bytes() == self._file.read_bytes():
+            return str(own)
+        if known is None:
+            if kept.is_file() and self._has_records():
+                raise LambdascopeError(
+                    f"{self.path} holds the results of another file, kept there as {KEPT_FILE}: "
+                    f"give {self._file} another --out, or remove {kept} if it is this file as it "
+                    "was earlier"
+                )
+            return str(own)
+        moved = not Path(known).exists() and Path(known).name == own.name
+        if known == str(own) or moved:
+            return str(own)
+        raise LambdascopeError(
+            f"{self.path} holds the results of {known}: give {self._file} another --out"
+        )
+
+    def _has_records(self) -> bool:
+        return any((self.path / "cells").glob("*.json"))
+
+    def _read(self) -> dict[str, Any]:
+        path = self.path / _STATE
+        try:
+            state = json.loads(path.read_text(encoding="utf-8"))
+            if state["version"] != _VERSION:
+                raise ValueError(f"version {state['version']!r}, where {_VERSION} is read")
+            return dict(state)
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise LambdascopeError(
+                f"{path} can't be read ({error}): remove it, and `lambdascope sweep plot` writes "
+                "the sweep's tables and figures anew"
+            ) from error
+
+    def _save(self) -> None:
+        state = {"version": _VERSION, "file": self._source, "outputs": self._written}
+        atomic_write_text(self.path / _STATE, json.dumps(state, indent=1) + "\n")
+
+
+def _hash(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

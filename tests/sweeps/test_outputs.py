@@ -1,0 +1,115 @@
+"""What a sweep's directory holds beside the records, and whose it is."""
+
+from pathlib import Path
+
+import pytest
+
+from lambdascope.errors import LambdascopeError
+from lambdascope.sweeps import SweepOutputs
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "mine.toml"
+    path.write_text("a = 1\n")
+    return path
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    return tmp_path / "out"
+
+
+def started(out: Path, file: Path) -> SweepOutputs:
+    outputs = SweepOutputs(out, file)
+    outputs.keep_file()
+    outputs.write("sweep.csv", b"1", "cells")
+    outputs.write("figures/a.png", b"2", "cells, a")
+    return outputs
+
+
+def test_what_is_no_longer_asked_for_is_removed_and_nothing_else(out: Path, file: Path) -> None:
+    started(out, file)
+    (out / "figures" / "own.png").write_bytes(b"3")
+    (out / "notes.txt").write_text("mine")
+    again = SweepOutputs(out, file)
+    assert again.drop_stale({"sweep.csv": "cells", "figures/b.png": "cells, b"}) == [
+        "figures/a.png"
+    ]
+    assert again.drop_stale({"sweep.csv": "other cells"}) == ["sweep.csv"]
+    left = {path.name for path in out.rglob("*") if path.is_file()}
+    assert left == {"own.png", "notes.txt", "sweep.toml", "outputs.json"}
+
+
+def test_what_shows_the_same_stays(out: Path, file: Path) -> None:
+    outputs = started(out, file)
+    assert outputs.drop_stale({"sweep.csv": "cells", "figures/a.png": "cells, a"}) == []
+    assert (out / "sweep.csv").read_bytes() == b"1"
+
+
+def test_what_somebody_changed_or_linked_stays(out: Path, file: Path) -> None:
+    outputs = started(out, file)
+    (out / "sweep.csv").write_bytes(b"mine")
+    (out / "figures" / "a.png").rename(out / "moved.png")
+    (out / "figures" / "a.png").symlink_to(out / "moved.png")
+    assert outputs.drop_stale({}) == []
+    assert (out / "sweep.csv").read_bytes() == b"mine"
+    assert (out / "moved.png").read_bytes() == b"2"
+
+
+def test_a_state_that_names_other_files_removes_none_of_them(out: Path, file: Path) -> None:
+    started(out, file)
+    precious = out.parent / "precious.txt"
+    precious.write_bytes(b"2")
+    state = out / "outputs.json"
+    state.write_text(state.read_text().replace("figures/a.png", "../precious.txt"))
+    assert SweepOutputs(out, file).drop_stale({"sweep.csv": "cells"}) == []
+    assert precious.exists()
+
+
+def test_another_file_is_refused(out: Path, file: Path, tmp_path: Path) -> None:
+    started(out, file)
+    other = tmp_path / "other.toml"
+    other.write_text("a = 2\n")
+    with pytest.raises(LambdascopeError, match=r"holds the results of .*mine\.toml: give .*other"):
+        SweepOutputs(out, other)
+    namesake = tmp_path / "elsewhere" / "mine.toml"
+    namesake.parent.mkdir()
+    namesake.write_text("a = 2\n")
+    with pytest.raises(LambdascopeError, match="holds the results of"):
+        SweepOutputs(out, namesake)
+
+
+def test_the_same_file_is_not(out: Path, file: Path, tmp_path: Path) -> None:
+    started(out, file)
+    SweepOutputs(out, out / "sweep.toml")  # as a report opens it
+    copy = tmp_path / "copy.toml"
+    copy.write_bytes(file.read_bytes())
+    SweepOutputs(out, copy)
+    file.write_text("a = 2\n")  # edited
+    SweepOutputs(out, file)
+    moved = tmp_path / "elsewhere" / "mine.toml"
+    moved.parent.mkdir()
+    file.rename(moved)
+    SweepOutputs(out, moved).keep_file()
+    assert str(moved) in (out / "outputs.json").read_text()
+
+
+def test_a_directory_without_a_state_is_its_files(out: Path, file: Path) -> None:
+    (out / "cells").mkdir(parents=True)
+    (out / "cells" / "0.json").write_text("{}")
+    SweepOutputs(out, file)
+    (out / "sweep.toml").write_text(file.read_text())
+    SweepOutputs(out, file)
+    (out / "sweep.toml").write_text("a = 2\n")
+    with pytest.raises(
+        LambdascopeError, match=r"of another file, kept there .* or remove .*toml if"
+    ):
+        SweepOutputs(out, file)
+
+
+def test_a_broken_state_is_said(out: Path, file: Path) -> None:
+    started(out, file)
+    (out / "outputs.json").write_text("{")
+    with pytest.raises(LambdascopeError, match=r"outputs\.json can't be read .*: remove it"):
+        SweepOutputs(out, file)

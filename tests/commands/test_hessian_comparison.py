@@ -5,13 +5,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 
 from lambdascope import cli
+from lambdascope.commands import hessian_comparison
 from lambdascope.commands.hessian_comparison import compare_hessians, print_comparison
 from lambdascope.commands.hessian_config import HessianConfig
 from lambdascope.commands.train import train
 from lambdascope.errors import LambdascopeError
 from lambdascope.modular_addition.config import TrainConfig
+from lambdascope.reporting.hessian_comparison import comparison_figure
 from lambdascope.runs.tables import read_table, write_table
 
 CONFIG = HessianConfig(top=10, bottom=2, checkpoints=(0, 2))
@@ -60,6 +63,27 @@ def test_each_run_has_its_own_tables_and_all_share_a_figure(
     printed = capsys.readouterr().out
     assert "many  step      60  largest" in printed
     assert "λ̂ 7 ± 0.2" in printed
+
+
+def test_an_estimate_across_the_gradient_is_said_to_be_one(
+    runs: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    captions: list[str] = []
+
+    def noted(*tables: pd.DataFrame, title: str, caption: str) -> Figure:
+        captions.append(caption)
+        return comparison_figure(*tables, title=title, caption=caption)
+
+    monkeypatch.setattr(hessian_comparison, "comparison_figure", noted)
+    n = int(0.9 * 49)
+    row = {"checkpoint": 2, "step": 60, "llc": 7.0, "llc_stderr": 0.2, "nbeta": n / np.log(n)}
+    row |= {"localization": 5.0, "parameters": "all", "weight_decay": 0.0}
+    for across in (False, True):
+        table = pd.DataFrame([{**row, "orthogonal_to_gradient": across}])
+        write_table(runs[1] / "llc.csv", table)
+        compare_hessians(runs, CONFIG, tmp_path / "together", progress=False)
+    (runs[1] / "llc.csv").unlink()
+    assert ["one direction fewer" in caption for caption in captions] == [False, True]
 
 
 def test_from_the_command_line(

@@ -4,9 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from lambdascope.commands import sweep as sweep_command
 from lambdascope.commands.llc_config import LLCConfig, PlainSettings
 from lambdascope.commands.sweep import Sweep
 from lambdascope.errors import LambdascopeError
+from lambdascope.sweeps import Outcome
 
 
 def opened(folder: Path, text: str) -> Sweep:
@@ -119,7 +121,6 @@ y = ["llc", "effective_dimension"]
     ("text", "said"),
     [
         ("[llc]\nlogit_scale = 2.0", r"llc\.logit_scale=2\.0 with a figure .* is 1\.0"),
-        ("[llc]\northogonal_to_gradient = true", r"orthogonal_to_gradient=True .* is False"),
         ("[llc]\nparameters = 'embedding*'", r"llc\.parameters=\('embedding\*',\) .* is None"),
         ("[hessian]\nparameters = 'embedding*'", r"llc\.parameters=None .* is \('embedding\*',\)"),
         ("[llc]\nweight_decay = 1e-4", r"llc\.weight_decay=0\.0001 .* is 0\.0, and"),
@@ -132,6 +133,27 @@ def test_an_estimate_beside_the_effective_dimension_is_of_the_same_posterior(
     with pytest.raises(LambdascopeError, match=said):
         opened(tmp_path, BESIDE + text + "\n")
     opened(tmp_path, BESIDE.replace('"llc", ', "") + text + "\n")  # nothing stands beside it
+
+
+def test_an_estimate_across_the_gradient_stands_beside_it_with_a_note(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notes = []
+
+    def said(table, spectra, wish, axes, note):
+        notes.append((wish.y, note))
+        return "nothing"
+
+    monkeypatch.setattr(sweep_command, "draw", said)
+    both = BESIDE + "[[figures]]\nx = 'step'\n"
+    for across in ("[llc]\northogonal_to_gradient = true\n", ""):
+        (tmp_path / "results" / "sweep.toml").unlink(missing_ok=True)
+        found = opened(tmp_path, both + across)
+        found.records.put(found.plan.cells[0], Outcome(rows=[{"step": 1, "llc": 1.0}]))
+        found.draw()
+    words = ["across the gradient: one direction fewer" in note for _, note in notes]
+    assert words == [True, False, False, False]
+    assert notes[0][0] == ("llc", "effective_dimension")
 
 
 def test_the_same_posterior_may_be_given_in_other_words(tmp_path: Path) -> None:

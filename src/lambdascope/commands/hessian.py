@@ -12,6 +12,7 @@ import torch
 
 from lambdascope.commands.command_lines import arguments_of
 from lambdascope.commands.hessian_config import HessianConfig
+from lambdascope.commands.llc_target import ACROSS_THE_GRADIENT
 from lambdascope.commands.systems import LoadedRun, check_finished, chosen_checkpoints, load_run
 from lambdascope.errors import LambdascopeError
 from lambdascope.hessian import HessianOperator, HessianSpectrum, hessian_spectrum
@@ -348,5 +349,5 @@ def matching_estimate(path: Path, settings: dict[str, Any]) -> tuple[pd.DataFram
         return None, f"no λ̂ beside it: llc.csv has another {other[0]}"
     note = "λ̂ with 95 % bars from llc.csv"
     if "orthogonal_to_gradient" in table.columns and bool(table["orthogonal_to_gradient"].iloc[0]):
-        note += ", across the gradient: one direction fewer, ½ at most"
+        note += f", {ACROSS_THE_GRADIENT}"
     return table, note

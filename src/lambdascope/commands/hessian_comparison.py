@@ -8,6 +8,7 @@ import pandas as pd
 
 from lambdascope.commands.hessian import HessianResult, hessian, matching_estimate
 from lambdascope.commands.hessian_config import HessianConfig
+from lambdascope.commands.llc_target import ACROSS_THE_GRADIENT
 from lambdascope.errors import LambdascopeError
 from lambdascope.reporting.hessian_comparison import comparison_figure
 from lambdascope.reporting.style import png_bytes
@@ -55,12 +56,13 @@ def compare_hessians(
     """
     names = _names(runs)
     results = [hessian(run, config, overwrite=overwrite, progress=progress) for run in runs]
-    summaries, spectra = [], []
+    summaries, spectra, across = [], [], False
     for name, run, result in zip(names, runs, results, strict=True):
         wanted = result.chosen
         summary = result.summary[result.summary["checkpoint"].isin(wanted)]
         summary = summary.assign(run=name, ratio=summary["localization"] / summary["nbeta"])
-        estimate, _ = matching_estimate(run / "llc.csv", summary.iloc[0].to_dict())
+        estimate, note = matching_estimate(run / "llc.csv", summary.iloc[0].to_dict())
+        across = across or ACROSS_THE_GRADIENT in note
         columns = ["checkpoint", "llc", "llc_stderr"]
         if estimate is None:
             summary = summary.assign(llc=float("nan"), llc_stderr=float("nan"))
@@ -77,7 +79,8 @@ def compare_hessians(
         title=f"The Hessian's leading eigenvalues in {len(runs)} runs",
         caption="full training loss · pale: earlier checkpoints · dotted: γ/nβ, above which a "
         "direction counts in λ̂ · effective dimension: ½ Σ λ_i/(λ_i + γ/nβ), which is λ̂ if the "
-        "loss were its quadratic part · bars: 95 %",
+        "loss were its quadratic part · bars: 95 %"
+        + (f" · λ̂ with orthogonal_to_gradient {ACROSS_THE_GRADIENT}" if across else ""),
     )
     make_folder(out)
     write_table(out / _TABLE, table)

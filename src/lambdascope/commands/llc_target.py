@@ -11,6 +11,12 @@ from lambdascope.posterior import (
     Restriction,
 )
 
+ACROSS_THE_GRADIENT = "across the gradient: one direction fewer, ½ at most"
+"""What to say of λ̂ with orthogonal_to_gradient beside the effective dimension, which has them all.
+
+The direction that λ̂ does without counts ½ λ/(λ + γ/nβ) in the other, less than ½.
+"""
+
 
 def llc_posterior(
     network: nn.Module, train: tuple[Tensor, Tensor], config: LLCConfig

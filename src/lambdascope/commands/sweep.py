@@ -8,6 +8,8 @@ import pandas as pd
 import torch
 
 from lambdascope.commands.llc_config import LLCConfig
+from lambdascope.commands.llc_target import ACROSS_THE_GRADIENT
+from lambdascope.commands.sweep_checks import compares_with_hessian
 from lambdascope.commands.sweep_estimate import Estimate
 from lambdascope.commands.sweep_figures import draw
 from lambdascope.commands.sweep_systems import SYSTEMS
@@ -144,7 +146,10 @@ class Sweep:
             if finished < total:
                 note = f"{finished} of {total} cells finished · {note}"
             for wish in self.plan.figures:
-                figure = draw(table, eigenvalues, wish, self.plan.axes, note)
+                own = note
+                if compares_with_hessian(wish) and self._across_the_gradient:
+                    own = f"λ̂ with orthogonal_to_gradient {ACROSS_THE_GRADIENT} · {note}"
+                figure = draw(table, eigenvalues, wish, self.plan.axes, own)
                 if isinstance(figure, str):  # its cells failed, or are still missing
                     self.not_drawn[wish.file_name] = figure
                     continue
@@ -159,6 +164,10 @@ class Sweep:
         of = self._cells_text
         tables = {_TABLE: of, _SPECTRA: of}
         return tables | {_figure(wish): f"{of}\n{wish.model_dump_json()}" for wish in figures}
+
+    @property
+    def _across_the_gradient(self) -> bool:
+        return any(_llc(cell).orthogonal_to_gradient for cell in self.plan.cells)
 
     @functools.cached_property
     def _cells_text(self) -> str:
@@ -210,9 +219,15 @@ def _is_open(outcome: Outcome | None, retry_failed: bool) -> bool:
     return outcome is None or (retry_failed and outcome.error is not None)
 
 
+def _llc(cell: Cell) -> LLCConfig:
+    llc = cell.configs["llc"]
+    assert isinstance(llc, LLCConfig)
+    return llc
+
+
 def _note(cell: Cell) -> str:
     """How λ̂ was made, for captions; axes among these settings are in the figure itself."""
-    llc = LLCConfig(**cell.configs["llc"].model_dump())
+    llc = _llc(cell)
     if getattr(cell.configs.get("measure"), "llc", "final") == "none":
         return "λ̂ was not measured"
     where = f"γ = {llc.localization:g}"

@@ -28,7 +28,7 @@ def check_cells(cells: Sequence[Cell], figures: Sequence[FigureWish] = ()) -> No
     """
     for wish in figures:
         _check_figure(wish, cells)
-    compared = any({"llc", "effective_dimension"} <= {wish.x, *wish.y} for wish in figures)
+    compared = any(compares_with_hessian(wish) for wish in figures)
     for cell in cells:
         settings = settings_of(cell)
         try:
@@ -42,6 +42,11 @@ def check_cells(cells: Sequence[Cell], figures: Sequence[FigureWish] = ()) -> No
                 _check_same_posterior(settings)
         except LambdascopeError as error:
             raise LambdascopeError(f"{cell}: {error}") from None
+
+
+def compares_with_hessian(wish: FigureWish) -> bool:
+    """Whether a figure has λ̂ beside the effective dimension."""
+    return {"llc", "effective_dimension"} <= {wish.x, *wish.y}
 
 
 def _check_figure(wish: FigureWish, cells: Sequence[Cell]) -> None:
@@ -169,7 +174,11 @@ def _check_measures(settings: Settings) -> None:
 
 
 def _check_same_posterior(settings: Settings) -> None:
-    """Refuse λ̂ beside the effective dimension of another posterior."""
+    """Refuse λ̂ beside the effective dimension of another posterior.
+
+    λ̂ across the gradient is not refused, here or by `lambdascope hessian`: it differs by a known
+    half at most, and the figure says so.
+    """
     llc, hessian = settings.llc, settings.hessian
     if "none" in (settings.measure.llc, settings.measure.hessian):
         return
@@ -180,7 +189,6 @@ def _check_same_posterior(settings: Settings) -> None:
         ("parameters", llc.parameters, llc.parameters if moved == covered else hessian.parameters),
         ("weight_decay", llc.weight_decay, decay),
         ("logit_scale", llc.logit_scale, 1.0),
-        ("orthogonal_to_gradient", llc.orthogonal_to_gradient, False),
     ):
         if value != accepted:
             raise LambdascopeError(

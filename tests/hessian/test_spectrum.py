@@ -9,7 +9,7 @@ from torch import nn
 
 import lambdascope as ls
 from lambdascope.errors import LambdascopeError
-from lambdascope.hessian import HessianOperator, hessian_spectrum
+from lambdascope.hessian import HessianOperator, hessian_spectrum, operator, spectrum
 from lambdascope.hessian.quadrature import SpectralQuadrature
 from tests.problems import Quadratic, classifier, classifier_data, classifier_posterior
 
@@ -82,6 +82,31 @@ def test_products_do_not_depend_on_the_number_of_threads() -> None:
     assert torch.equal(products, shared @ vectors)
     exact = vectors @ torch.from_numpy(dense_hessian(posterior))
     torch.testing.assert_close(products, exact, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("num_samples", "short", "count"), [(300, 2**25, 1), (2100, 1, 1), (300, 1, 2)]
+)
+def test_a_spectrum_of_short_kernels_is_computed_on_one_thread_and_gives_the_others_back(
+    num_samples: int, short: int, count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(operator, "_SHORT", short)
+    monkeypatch.setattr(spectrum, "_DENSE_BY_CHOICE", 10)
+    monkeypatch.setattr(spectrum, "_NARROWEST_BASIS", 20)
+    posterior = ls.LocalPosterior(
+        classifier(3, torch.float64, hidden=20), classifier_data(num_samples), loss=ls.cross_entropy
+    )
+    used = set()
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        hessian = HessianOperator(posterior, on_product=lambda _: used.add(torch.get_num_threads()))
+        used.clear()  # of the check when it is made
+        hessian_spectrum(hessian, num_largest=2, num_smallest=0, num_probes=2, num_lanczos_steps=2)
+        assert used == {count}
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_a_planted_spectrum_is_found_at_both_ends_and_in_between() -> None:

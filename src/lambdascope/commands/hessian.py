@@ -224,21 +224,14 @@ def spectrum_of(
         weight_decay=weight_decay,
         restriction=None if config.parameters is None else Parameters(*config.parameters),
     )
-    threads = torch.get_num_threads()
-    # Kernels with threads of their own gain nothing on vectors so short; the operator shares out
-    # the data instead.
-    torch.set_num_threads(1)
-    try:
-        return hessian_spectrum(
-            HessianOperator(posterior, num_threads=threads, on_product=on_product),
-            num_largest=config.top,
-            num_smallest=config.bottom,
-            num_probes=config.num_probes,
-            num_lanczos_steps=config.num_lanczos_steps,
-            seed=config.seed,
-        )
-    finally:
-        torch.set_num_threads(threads)
+    return hessian_spectrum(
+        HessianOperator(posterior, on_product=on_product),
+        num_largest=config.top,
+        num_smallest=config.bottom,
+        num_probes=config.num_probes,
+        num_lanczos_steps=config.num_lanczos_steps,
+        seed=config.seed,
+    )
 
 
 def _eigenvalue_rows(spectrum: HessianSpectrum) -> list[dict[str, Any]]:

@@ -23,6 +23,9 @@ _SAMPLES_A_GRAPH = 8192
 # Samples that keep a thread busy. The parts follow from the data alone, so the bits of a product do
 # not depend on how many cores there are.
 _SAMPLES_A_PART, _MOST_PARTS = 1024, 8
+# Parameters times samples of a part, up to which its kernels are too short for threads of their
+# own.
+_SHORT = 2**25
 # Between two gradients that are compared with a product, relative to the weights.
 _DIFFERENCE = 1e-7
 
@@ -82,6 +85,19 @@ class HessianOperator:
         product = self._project(self._products(full) + self._weight_decay * full)
         return product if self._free is None else product[:, self._free]
 
+    @property
+    def is_fastest_on_one_thread(self) -> bool:
+        """Whether PyTorch's kernels should keep to one thread while products are computed.
+
+        Threads of this operator's own share out the data, or the kernels are so short that threads
+        within them would wait for each other. It follows from the sizes alone.
+        """
+        if self.device.type != "cpu" or self._kept is None:
+            return False
+        samples = max(1, self._samples.num_samples) / len(self._kept)
+        shared = len(self._kept) > 1 and self._num_threads > 1
+        return shared or self._w.numel() * samples <= _SHORT
+
     def dense(self) -> Tensor:
         """The matrix itself, [d, d], symmetric."""
         rows = torch.eye(self.size, dtype=self.dtype, device=self.device)
@@ -115,7 +131,7 @@ class HessianOperator:
 
     @cached_property
     def _pool(self) -> ThreadPoolExecutor:
-        # Kernels with threads of their own would wait for each other.
+        # Kernels with threads of their own would wait for each other here too.
         count = min(self._num_threads, _MOST_PARTS)
         return ThreadPoolExecutor(count, initializer=torch.set_num_threads, initargs=(1,))
 

@@ -1,5 +1,6 @@
 """Both ends of the Hessian's spectrum, its density and its trace."""
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -11,6 +12,7 @@ from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 from lambdascope.errors import LambdascopeError
 from lambdascope.hessian.operator import HessianOperator
 from lambdascope.hessian.quadrature import SpectralQuadrature, lanczos_quadrature
+from lambdascope.threads import one_thread_everywhere
 
 # Up to here the matrix itself is quicker than Lanczos, and exact.
 _DENSE_BY_CHOICE = 600
@@ -109,6 +111,34 @@ def hessian_spectrum(
     size = operator.size
     if size <= _DENSE_BY_CHOICE or num_largest + num_smallest >= size:
         return _dense(operator, num_largest, num_smallest)
+    with _threads_for(operator):
+        return _by_lanczos(
+            operator,
+            num_largest,
+            num_smallest,
+            num_probes=num_probes,
+            num_lanczos_steps=num_lanczos_steps,
+            seed=seed,
+        )
+
+
+def _threads_for(operator: HessianOperator) -> contextlib.AbstractContextManager[None]:
+    """The threads on which many products of an operator are fastest."""
+    if operator.is_fastest_on_one_thread:
+        return one_thread_everywhere()
+    return contextlib.nullcontext()
+
+
+def _by_lanczos(
+    operator: HessianOperator,
+    num_largest: int,
+    num_smallest: int,
+    *,
+    num_probes: int,
+    num_lanczos_steps: int,
+    seed: int,
+) -> HessianSpectrum:
+    size = operator.size
     upper, upper_vectors = _upper_end(operator, num_largest, seed)
     exact, vectors = upper, upper_vectors
     lower = np.empty(0)
@@ -143,7 +173,9 @@ def _dense(operator: HessianOperator, num_largest: int, num_smallest: int) -> He
             f"of {size} parameters, which needs the matrix itself: up to {_DENSE_AT_MOST} "
             "parameters are accepted for that; ask for fewer eigenvalues."
         )
-    values = torch.linalg.eigvalsh(operator.dense()).cpu().double().numpy()
+    with _threads_for(operator):
+        matrix = operator.dense()
+    values = torch.linalg.eigvalsh(matrix).cpu().double().numpy()
     quadrature = SpectralQuadrature(values, np.empty((0, 0)), np.empty((0, 0)))
     upper, lower = values[::-1][:num_largest], values[:num_smallest]
     # The error of a dense solver is of the order of the rounding of the largest eigenvalue.

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from lambdascope.modular_addition.data import ModularData
-from lambdascope.modular_addition.threads import one_thread
+from lambdascope.threads import one_thread
 
 # Logits are computed for as many runs at once as fit into this many numbers, though at least one:
 # 1 MB in float32, so that they stay in the cache between the passes over them.

@@ -1,25 +1,15 @@
 """How many threads to compute a stretch of training with."""
 
-import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import torch
+
+from lambdascope.threads import one_thread
 
 _STEPS_TIMED = 2
 _SLOW_STEPS_ALLOWED = 3
 _HOPELESS = 5
-
-
-@contextlib.contextmanager
-def one_thread() -> Iterator[None]:
-    """Compute on one thread; torch's setting is given back."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 class ThreadChoice:

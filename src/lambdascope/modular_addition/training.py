@@ -10,9 +10,10 @@ from lambdascope.machine import GIB, host_memory
 from lambdascope.modular_addition.config import TrainConfig
 from lambdascope.modular_addition.data import ModularData, make_data
 from lambdascope.modular_addition.evaluation import Metrics
-from lambdascope.modular_addition.threads import ThreadChoice, one_thread
+from lambdascope.modular_addition.threads import ThreadChoice
 from lambdascope.modular_addition.training_batch import Checkpoint, TrainingBatch, TrainingState
 from lambdascope.progress import Progress
+from lambdascope.threads import one_thread
 
 # Settings in which runs of one batch may differ: they leave shapes and schedule alone.
 FREE_SETTINGS = frozenset(

@@ -30,6 +30,7 @@ from lambdascope.posterior.restrictions import (
 from lambdascope.posterior.samples import SampleSet, sample_set
 from lambdascope.posterior.scalars import check_representable, inverse_temperature, non_negative
 from lambdascope.posterior.traits import tensor_digest
+from lambdascope.threads import one_thread
 
 # Samples evaluated at once where the whole data set is wanted, as far as they keep no more than
 # this many bytes for a backward pass.
@@ -161,15 +162,11 @@ class LocalPosterior:
     def mean_gradient(self, w: Tensor) -> Tensor:
         """∇L_n(w) over all data with respect to the sampled parameters, [param]."""
         total = torch.zeros_like(w)
-        threads = torch.get_num_threads()
         # On several threads an embedding's gradient is added up in an order that changes from run
         # to run, and the chains' bits with it.
-        torch.set_num_threads(1)
-        try:
+        with one_thread():
             for batch in self._batches():
                 total += self._gradient_of_sum(w, batch)
-        finally:
-            torch.set_num_threads(threads)
         return total / max(self.samples.num_samples, 1)
 
     @functools.cached_property

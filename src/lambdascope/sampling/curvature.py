@@ -12,6 +12,7 @@ from lambdascope.sampling.gradients import explained_gradients
 from lambdascope.sampling.plan import choose_device
 from lambdascope.sampling.stack import ChainTensors, PosteriorStack
 from lambdascope.sampling.target import ChunkTarget
+from lambdascope.threads import one_thread
 
 # Of power iterations: then within some ten per cent, which is all that a step size needs.
 _ITERATIONS = 12
@@ -50,17 +51,13 @@ def largest_curvature(
         w = torch.as_tensor(points, dtype=stack.dtype, device=stack.device).flatten(0, 1)
     which = [place // num_places for place in range(len(w))]
     samples, size = _at_once(posteriors, w.shape[1])
-    threads = torch.get_num_threads()
     # On several threads an embedding's gradient is added up in an order that changes from run to
     # run, and with it the step size, and every bit of the chains.
-    torch.set_num_threads(1)
-    try:
+    with one_thread():
         found = [
             _of_chunk(stack, which[start : start + size], w[start : start + size], samples)
             for start in range(0, len(w), size)
         ]
-    finally:
-        torch.set_num_threads(threads)
     by_place = torch.cat(found).reshape(-1, num_places)
     return by_place.amax(dim=1).double().cpu().numpy()
 

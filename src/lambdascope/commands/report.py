@@ -6,11 +6,11 @@ from pathlib import Path
 from lambdascope.commands.report_folder import is_folder_of_runs, read_folder
 from lambdascope.commands.report_run import read_run
 from lambdascope.commands.report_sweep import is_sweep, read_sweep
-from lambdascope.commands.sweep import KEPT_FILE
 from lambdascope.errors import LambdascopeError
 from lambdascope.reporting.page.run_page import finding_of, run_page
 from lambdascope.reporting.page.sweep_page import sweep_finding, sweep_page
 from lambdascope.runs.files import atomic_write_text
+from lambdascope.sweeps import KEPT_FILE
 
 PAGE = "report.html"
 

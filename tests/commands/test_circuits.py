@@ -153,6 +153,9 @@ def test_formation_leaves_out_the_row_of_equals(tmp_path: Path) -> None:
     expected = (sizes / sizes.median())[[1, 4]].tolist()
     last = over.loc[over["checkpoint"] == 1, "relative_magnitude"]
     assert last.tolist() == pytest.approx(expected)
+    power = sizes.square()
+    shares = over.loc[over["checkpoint"] == 1, "embedding_share"]
+    assert shares.tolist() == pytest.approx((power / power.sum())[[1, 4]].tolist())
 
 
 @pytest.mark.slow

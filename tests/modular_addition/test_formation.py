@@ -4,18 +4,21 @@ import torch
 
 from lambdascope.modular_addition.formation import (
     formation_index,
+    power_shares,
     relative_magnitudes,
     rise_by_chance,
 )
 from lambdascope.modular_addition.modes import mode_magnitudes
 
+RISING = np.exp(np.arange(10.0))
+
 
 @pytest.mark.parametrize(
-    ("magnitudes", "expected"),
+    ("shares", "expected"),
     [
         ([1, 1, 1, 5, 5, 5], 3),
         ([6, 5, 4, 2, 2, 8, 8, 7, 7], 5),  # noise decays first, the circuit fades later
-        ([9, 6, 4, 2, 2, 7, 7, 6, 5], None),  # it ends below where it began
+        ([9, 6, 4, 2, 2, 7, 7, 6, 5], 5),  # others have taken its share since
         ([1, 1.2, 2, 5, 8.5, 9.8, 10], 4),  # a smooth rise: 8.5 is nearer the top than 5
         ([0, 0, 0, 0, 1], 4),
         ([1, 2], 1),
@@ -25,13 +28,29 @@ from lambdascope.modular_addition.modes import mode_magnitudes
         ([], None),
     ],
 )
-def test_the_first_checkpoint_of_the_upper_level(magnitudes, expected):
-    assert formation_index(magnitudes) == expected
+def test_the_first_checkpoint_of_the_upper_level(shares, expected):
+    assert formation_index(shares, RISING[: len(shares)]) == expected
+
+
+def test_what_ends_no_farther_from_the_median_than_it_began_has_not_formed():
+    shares = [1, 1, 5, 5]
+    assert formation_index(shares, [1, 1, 2, 2]) == 2
+    assert formation_index(shares, [2, 2, 3, 2]) is None
 
 
 def test_a_rise_that_chance_gives_is_none():
-    assert formation_index([1, 1, 1.5, 1.5], least_rise=0.4) == 2
-    assert formation_index([1, 1, 1.5, 1.5], least_rise=0.6) is None
+    shares, relative = [1, 1, 5, 5], np.exp([1, 1, 1.5, 1.5])
+    assert formation_index(shares, relative, least_rise=0.4) == 2
+    assert formation_index(shares, relative, least_rise=0.6) is None
+
+
+def test_shares_add_up_and_know_no_scale():
+    embedding = torch.randn(22, 8, generator=torch.Generator().manual_seed(0))
+    shares = power_shares(embedding)
+    assert shares.shape == (11,)
+    assert shares.sum() == pytest.approx(1)
+    power = mode_magnitudes(embedding.double())[1:].numpy() ** 2
+    np.testing.assert_allclose(power_shares(3 * embedding), power / power.sum())
 
 
 def test_against_the_median_what_all_modes_do_is_nothing():
@@ -59,12 +78,19 @@ def test_random_embeddings_hardly_ever_rise():
 
 def test_a_mode_that_only_keeps_its_size_while_others_fade_has_formed():
     """All modes decay by half; one does not, and in itself never rises."""
-    relative = np.log([1.0, 1.05, 1.2, 2.2, 2.4, 2.4])
-    assert formation_index(relative, rise_by_chance(12, 26)) == 3
+    power = np.ones((6, 10))
+    power[:, 1:] *= np.array([1, 0.9, 0.7, 0.2, 0.16, 0.16])[:, None]
+    shares, relative = (
+        (power / power.sum(1, keepdims=True))[:, 0],
+        np.sqrt(power[:, 0] / power[:, 1]),
+    )
+    assert formation_index(shares, relative, rise_by_chance(12, 26)) == 3
 
 
 def test_others_that_decay_for_ever_do_not_put_off_the_date():
-    """A circuit forms at 3; from there on the other modes halve at every checkpoint but two."""
-    ratios = [1, 1, 1, 10, 12, 14, 17, 20, 24, 29]
-    assert formation_index(np.log(ratios), rise_by_chance(12, 26)) == 3
-    assert formation_index(ratios) > 3
+    """A circuit forms at 3; from there on the other modes halve at every checkpoint."""
+    others = np.array([1, 1, 1, *(0.5**k for k in range(9))])
+    own = np.where(np.arange(12) < 3, 1, 100)
+    shares, relative = own / (own + 25 * others), np.sqrt(own / others)
+    assert formation_index(shares, relative, rise_by_chance(12, 26)) == 3
+    assert formation_index(relative, relative) > 3

@@ -38,7 +38,7 @@ def table(count: int = 3) -> pd.DataFrame:
 def over_training(count: int = 3) -> pd.DataFrame:
     rows = [(step, k) for k in range(2, 2 + count) for step in STEPS]
     values = np.arange(1.0, 1 + len(rows))
-    return pd.DataFrame(rows, columns=["step", "frequency"]).assign(relative_magnitude=values)
+    return pd.DataFrame(rows, columns=["step", "frequency"]).assign(embedding_share=values)
 
 
 def training() -> pd.DataFrame:
@@ -149,7 +149,7 @@ def test_ridges_are_the_magnitudes_in_the_order_of_formation() -> None:
             next(line for line in own_lines if line.get_linewidth() == width)
             for width in (1.0, 2.2)
         )
-        np.testing.assert_allclose(whole.get_ydata(), base + 0.9 * own["relative_magnitude"] / 12)
+        np.testing.assert_allclose(whole.get_ydata(), base + 0.9 * own["embedding_share"] / 12)
         assert formed.get_xdata()[0] == {3: 100, 2: 200, 4: 200}[k]
     np.testing.assert_array_equal(top.lines[0].get_xydata(), llc()[["step", "llc"]])
     marks = sorted(line.get_xdata()[0] for line in top.lines[1:])

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -17,6 +16,7 @@ from lambdascope.modular_addition.circuit_measures import measure_modes
 from lambdascope.modular_addition.circuits import CircuitSearch, find_circuits
 from lambdascope.modular_addition.formation import (
     formation_index,
+    power_shares,
     relative_magnitudes,
     rise_by_chance,
 )
@@ -153,7 +153,8 @@ def _over_training(
     rows = []
     for index, (step, search) in enumerate(zip(loaded.steps, searches, strict=True)):
         network = loaded.network_at(index)
-        relative = relative_magnitudes(token_embedding(network))
+        embedding = token_embedding(network)
+        relative, shares = relative_magnitudes(embedding), power_shares(embedding)
         for each in measure_modes(network, modes):
             rows.append(
                 {
@@ -162,6 +163,7 @@ def _over_training(
                     "frequency": each.frequency,
                     "is_circuit": each.frequency in search.frequencies,
                     "num_circuits": len(search.circuits),
+                    "embedding_share": shares[each.frequency - 1],
                     "relative_magnitude": relative[each.frequency - 1],
                     **{f"magnitude_{name}": size for name, size in each.magnitudes.items()},
                     "logit_share": each.logit_share,
@@ -186,7 +188,9 @@ def _circuits_table(
     last = searches[-1]
     for circuit, circle in zip(last.circuits, classification.circles, strict=True):
         own = over_training[over_training["frequency"] == circuit.frequency]
-        formed = formation_index(np.log(own["relative_magnitude"]).tolist(), least_rise)
+        formed = formation_index(
+            own["embedding_share"].tolist(), own["relative_magnitude"].tolist(), least_rise
+        )
         first = own.loc[own["is_circuit"], "step"].min()
         magnitudes = own.iloc[-1].filter(like="magnitude_").to_dict()
         rows.append(
@@ -246,8 +250,8 @@ def _figures(
         return {}
     llc = _estimates(loaded.directory.path / "llc.csv")
     caption = [
-        "each ridge: a circuit's magnitude over the median mode's, pale until it has formed",
-        "the line: where its logarithm splits best into a lower and a higher level",
+        "each ridge: a circuit's share of the power of all modes, pale until it has formed",
+        "the line: where that share splits best into a lower and a higher level",
         "right: its share of the logits",
         *([] if llc is None else _about_llc(llc)),
     ]

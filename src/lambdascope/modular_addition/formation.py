@@ -1,4 +1,4 @@
-"""When a circuit formed: the change point of its magnitude over the checkpoints."""
+"""When a circuit formed: the change point of its share of the embedding over the checkpoints."""
 
 import math
 from collections.abc import Sequence
@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lambdascope.modular_addition.circuit_null import power_ratios
+from lambdascope.modular_addition.modes import mode_magnitudes
 
 
 def relative_magnitudes(embedding: Tensor) -> NDArray[numpy.float64]:
@@ -23,6 +24,19 @@ def relative_magnitudes(embedding: Tensor) -> NDArray[numpy.float64]:
         [p//2], of the modes from 1 on: roots of `power_ratios`, and what that raises.
     """
     return power_ratios(embedding.detach().double()).sqrt().cpu().numpy()
+
+
+def power_shares(embedding: Tensor) -> NDArray[numpy.float64]:
+    """Each mode's share of the power of all modes, the constant left out.
+
+    Args:
+        embedding: [p, d], as above.
+
+    Returns:
+        [p//2], of the modes from 1 on; they add up to 1. NaN where the embedding is constant.
+    """
+    power = mode_magnitudes(embedding.detach().double())[1:].square()
+    return (power / power.sum()).cpu().numpy()
 
 
 def rise_by_chance(embed_dim: int, num_modes: int, error_rate: float = 0.01) -> float:
@@ -43,37 +57,45 @@ def rise_by_chance(embed_dim: int, num_modes: int, error_rate: float = 0.01) -> 
     return float(norm.isf(error_rate / num_modes)) * math.sqrt(2) / (2 * math.sqrt(embed_dim))
 
 
-def formation_index(magnitudes: Sequence[float], least_rise: float = 0.0) -> int | None:
+def formation_index(
+    shares: Sequence[float], relative: Sequence[float], least_rise: float = 0.0
+) -> int | None:
     """The checkpoint at which a circuit has formed.
 
-    The rule: take the stretch from one checkpoint to a later one over which the magnitude rises
-    most (so that what decays before, or fades after, does not count); split it into two constant
-    levels, by least squares; the circuit has formed at the first checkpoint of the upper level. It
-    formed between that checkpoint and the one before, and the step is known no better. It must have
-    stayed: from there to the end the magnitude is on average above what it was before by more
-    than `least_rise`, and the last one is above the first.
+    The rule: take the stretch from one checkpoint to a later one over which the share rises most
+    (so that what decays before, or fades after, does not count); split it into two constant levels,
+    by least squares; the circuit has formed at the first checkpoint of the upper level. It formed
+    between that checkpoint and the one before, and the step is known no better. It must have set
+    itself apart, and stayed so: from there to the end the logarithm of its magnitude over the
+    median mode's is on average above what it was before by more than `least_rise`, and the last is
+    above the first.
+
+    The share dates, since it comes to an end: over the median mode a magnitude grows for as long as
+    the other modes decay. The logarithm decides whether there is anything to date, since it feels a
+    faint circuit too, whose share the strong ones take.
 
     Args:
-        magnitudes: of the circuit's mode, one a checkpoint, in order: logarithms of
-            `relative_magnitudes`. Plain ones rise and fall with the weights of all modes, and
-            ratios grow without end where the other modes decay.
+        shares: of the circuit's mode, one a checkpoint, in order: `power_shares`.
+        relative: the same of `relative_magnitudes`, positive.
         least_rise: from `rise_by_chance`.
 
     Returns:
-        the place of the checkpoint, or None where the magnitude does not rise so far.
+        the place of the checkpoint, or None where the mode does not rise so far.
     """
-    values = numpy.asarray(magnitudes, dtype=float)
-    if len(values) < 2 or values[-1] <= values[0]:
+    values, logs = numpy.asarray(shares, dtype=float), numpy.log(relative)
+    if len(values) < 2 or not logs[-1] > logs[0]:
         return None
     lowest = numpy.minimum.accumulate(values)
     end = int((values - lowest).argmax())
+    if not values[end] > lowest[end]:
+        return None
     # Of equal minima the last: what lies between them is no part of the rise.
     start = end - 1 - int(values[:end][::-1].argmin())
     stretch = values[start : end + 1]
     splits = range(1, len(stretch))
     errors = [_spread(stretch[:split]) + _spread(stretch[split:]) for split in splits]
     formed = start + 1 + int(numpy.argmin(errors))
-    rise = values[formed:].mean() - values[:formed].mean()
+    rise = logs[formed:].mean() - logs[:formed].mean()
     return formed if rise > least_rise else None
 
 

@@ -30,7 +30,7 @@ _FOUND: dict[str, Any] = {
 """Where the search first counts a circuit: full diamonds, since a hollow circle is a λ̂ in doubt."""
 
 _FULL = 0.9
-"""Share of a row's height that the largest magnitude takes."""
+"""Part of a row's height that the largest share takes."""
 
 
 def formation_figure(
@@ -41,7 +41,7 @@ def formation_figure(
     *,
     caption: str,
 ) -> Figure:
-    """λ̂ above, a ridge for each circuit's magnitude in the order of formation, losses below.
+    """λ̂ above, a ridge for each circuit's share in the order of formation, losses below.
 
     From the step at which a circuit has formed a line goes up to λ̂; a diamond stands where the
     search first counts it.
@@ -50,7 +50,7 @@ def formation_figure(
         table: One row a circuit, the strongest first: `frequency`, `kind`, `formation_step`,
             `step_before_formation` (NaN without a rise beyond chance), `first_found_step`,
             `logit_share`.
-        over_training: One row a checkpoint and mode: `step`, `frequency`, `relative_magnitude`.
+        over_training: One row a checkpoint and mode: `step`, `frequency`, `embedding_share`.
         llc: One row a checkpoint: `step`, `llc`, `llc_stderr`, `status`; None leaves λ̂ out. Points
             that are not "converged" are hollow.
         training: One row a checkpoint: `step`, `train_loss`, `test_loss` (nats).
@@ -125,10 +125,10 @@ def _draw_llc(axes: Axes, llc: pd.DataFrame) -> None:
 def _draw_ridges(
     axes: Axes, ordered: pd.DataFrame, over_training: pd.DataFrame, colours: dict[int, str]
 ) -> None:
-    """A row a circuit: its magnitude as a filled line, pale until it has formed."""
+    """A row a circuit: its share as a filled line, pale until it has formed."""
     largest = max(
         over_training.loc[
-            over_training["frequency"].isin(ordered["frequency"]), "relative_magnitude"
+            over_training["frequency"].isin(ordered["frequency"]), "embedding_share"
         ].max(),
         1e-12,
     )
@@ -137,7 +137,7 @@ def _draw_ridges(
         base = count - 1 - row.place
         colour = colours[row.frequency]
         own = over_training[over_training["frequency"] == row.frequency]
-        height = base + _FULL * own["relative_magnitude"] / largest
+        height = base + _FULL * own["embedding_share"] / largest
         axes.fill_between(own["step"], base, height, color=colour, alpha=0.18, linewidth=0)
         axes.plot(own["step"], height, color=colour, linewidth=1.0, alpha=0.7)
         formed = own["step"] >= row.formation_step
@@ -174,7 +174,7 @@ def _draw_ridges(
             annotation_clip=False,
         )
     axes.annotate(
-        "Magnitude of each circuit, over the median mode's",
+        "Share of each circuit in the embedding's Fourier modes",
         (0, 1),
         (0, 4),
         xycoords="axes fraction",

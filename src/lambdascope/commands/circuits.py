@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,6 +38,8 @@ from lambdascope.runs.files import atomic_write_bytes, check_writable, remove_fi
 from lambdascope.runs.history import record_command
 from lambdascope.runs.settings import STOOD, stands
 from lambdascope.runs.tables import read_table, write_table
+from lambdascope.sampling.plan import available_cores
+from lambdascope.threads import one_thread_everywhere
 
 _CIRCUITS, _OVER_TRAINING, _MEASURES = (
     "circuits.csv",
@@ -94,13 +97,16 @@ def circuits(
     check_writable(loaded.directory.path)
     settings = config.model_dump()
     is_new = not stands(loaded.directory.path / _MEASURES, settings, overwrite=overwrite)
-    steps = tracked(range(len(loaded.steps)), "circuits", unit="checkpoint", wanted=progress)
-    searches = [find_circuits(loaded.network_at(i), error_rate=config.error_rate) for i in steps]
-    last = searches[-1].frequencies
-    passing = sorted({k for search in searches for k in search.frequencies} - set(last))
-    over_training = _over_training(loaded, searches, [*last, *passing])
-    final = loaded.network_at(len(loaded.steps) - 1)
-    classification = classify(final, last)
+    cores = available_cores()
+    # Kernels are small: threads within them would wait for each other by spinning, which takes four
+    # times the processor's time, and the wall's too where other work goes on beside.
+    with one_thread_everywhere():
+        searches = _searches(loaded, config.error_rate, cores, progress=progress)
+        last = searches[-1].frequencies
+        passing = sorted({k for search in searches for k in search.frequencies} - set(last))
+        over_training = _over_training(loaded, searches, [*last, *passing])
+        final = loaded.network_at(len(loaded.steps) - 1)
+        classification = classify(final, last)
     least_rise = rise_by_chance(
         final.embedding.weight.shape[1], loaded.config.p // 2, config.error_rate
     )
@@ -142,6 +148,19 @@ def print_result(result: CircuitsResult) -> None:
         print(f"{STOOD}\n")
     for path in result.paths:
         print(path)
+
+
+def _searches(
+    loaded: LoadedRun, error_rate: float, cores: int, *, progress: bool
+) -> list[CircuitSearch]:
+    """What is found at each checkpoint, a checkpoint a core at a time."""
+    count = len(loaded.steps)
+    with ThreadPoolExecutor(cores) as pool:
+        found = pool.map(
+            lambda index: find_circuits(loaded.network_at(index), error_rate=error_rate),
+            range(count),
+        )
+        return list(tracked(found, "circuits", total=count, unit="checkpoint", wanted=progress))
 
 
 def _over_training(

@@ -89,6 +89,13 @@ def test_doubling_looks_at_what_is_read():
     assert doubling(waves_read(pizza, 7), 7) == pytest.approx(0.0996, rel=0.01)
 
 
+@pytest.mark.parametrize(("p", "mode"), [(51, 17), (9, 3), (22, 11)])
+def test_a_mode_that_is_its_own_double_has_no_doubling(p, mode):
+    features = torch.randn(p, p, 4, generator=torch.Generator().manual_seed(0))
+    assert math.isnan(doubling(features, mode))
+    assert not math.isnan(doubling(features, mode - 1))
+
+
 @pytest.mark.parametrize("signal_to_noise", [2.0, 10.0, 1e3])
 def test_a_planted_clock_is_a_clock(signal_to_noise):
     modes = [1, 3, 5]
@@ -105,6 +112,16 @@ def test_a_planted_pizza_is_a_pizza():
     assert found.circles[0].score > 0.9
     assert found.symmetricity == pytest.approx(1)
     assert found.logit_share > 0.7
+
+
+def test_a_clock_on_a_mode_that_is_its_own_double_is_a_clock():
+    network = planted_network(51, [17], embed_dim=2, signal_to_noise=1e9, seed=0)
+    circle = classify_circle(network, 17)
+    assert math.isnan(circle.doubling)
+    assert circle.kind == "clock"
+    # With a pizza's doubling of 0.5 for its own, it would be +0.21.
+    near = circle.fits_at_frequency
+    assert circle.score == pytest.approx((near["pizza"] - near["clock"]) / 0.19, abs=1e-6)
 
 
 def test_a_verdict_names_the_share_of_the_logits_it_rests_on():

@@ -94,3 +94,13 @@ def test_others_that_decay_for_ever_do_not_put_off_the_date():
     shares, relative = own / (own + 25 * others), np.sqrt(own / others)
     assert formation_index(shares, relative, rise_by_chance(12, 26)) == 3
     assert formation_index(relative, relative) > 3
+
+
+def test_a_strong_circuits_date_is_the_same_wherever_the_run_ends():
+    """A logistic rise at checkpoint 10, other modes decaying slowly ever after."""
+    steps = np.arange(80)
+    own = 1 + 99 / (1 + np.exp(-(steps - 10.0)))
+    others = np.exp(-0.02 * steps)
+    shares, relative = own / (own + 25 * others), np.sqrt(own / others)
+    dates = {end: formation_index(shares[:end], relative[:end]) for end in (15, 20, 40, 80)}
+    assert set(dates.values()) <= {8, 9, 10}, dates

@@ -129,11 +129,11 @@ def test_no_circuit_is_said_and_nothing_more() -> None:
 def test_the_table_has_a_line_a_circuit() -> None:
     lines = circuits_table_text(table(4)).splitlines()
     assert len(lines) == 5
-    assert lines[1].split()[:4] == ["2", "200", "10.0", "90.0"]
+    assert lines[1].split()[:5] == ["2", "200", "100", "10.0", "90.0"]
     assert lines[4].split()[:3] == ["5", "no", "date"]
     # Rounded away, an error has no sign.
     flat = circuits_table_text(table(1).assign(phase_error_degrees=-0.2))
-    assert flat.splitlines()[1].split()[7] == "+0°"
+    assert flat.splitlines()[1].split()[8] == "+0°"
 
 
 def test_ridges_are_the_magnitudes_in_the_order_of_formation() -> None:
@@ -175,7 +175,7 @@ def test_a_share_that_reads_one_percent_counts_as_one_percent() -> None:
     close = table().assign(logit_share=[0.97, 0.0096, 0.0094])
     worth, _ = circuits_finding(close, measures(), p=53)
     assert worth.startswith("3 circuits, 2 of them with 1 % of the logits or more;")
-    shown = [line.split()[3] for line in circuits_table_text(close).splitlines()[1:]]
+    shown = [line.split()[4] for line in circuits_table_text(close).splitlines()[1:]]
     assert shown == ["97.0", "1.0", "0.9"]
     figure = formation_figure(close, over_training(), None, training(), caption="C")
     assert "(besides 1 faint)" in figure.get_suptitle()

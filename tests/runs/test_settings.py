@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from lambdascope.errors import LambdascopeError
-from lambdascope.runs.settings import stands
+from lambdascope.runs.settings import contents, rewritten, stands
 from lambdascope.runs.tables import read_table, write_table
 
 SETTINGS = {
@@ -32,6 +32,15 @@ def test_the_same_settings_stand(path):
     # Written again, as a command that adds rows does.
     write_table(path, read_table(path))
     assert stands(path, SETTINGS, checkpoints=[0, 5])
+
+
+def test_what_became_of_results_that_stood(path, tmp_path):
+    before = contents([path])
+    write_table(path, read_table(path))
+    assert "to the same numbers" in rewritten(before, contents([path]))
+    write_table(path, read_table(path).assign(llc=2.0))
+    assert "with other numbers" in rewritten(before, contents([path]))
+    assert rewritten(contents([path, tmp_path / "none.csv"]), before * 2) == ""
 
 
 def test_where_nothing_stands_or_all_is_replaced_there_is_nothing_to_refuse(path, tmp_path):

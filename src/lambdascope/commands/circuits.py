@@ -36,7 +36,7 @@ from lambdascope.reporting.llc_text import TARGET_SETTINGS, llc_target
 from lambdascope.reporting.style import png_bytes
 from lambdascope.runs.files import atomic_write_bytes, check_writable, remove_file
 from lambdascope.runs.history import record_command
-from lambdascope.runs.settings import STOOD, stands
+from lambdascope.runs.settings import contents, rewritten, stands
 from lambdascope.runs.tables import read_table, write_table
 from lambdascope.sampling.plan import available_cores
 from lambdascope.threads import one_thread_everywhere
@@ -59,7 +59,7 @@ class CircuitsResult:
         measures: A row for each measure of the whole network, as in clock_or_pizza.csv.
         text: The table, what it says, and notes.
         paths: Files written.
-        stood: Whether results of these settings stood already.
+        rewritten: What became of results of these settings that stood, in a sentence; or empty.
     """
 
     circuits: pd.DataFrame
@@ -67,7 +67,7 @@ class CircuitsResult:
     measures: pd.DataFrame
     text: str
     paths: list[Path]
-    stood: bool
+    rewritten: str
 
 
 def circuits(
@@ -124,6 +124,7 @@ def circuits(
     if not drawn:
         notes.append(f"{' and '.join(_FIGURES)} show circuits, and are not written.")
     paths = [loaded.directory.path / name for name in (_CIRCUITS, _OVER_TRAINING, _MEASURES)]
+    tables, before = list(paths), contents(paths)
     if is_new:  # the last one holds the settings: until it is written, they are open
         remove_file(paths[-1])
     for path, content in zip(paths, (table, over_training, measures), strict=True):
@@ -138,14 +139,15 @@ def circuits(
             remove_file(path)
     record_command(loaded.directory.path, "circuits", arguments_of(config))
     text = "\n".join([circuits_table_text(table), "", *finding, *notes]).lstrip()
-    return CircuitsResult(table, over_training, measures, text, paths, stood=not is_new)
+    said = "" if is_new else rewritten(before, contents(tables))
+    return CircuitsResult(table, over_training, measures, text, paths, said)
 
 
 def print_result(result: CircuitsResult) -> None:
     """The table, what it says and where everything is, on standard output."""
     print(f"{result.text}\n")
-    if result.stood:
-        print(f"{STOOD}\n")
+    if result.rewritten:
+        print(f"{result.rewritten}\n")
     for path in result.paths:
         print(path)
 

@@ -30,7 +30,7 @@ from lambdascope.reporting.progress_figure import progress_figure
 from lambdascope.reporting.style import png_bytes
 from lambdascope.runs.files import atomic_write_bytes, check_writable, remove_file, remove_files
 from lambdascope.runs.history import record_command
-from lambdascope.runs.settings import STOOD, stands
+from lambdascope.runs.settings import contents, rewritten, stands
 from lambdascope.runs.tables import write_table
 from lambdascope.wording import number
 
@@ -53,7 +53,7 @@ class FourierResult:
         key_modes: Numbers of the key modes, the most important first.
         whence: Where they come from, or why there are none.
         paths: Files written.
-        stood: Whether results of these settings stood already.
+        rewritten: What became of results of these settings that stood, in a sentence; or empty.
     """
 
     modes: pd.DataFrame
@@ -61,7 +61,7 @@ class FourierResult:
     key_modes: list[int]
     whence: str
     paths: list[Path]
-    stood: bool
+    rewritten: str
 
 
 def fourier(
@@ -132,6 +132,7 @@ def fourier(
         ),
     }
     paths = [loaded.directory.path / _MODES, table_path]
+    tables, before = list(paths), contents(paths)
     if is_new:  # it holds the settings and comes last: until then, they are open
         remove_file(table_path)
         remove_files(figures, "modes_*")  # of other key modes; a film is not made every time
@@ -149,7 +150,8 @@ def fourier(
     write_table(paths[0], modes)
     write_table(paths[1], table)
     record_command(loaded.directory.path, "fourier", arguments_of(config))
-    return FourierResult(modes, table, keys, whence, paths, stood=not is_new)
+    said = "" if is_new else rewritten(before, contents(tables))
+    return FourierResult(modes, table, keys, whence, paths, said)
 
 
 def print_result(result: FourierResult) -> None:
@@ -173,8 +175,8 @@ def print_result(result: FourierResult) -> None:
             f"At step {last.step:,.0f}: {test}train loss {number(last.train_loss)}; Gini "
             f"coefficient of the embedding {last.gini_embedding:.2f}.\n"
         )
-    if result.stood:
-        print(f"{STOOD}\n")
+    if result.rewritten:
+        print(f"{result.rewritten}\n")
     for path in result.paths:
         print(path)
 

@@ -242,7 +242,8 @@ def doubling(features: Tensor, mode: int) -> float:
         mode: k, 1 … p//2.
 
     Returns:
-        0 to 1, dimensionless; NaN where there is no power in either.
+        0 to 1, dimensionless; NaN where there is no power in either, and where mode 2k is mode k
+        itself (k = p/3) or the constant (k = p/2).
 
     Raises:
         LambdascopeError: the features have another shape, or the mode does not exist.
@@ -253,6 +254,8 @@ def doubling(features: Tensor, mode: int) -> float:
         )
     p = len(features)
     mode_mask(p, [mode])
+    if 3 * mode % p == 0 or 2 * mode == p:
+        return math.nan
     power = torch.fft.fft(features, dim=1).abs().square().sum(-1).mean(0)
     single, double = power[mode], power[2 * mode % p]
     return (double / (single + double)).item()

@@ -70,9 +70,11 @@ def formation_index(
     median mode's is on average above what it was before by more than `least_rise`, and the last is
     above the first.
 
-    The share dates, since it comes to an end: over the median mode a magnitude grows for as long as
-    the other modes decay. The logarithm decides whether there is anything to date, since it feels a
-    faint circuit too, whose share the strong ones take.
+    The share dates, since it is bounded: over the median mode a magnitude grows for as long as the
+    other modes decay. Of a strong circuit it levels off, and the date is the same wherever the run
+    ends; a faint one's may go on growing, or grow again as others fade, and is then dated by the
+    larger rise up to the end. The logarithm decides whether there is anything to date, since it
+    feels a faint circuit too, whose share the strong ones take.
 
     Args:
         shares: of the circuit's mode, one a checkpoint, in order: `power_shares`.

@@ -156,7 +156,8 @@ def classify_circle(network: Network, mode: int) -> Circle:
         kind = "accompanying"
         if best != "accompanying":
             shape = _scale(near["pizza"] - near["clock"], -0.19, 0.19)
-            score = (shape + _scale(doubled, 0.0, 0.0996)) / 2
+            # Where doubling says nothing the fit alone decides.
+            score = shape if math.isnan(doubled) else (shape + _scale(doubled, 0.0, 0.0996)) / 2
             kind = _verdict(score)
     return Circle(mode, fits, near, doubled, score, kind)
 

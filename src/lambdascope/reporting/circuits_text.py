@@ -46,6 +46,7 @@ def is_faint(table: pd.DataFrame) -> pd.Series:
 _COLUMNS: tuple[tuple[str, Callable[[Any], str]], ...] = (
     ("k", lambda row: f"{row.frequency:d}"),
     ("formed", lambda row: _step(row.formation_step)),
+    ("first found", lambda row: _step(row.first_found_step)),
     ("magnitude", lambda row: number(row.magnitude_embedding)),
     ("logit share", lambda row: logit_share(row.logit_share)),
     ("loss removed", lambda row: number(row.loss_removed)),
@@ -172,6 +173,11 @@ def circuits_notes(
         notes.append(
             f"p = {p} is even: mode {p // 2} has two points and no sine, and the fit of an "
             "accompanying circle is not defined."
+        )
+    if p % 3 == 0:
+        notes.append(
+            f"p = {p} is a multiple of 3: mode {p // 3} is its own double, and its kind rests on "
+            "the fits alone."
         )
     if any(p % k == 0 for k in range(2, math.isqrt(p) + 1)):
         notes.append(

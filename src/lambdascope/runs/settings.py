@@ -14,8 +14,11 @@ from typing import Any
 from lambdascope.errors import LambdascopeError
 from lambdascope.runs.tables import read_cells, table_text
 
-STOOD = "These results stood already; they were worked out again, to the same numbers."
-"""Said by commands that are quick enough to work all of it out each time."""
+_SAME = "These results stood already; they were worked out again, to the same numbers."
+_OTHER = (
+    "Results of the same settings stood already, with other numbers (another version or machine "
+    "made them, or the run has changed since): they are replaced."
+)
 
 _MOST_NAMED = 4
 """Of a longer list the ends are named."""
@@ -67,6 +70,26 @@ def stands(
             "--overwrite to replace them"
         )
     return True
+
+
+def rewritten(before: Sequence[bytes | None], after: Sequence[bytes | None]) -> str:
+    """What to say of results that are worked out anew each time, in a sentence.
+
+    Args:
+        before: Contents of the tables that stood, None for those that did not.
+        after: Of the same tables now.
+
+    Returns:
+        Nothing where not all of them stood.
+    """
+    if None in before:
+        return ""
+    return _SAME if list(before) == list(after) else _OTHER
+
+
+def contents(paths: Sequence[Path]) -> list[bytes | None]:
+    """Of files, for `rewritten`; None where there is none."""
+    return [path.read_bytes() if path.is_file() else None for path in paths]
 
 
 def abbreviated(values: Sequence[Any]) -> str:

@@ -120,6 +120,11 @@ def _circuits(record: RunRecord, table: pd.DataFrame) -> PageTable:
         Column("Mode k", lambda r: f"{r.frequency:d}", lambda r: r.frequency),
         Column("Kind", lambda r: r.kind, text=True),
         Column("Formed between steps", _formation, lambda r: r.formation_step),
+        Column(
+            "First found at step",
+            lambda r: _found(r.first_found_step),
+            lambda r: r.first_found_step,
+        ),
         _quantity("Magnitude", "magnitude_embedding"),
         Column(
             "Logit share",
@@ -290,3 +295,7 @@ def _meaning(row: Any) -> str:
     joined = str(getattr(row, "cautions", "") or "")
     cautions = [] if joined == "nan" else [one for one in joined.split(BETWEEN_SENTENCES) if one]
     return " ".join(_sentence(one.rstrip(".")) + "." for one in (str(row.advice), *cautions))
+
+
+def _found(step: float) -> str:
+    return "–" if math.isnan(step) else f"{step:,.0f}"

@@ -113,3 +113,34 @@ def test_a_broken_state_is_said(out: Path, file: Path) -> None:
     (out / "outputs.json").write_text("{")
     with pytest.raises(LambdascopeError, match=r"outputs\.json can't be read .*: remove it"):
         SweepOutputs(out, file)
+
+
+def test_what_another_process_wrote_since_is_not_forgotten(out: Path, file: Path) -> None:
+    first = started(out, file)
+    SweepOutputs(out, file).write("figures/x.png", b"4", "cells, x")
+    first.keep_file()
+    assert "figures/x.png" in SweepOutputs(out, file).drop_stale({})
+
+
+def test_a_file_in_the_directorys_place_and_a_broken_state_get_a_sentence(
+    out: Path, file: Path
+) -> None:
+    out.write_text("")
+    with pytest.raises(LambdascopeError, match="is a file: a sweep's results need a directory"):
+        SweepOutputs(out, file)
+    out.unlink()
+    started(out, file)
+    (out / "outputs.json").write_text('{"version": 1, "file": "x", "outputs": {"a": 3}}')
+    with pytest.raises(LambdascopeError, match=r"outputs\.json can't be read"):
+        SweepOutputs(out, file)
+
+
+def test_a_file_under_another_name_can_adopt_its_results(out: Path, file: Path) -> None:
+    started(out, file)
+    renamed = file.rename(file.with_name("other.toml"))
+    renamed.write_text("a = 2\n")
+    with pytest.raises(LambdascopeError, match=r"remove sweep\.toml and outputs\.json there"):
+        SweepOutputs(out, renamed)
+    for name in ("sweep.toml", "outputs.json"):
+        (out / name).unlink()
+    SweepOutputs(out, renamed).keep_file()

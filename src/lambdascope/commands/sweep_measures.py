@@ -148,7 +148,7 @@ def add_circuits(settings: Settings, run: TrainedRun, rows: Rows) -> None:
         rows[index] |= {
             "num_circuits": len(search.circuits),
             "effective_circuits": search.effective_number,
-            "circuits": ",".join(map(str, search.frequencies)),
+            "circuits": ",".join(map(str, search.frequencies)) or "none",
         }
 
 

@@ -42,6 +42,7 @@ class SweepOutputs:
         """Put the sweep's file beside its results."""
         make_folder(self.path)
         atomic_write_text(self.path / KEPT_FILE, self._file.read_text(encoding="utf-8"))
+        self._written = self._read().get("outputs", {})
         self._save()
 
     def write(self, name: str, content: bytes, shows: str) -> None:
@@ -108,7 +109,8 @@ class SweepOutputs:
         if known == str(own) or moved:
             return str(own)
         raise LambdascopeError(
-            f"{self.path} holds the results of {known}: give {self._file} another --out"
+            f"{self.path} holds the results of {known}: give {self._file} another --out, or, if it "
+            f"is that file under another name, remove {KEPT_FILE} and {_STATE} there"
         )
 
     def _has_records(self) -> bool:
@@ -116,14 +118,18 @@ class SweepOutputs:
 
     def _read(self) -> dict[str, Any]:
         path = self.path / _STATE
+        if self.path.exists() and not self.path.is_dir():
+            raise LambdascopeError(f"{self.path} is a file: a sweep's results need a directory")
         try:
             state = json.loads(path.read_text(encoding="utf-8"))
             if state["version"] != _VERSION:
                 raise ValueError(f"version {state['version']!r}, where {_VERSION} is read")
+            if not all(set(one) == {"shows", "bytes"} for one in state["outputs"].values()):
+                raise ValueError("outputs are not as a sweep writes them")
             return dict(state)
         except FileNotFoundError:
             return {}
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise LambdascopeError(
                 f"{path} can't be read ({error}): remove it, and `lambdascope sweep plot` writes "
                 "the sweep's tables and figures anew"

@@ -19,6 +19,7 @@ import lambdascope as ls
 from lambdascope.cli.parsing import declaration, parse
 from lambdascope.commands.sweep import Sweep
 from lambdascope.estimates import LLCEstimate
+from lambdascope.estimates.verdict import Demands
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -124,7 +125,8 @@ def test_the_speeds_are_those_measured() -> None:
 def test_every_column_of_an_estimate_is_explained() -> None:
     page = (ROOT / "docs/conventions.md").read_text(encoding="utf-8")
     section = page.split("### The columns of llc.csv")[1].split("\n## ")[0]
-    one = LLCEstimate(**{field.name: 1 for field in dataclasses.fields(LLCEstimate) if field.init})
+    fields = {field.name: 1 for field in dataclasses.fields(LLCEstimate) if field.init}
+    one = LLCEstimate(**{**fields, "demands": Demands()})
     columns = set(ls.LLCCurve([one]).to_dataframe().columns)
     assert columns - set(re.findall(r"`(\w+)`", section)) == set()
 

@@ -45,11 +45,60 @@ def test_it_says_what_it_chose():
     assert result.curve[0].method == "full-batch BAOAB, steps h and 2h"
 
 
-def test_data_sets_that_differ_are_sampled_by_minibatch():
-    many = [classifier_posterior(data_seed=seed) for seed in (0, 1)]
-    result = automatic_llc(many, SHORT, **QUIET)
-    assert result.curve[0].method.startswith("SGLD, minibatch")
-    assert all(np.isfinite(result.curve.llc))
+def test_data_sets_that_differ_are_sampled_one_after_the_other(tmp_path):
+    seeds = (0, 1, 0)
+    many = [classifier_posterior(seed=place, data_seed=seed) for place, seed in enumerate(seeds)]
+    result = automatic_llc(many, SHORT, store=tmp_path, **QUIET)
+    assert [one.checkpoint for one in result.curve] == [0, 1, 2]
+    assert all(one.method.startswith("full-batch BAOAB") for one in result.curve)
+    for place, (posterior, one) in enumerate(zip(many, result.curve, strict=True)):
+        assert one.initial_loss == posterior.initial_loss
+        alone = automatic_llc([posterior], SHORT, checkpoints=[place], **QUIET).curve[0]
+        assert one.llc == pytest.approx(alone.llc, rel=1e-3)
+    assert {path.name for path in tmp_path.iterdir()} == {"data_0", "data_1"}
+
+
+def test_a_stiff_checkpoint_has_long_enough_chains_at_other_localizations():
+    """Exact by closed form: soft directions of 1e-3, forgotten five times later at nβ = 8,000."""
+    curvature = np.array([1.0] * 2 + [1e-3] * 10)
+    scales = (300.0, 300.0, 8000.0)
+    many = [
+        quadratic_posterior(curvature.tolist(), nbeta=nbeta, localization=4.0) for nbeta in scales
+    ]
+    curve = automatic_llc(many, AutomaticSettings(target_error=0.05), **QUIET).curve
+
+    def exact(nbeta, gamma):
+        return float((0.5 * nbeta * curvature / (nbeta * curvature + gamma)).sum())
+
+    for one, nbeta in zip(curve, scales, strict=True):
+        assert one.llc_half_localization == pytest.approx(exact(nbeta, 2.0), rel=0.15)
+        assert one.llc_double_localization == pytest.approx(exact(nbeta, 8.0), rel=0.15)
+        slope = math.log(exact(nbeta, 2.0) / exact(nbeta, 8.0)) / math.log(4)
+        assert abs(one.localization_slope - slope) < 4 * one.localization_slope_stderr < 0.3
+
+
+def test_chains_at_other_localizations_that_are_too_short_are_left_out():
+    many = [quadratic_posterior([1.0, 1e-3], nbeta=nbeta) for nbeta in (300.0, 3e6)]
+    result = automatic_llc(many, AutomaticSettings(max_steps=1500), **QUIET)
+    assert math.isfinite(result.curve[0].llc_half_localization)
+    assert math.isnan(result.curve[1].llc_half_localization)
+    assert any("λ̂ at γ/2 is left out at checkpoint 1: its chains need" in c for c in result.choices)
+
+
+def test_many_samples_are_read_in_parts():
+    posterior = classifier_posterior(n=25_000, nbeta=None)
+    kernel = step_choice._kernel([posterior], torch.device("cpu"))
+    assert kernel.batch_size is None
+    assert kernel.microbatch_size == 8334
+    more = classifier_posterior(n=100_001, nbeta=None)
+    assert step_choice._kernel([more], torch.device("cpu")).batch_size == 256
+
+
+def test_an_unknown_argument_is_named_with_what_is_accepted():
+    with pytest.raises(LambdascopeError, match=r"num_chains with posteriors: .*target_error"):
+        ls.estimate_llc(quadratic_posterior([1.0]), num_chains=4)
+    with pytest.raises(LambdascopeError, match="localizations"):
+        AutomaticSettings(localizations="no")
 
 
 def test_a_target_out_of_reach_gives_the_best_estimate_and_says_so():
@@ -118,7 +167,11 @@ def test_full_batches_beyond_memory_are_not_chosen(monkeypatch):
     kernel = step_choice._kernel([posterior], torch.device("cpu"))
     assert kernel.batch_size is None
     of_all = int(posterior.bytes_per_sample * 40)
+    monkeypatch.setattr(step_choice, "available_cores", lambda: 1)
     monkeypatch.setattr(step_choice, "total_memory", lambda device: of_all)
+    # A quarter of the memory holds ten of the forty samples at once.
+    assert step_choice._kernel([posterior], torch.device("cpu")).microbatch_size == 10
+    monkeypatch.setattr(step_choice, "total_memory", lambda device: of_all / 20)
     assert step_choice._kernel([posterior], torch.device("cpu")).batch_size == 256
 
 

@@ -74,15 +74,18 @@ def test_without_localisation_and_of_older_traces_the_tilt_is_unknown():
         progress=False,
     )
     assert math.isnan(ls.estimate_llc(trace).tilt)
+    assert "nothing holds the chains" in ls.estimate_llc(trace).cautions[0]
     assert math.isnan(ls.estimate_llc(trace.drop_vars("tilt")).tilt)
 
 
 def test_a_number_that_is_the_localisations_has_a_caution():
-    one = replace(estimate(0.0), llc_half_localization=2.0, llc_double_localization=1.0)
+    sides = {"llc_half_localization": 2.0, "llc_double_localization": 1.0}
+    one = replace(estimate(0.0), **sides, localization_slope_stderr=0.01)
     assert one.localization_slope == pytest.approx(0.5)
     assert one.cautions == ()
     steep = replace(one, llc_half_localization=2.2)
     assert "the localisation more than of the network" in steep.cautions[0]
+    assert replace(steep, localization_slope_stderr=0.1).cautions == ()  # it may be chance
     curve = ls.LLCCurve([one, replace(steep, tilt=2.0)])
     assert curve.to_dataframe()["cautions"].str.count(r"\|").tolist() == [0, 1]
     assert np.isfinite(curve.llc).all()

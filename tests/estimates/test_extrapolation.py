@@ -44,11 +44,11 @@ def test_the_step_error_of_sgld_is_removed():
 def test_the_variance_is_that_of_the_combination():
     rng = np.random.default_rng(0)
     loss = 1.0 + 0.1 * rng.standard_normal((1, 8, 4000))
-    loss[:, :4] += 0.3
+    loss[:, :4] += 0.02
     trace = made_trace(loss, [[2.0] * 4 + [1.0] * 4], "SGLD")
     one = extrapolated_llc(trace)[0]
-    assert one.bias == pytest.approx(0.3 * 10, abs=0.05)
-    assert one.llc == pytest.approx((1.0 - 0.3) * 10, abs=0.1)
+    assert one.bias == pytest.approx(0.02 * 10, abs=0.05)
+    assert one.llc == pytest.approx((1.0 - 0.02) * 10, abs=0.1)
     assert one.llc_uncorrected == pytest.approx(10.0, abs=0.05)
     # 2f − c of two independent means with equal errors s: √5·s
     assert one.stderr == pytest.approx(math.sqrt(5) * one.mc_stderr, rel=0.15)
@@ -91,7 +91,9 @@ def test_the_error_of_few_draws_is_students():
     parts = zip((of_fine, variance - of_fine), ess, strict=True)
     freedoms = variance**2 / sum(v**2 / (n / 2 - 1) for v, n in parts)
     wider = t.ppf(0.975, freedoms) / 1.959964
-    assert one.stderr == pytest.approx(wider * math.sqrt(variance), rel=1e-6)
+    assert one.stderr == pytest.approx(
+        wider * math.sqrt(variance), rel=1e-4
+    )  # the rest is left of the bias
     assert wider > 1.01
 
 
@@ -123,8 +125,8 @@ def test_the_verdict_is_on_the_corrected_value():
     """The chains read λ̂ = 0.2, the correction takes it to −2."""
     rng = np.random.default_rng(7)
     loss = 0.02 + 0.01 * rng.standard_normal((1, 8, 2000))
-    loss[:, :4] += 0.22
-    one = extrapolated_llc(made_trace(loss, [[2.0] * 4 + [1.0] * 4], "SGLD"), [0])[0]
+    loss[:, :4] += 0.66
+    one = extrapolated_llc(made_trace(loss, [[2.0] * 4 + [1.0] * 4], "BAOAB"), [0])[0]
     assert one.llc_uncorrected > 0 > one.llc
     assert one.status is Status.NOT_AT_A_MINIMUM
 
@@ -160,3 +162,47 @@ def test_an_unknown_bias_leaves_the_estimate():
 def test_other_traces_are_refused(factors, kernel, sentence):
     with pytest.raises(LambdascopeError, match=sentence):
         extrapolated_llc(made_trace(np.ones((1, 2, 100)), factors, kernel))
+
+
+def test_of_a_large_bias_of_first_order_some_is_left_and_a_larger_one_is_no_estimate():
+    """λ̂(h) = 10 with a bias of 1.5: some 1.5²/10 may be left, half of it a standard error."""
+    rng = np.random.default_rng(8)
+    loss = 1.0 + 0.01 * rng.standard_normal((1, 8, 4000))
+    loss[:, :4] += 0.15
+    one = extrapolated_llc(made_trace(loss, [[2.0] * 4 + [1.0] * 4], "SGLD"))[0]
+    assert one.stderr == pytest.approx(1.5**2 / 10 / 2, rel=0.02)
+    assert one.status is Status.CONVERGED
+    loss[:, :4] += 0.15
+    one = extrapolated_llc(made_trace(loss, [[2.0] * 4 + [1.0] * 4], "SGLD"))[0]
+    assert one.status is Status.HEATED
+    assert "make 30% of λ̂" in one.advice
+
+
+@pytest.mark.parametrize(("num_samples", "size"), [(12_000, 20), (20_000, 5), (20_000, 40)])
+def test_minibatch_sgld_on_least_squares_is_held_to_its_error_or_called_heated(num_samples, size):
+    """By exact stationary moments at ε and 2ε, ε = 0.4/ω² and m = 256: nothing is drawn."""
+    nbeta = num_samples / math.log(num_samples)
+    step = 0.4 / (nbeta + 5.0)
+    values = [
+        sgld_on_least_squares_of_white_inputs(nbeta, size, factor * step, 256)
+        for factor in (0.0, 1.0, 2.0)
+    ]
+    truth = values[0]
+    rng = np.random.default_rng(9)
+    loss = 1e-4 * rng.standard_normal((1, 4, 4000))
+    loss[:, :2] += values[2] / 10
+    loss[:, 2:] += values[1] / 10
+    one = extrapolated_llc(made_trace(loss, [[2.0] * 2 + [1.0] * 2], "SGLD"))[0]
+    assert one.status is Status.HEATED
+    assert abs(one.llc - truth) < 2 * one.stderr
+
+
+def sgld_on_least_squares_of_white_inputs(nbeta, size, step, batch, gamma=5.0):
+    """λ̂ of SGLD in each direction of unit curvature, the gradient's noise taken at w*.
+
+    w ← w − (ε/2)·((nβ + γ)·w + nβ·noise) + √ε·ξ, noise of variance 1/m, has the variance
+    (1 + ε·nβ²/(4m))/((nβ + γ)·(1 − ε(nβ + γ)/4)).
+    """
+    stiff = nbeta + gamma
+    variance = (1 + step * nbeta**2 / (4 * batch)) / (stiff * (1 - step * stiff / 4))
+    return 0.5 * nbeta * variance * size

@@ -276,3 +276,15 @@ def test_minibatches_that_heat_are_told():
     assert ls.estimate_llc(trace).status == "converged"
     trace["kinetic_temperature"] += 0.3
     assert ls.estimate_llc(trace).status == "heated"
+
+
+def test_chains_of_two_steps_are_not_pooled():
+    trace = made_trace()
+    factors = np.ones((trace.sizes["checkpoint"], trace.sizes["chain"]))
+    same_step = trace.assign(step_factor=(("checkpoint", "chain"), factors))
+    assert ls.estimate_llc(same_step).llc == pytest.approx(ls.estimate_llc(trace).llc)
+    factors[1, 0] = 2.0
+    two = trace.assign(step_factor=(("checkpoint", "chain"), factors))
+    with pytest.raises(LambdascopeError, match="different step sizes"):
+        ls.estimate_llc(two)
+    ls.estimate_llc(two.isel(chain=[1, 2]))

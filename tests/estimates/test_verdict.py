@@ -77,3 +77,9 @@ def test_every_status_has_a_case_and_reads_as_words():
         "converged", "all chains diverged", "diverged chains", "too few samples",
         "not converged", "not at a minimum", "escaped", "heated", "target not reached",
     }  # fmt: skip
+
+
+def test_chains_that_explode_are_not_told_to_run_longer():
+    found, advice = judge(**{**HEALTHY, "rhat": 1.8}, moved=Movement(draws=90, mean=1e9, reach=1e8))
+    assert found is Status.ESCAPED
+    assert "use a smaller step_size" in advice

@@ -2,7 +2,8 @@
 
 1. The largest curvature ω² of U at w*, and where a short pilot chain got to, gives the step.
 2. Where all data can be read at every step the sampler is full-batch BAOAB: no minibatch bias,
-   and a step bias of second order. Elsewhere it is SGLD, whose biases are of first order in ε.
+   and a step bias of second order; data sets that differ are sampled one after the other.
+   Elsewhere it is SGLD, whose biases are of first order in small ε.
 3. Some chains take twice the step; `extrapolation` measures the bias by them.
 4. Burn-in is chosen on the trace, and checkpoints whose error is still too large run longer.
 """
@@ -20,8 +21,13 @@ import xarray as xr
 from lambdascope.errors import LambdascopeError
 from lambdascope.estimates.curve import LLCCurve, LLCEstimate
 from lambdascope.estimates.extrapolation import COARSE, extrapolated_llc
-from lambdascope.estimates.llc import estimate_llc
-from lambdascope.estimates.step_choice import StepChoice, choose_step
+from lambdascope.estimates.other_localizations import with_other_localizations
+from lambdascope.estimates.step_choice import (
+    FEWEST_STEPS,
+    RELAXATIONS_DROPPED,
+    StepChoice,
+    choose_step,
+)
 from lambdascope.estimates.verdict import SOUND, Demands, Status
 from lambdascope.posterior.local_posterior import LocalPosterior
 from lambdascope.posterior.scalars import positive
@@ -29,19 +35,18 @@ from lambdascope.samplers import BAOAB
 from lambdascope.samplers.base import Kernel
 from lambdascope.sampling import sample
 from lambdascope.sampling.checks import (
+    check_flag,
     check_labels,
     check_posteriors,
     check_seed,
     check_store,
     whole_number,
 )
+from lambdascope.sampling.plan import choose_device
+from lambdascope.sampling.stack import by_data_set
 
-# The first length, in times that the softest direction needs to forget, and its bounds in steps.
-_FIRST_LENGTH, FEWEST_STEPS = 18.0, 300
-# Burn-in, at least, in the same times: e^−5 of the start is left.
-_BURNIN = 5.0
-# Length of the chains at other localizations, in the same times.
-_SIDE_LENGTH = 9.0
+# The first length, in times that the softest direction needs to forget.
+_FIRST_LENGTH = 18.0
 _MARGIN, _MOST_ROUNDS = 1.3, 3
 # The target is what these estimates are held to, and their error holds what the chains disagree by.
 # R-hat, which at 1.1 asks for some fifty effective draws whatever error they would leave, has only
@@ -55,8 +60,6 @@ _LONGER_HELPS = (
     Status.DIVERGED_CHAINS,
     Status.ALL_DIVERGED,
 )
-# What makes λ̂ at another localization useless: their chains are too few and short for R-hat.
-_SIDE_DOUBTS = (Status.DIVERGED_CHAINS, Status.ALL_DIVERGED, Status.ESCAPED, Status.HEATED)
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,7 @@ class AutomaticSettings:
         positive("target_error", self.target_error)
         positive("target_absolute", self.target_absolute)
         whole_number("max_steps", self.max_steps, FEWEST_STEPS)
+        check_flag("localizations", self.localizations)
         check_seed(self.seed)
 
     def reached(self, one: LLCEstimate) -> bool:
@@ -138,7 +142,39 @@ def automatic_llc(
     settings = settings or AutomaticSettings()
     many = check_posteriors(posteriors)
     labels, store = check_labels(checkpoints, len(many)), check_store(store)
-    common: dict[str, Any] = {"seed": settings.seed, "device": device, "compile": compile}
+    groups = by_data_set(many, choose_device(device))
+    results = [
+        _of_data_set(
+            [many[index] for index in group],
+            [labels[index] for index in group],
+            settings,
+            store if store is None or len(groups) == 1 else store / f"data_{number}",
+            overwrite=overwrite,
+            progress=progress,
+            common={"seed": settings.seed, "device": device, "compile": compile},
+        )
+        for number, group in enumerate(groups)
+    ]
+    order = np.argsort([index for group in groups for index in group])
+    estimates = [one for result in results for one in result.curve]
+    return AutomaticResult(
+        LLCCurve([estimates[place] for place in order]),
+        tuple(trace for result in results for trace in result.traces),
+        tuple(dict.fromkeys(choice for result in results for choice in result.choices)),
+    )
+
+
+def _of_data_set(
+    many: Sequence[LocalPosterior],
+    labels: Sequence[int],
+    settings: AutomaticSettings,
+    store: Path | None,
+    *,
+    overwrite: bool,
+    progress: bool,
+    common: dict[str, Any],
+) -> AutomaticResult:
+    """As `automatic_llc`, of posteriors of one data set, which a full-batch step reads once."""
     choice = choose_step(many, labels, common, progress=progress)
     if not np.isfinite(choice.steps).all():
         raise LambdascopeError(
@@ -148,7 +184,10 @@ def automatic_llc(
     common |= {"progress": progress, "overwrite": overwrite, "chunk_size": choice.chunk_size}
     # The second keeps burn-in to a third where one checkpoint forgets more slowly than most.
     length = int(
-        max(_FIRST_LENGTH * np.median(choice.forgetting), 3 * _BURNIN * choice.forgetting.max())
+        max(
+            _FIRST_LENGTH * np.median(choice.forgetting),
+            3 * RELAXATIONS_DROPPED * choice.forgetting.max(),
+        )
     )
     length = min(max(length, FEWEST_STEPS), settings.max_steps)
     traces: list[xr.Dataset] = []
@@ -167,7 +206,7 @@ def automatic_llc(
             **common,
         )
         traces.append(trace)
-        settled = np.ceil(_BURNIN * choice.forgetting[list(which)]).astype(int)
+        settled = np.ceil(RELAXATIONS_DROPPED * choice.forgetting[list(which)]).astype(int)
         curve = extrapolated_llc(trace, np.minimum(settled, num_steps // 2), _DEMANDS)
         return [_settled(one, int(steps)) for one, steps in zip(curve, settled, strict=True)]
 
@@ -184,7 +223,7 @@ def automatic_llc(
             estimates[index] = one
     doubts: list[str] = []
     if settings.localizations and all(posterior.localization > 0 for posterior in many):
-        estimates, doubts = _with_other_localizations(
+        estimates, doubts = with_other_localizations(
             estimates, many, labels, choice, store, settings.max_steps, common
         )
     if store is not None and overwrite:
@@ -216,48 +255,6 @@ def _settled(one: LLCEstimate, wanted: int) -> LLCEstimate:
     )
 
 
-def _with_other_localizations(
-    estimates: Sequence[LLCEstimate],
-    many: Sequence[LocalPosterior],
-    labels: Sequence[int],
-    choice: StepChoice,
-    store: Path | None,
-    max_steps: int,
-    common: dict[str, Any],
-) -> tuple[list[LLCEstimate], list[str]]:
-    """The estimates with λ̂ at γ/2 and 2γ beside them, from short chains; and which to doubt."""
-    forgetting = float(np.median(choice.forgetting))
-    num_steps = min(max(int(_SIDE_LENGTH * forgetting), FEWEST_STEPS // 2), max_steps)
-    burnin = int(_BURNIN / _SIDE_LENGTH * num_steps)
-    sides, doubts = [], []
-    for name, words, factor in (("half", "γ/2", 0.5), ("double", "2γ", 2.0)):
-        trace = sample(
-            [one.with_localization(factor * one.localization) for one in many],
-            choice.kernel,
-            num_chains=choice.num_side_chains,
-            num_steps=num_steps,
-            checkpoints=labels,
-            step_factors=np.repeat(choice.steps[:, None], choice.num_side_chains, axis=1),
-            store=None if store is None else store / f"{name}_localization.zarr",
-            **common,
-        )
-        side = estimate_llc(trace, burnin=burnin)
-        assert isinstance(side, LLCCurve)  # the trace was made from a list
-        sides.append(side)
-        doubtful = [one for one in side if one.status in _SIDE_DOUBTS]
-        if doubtful:
-            which = ", ".join(str(one.checkpoint) for one in doubtful)
-            doubts.append(
-                f"λ̂ at {words} is doubtful at checkpoint{'s' * (len(doubtful) > 1)} {which}: "
-                f"{doubtful[0].status}; {doubtful[0].advice}"
-            )
-    beside = [
-        replace(one, llc_half_localization=half.llc, llc_double_localization=double.llc)
-        for one, half, double in zip(estimates, *sides, strict=True)
-    ]
-    return beside, doubts
-
-
 def _judged(one: LLCEstimate, settings: AutomaticSettings) -> LLCEstimate:
     """The estimate, called short of its target where nothing worse is wrong with it."""
     if settings.excess(one) > 1 and one.status in (Status.CONVERGED, Status.TOO_FEW_SAMPLES):
@@ -287,10 +284,13 @@ def _choices(
     n = max(posterior.samples.num_samples for posterior in many)
     if isinstance(choice.kernel, BAOAB):
         why = "the potential has no data" if n == 0 else f"{n:,} samples can be read at every step"
+        if choice.kernel.microbatch_size is not None:
+            why += f", in parts of {choice.kernel.microbatch_size:,}"
         first = f"full-batch BAOAB, friction {choice.kernel.friction:.2g}, since {why}"
         rule = f"h = {choice.scale}/ω with ω² the largest curvature of the potential"
     else:
-        first = f"SGLD with minibatches of {choice.kernel.batch_size}, since {n:,} samples are many"
+        first = f"SGLD with minibatches of {choice.kernel.batch_size}, since {n:,} samples "
+        first += "are more than a full-batch step reads, or their gradient more than memory holds"
         rule = f"ε = {choice.scale}/ω² with ω² the largest curvature of the potential"
     low, high = f"{choice.steps.min():.3g}", f"{choice.steps.max():.3g}"
     num_chains, length = traces[0].sizes["chain"], traces[0].sizes["step"]

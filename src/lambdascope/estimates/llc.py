@@ -22,6 +22,7 @@ from lambdascope.estimates.movement import movement
 from lambdascope.estimates.verdict import Demands, judge
 from lambdascope.posterior.local_posterior import LocalPosterior
 
+_AUTOMATIC_ARGUMENTS = {"checkpoints", "store", "overwrite", "device", "compile", "progress"}
 _COLUMNS = ("initial_loss", "nbeta", "checkpoint")
 
 
@@ -67,6 +68,13 @@ def estimate_llc(
         from lambdascope.estimates.automatic import AutomaticSettings, automatic_llc
 
         names = {one.name for one in fields(AutomaticSettings)}
+        unknown = sorted(set(automatic) - names - _AUTOMATIC_ARGUMENTS)
+        if unknown:
+            raise LambdascopeError(
+                f"{', '.join(unknown)} with posteriors: sampler and length are chosen there; "
+                f"{', '.join(sorted(names | _AUTOMATIC_ARGUMENTS))} are accepted, and "
+                "lambdascope.sample(...) takes settings of your own."
+            )
         chosen = {name: automatic.pop(name) for name in names & set(automatic)}
         curve = automatic_llc(source, AutomaticSettings(**chosen), **automatic).curve
         return curve[0] if isinstance(source, LocalPosterior) else curve
@@ -85,6 +93,7 @@ def _of_trace(trace: xr.Dataset, burnin: float | int) -> LLCEstimate | LLCCurve:
     alone = bool(trace.attrs.get("single")) or "checkpoint" not in loss.dims
     if "checkpoint" not in loss.dims:
         trace = trace.expand_dims("checkpoint")
+    _check_steps(trace)
     num_burnin = burnin_steps(burnin, trace)
     estimates = [
         estimate_one(trace.isel(checkpoint=position), num_burnin)
@@ -106,6 +115,19 @@ def checked(trace: xr.Dataset) -> xr.Dataset:
             "are needed."
         )
     return trace
+
+
+def _check_steps(trace: xr.Dataset) -> None:
+    """Refuse chains of several step sizes, whose biases differ: their mean would be of none."""
+    if "step_factor" not in trace or "chain" not in trace["step_factor"].dims:
+        return
+    spread = trace["step_factor"].max("chain") - trace["step_factor"].min("chain")
+    if (spread > 0).any():
+        raise LambdascopeError(
+            "the chains of a checkpoint have different step sizes (step_factor in the trace); "
+            "chains of one are accepted, picked by trace.isel(chain=...), or "
+            "lambdascope.estimates.extrapolated_llc(trace) takes chains of h and 2h together."
+        )
 
 
 def burnin_steps(burnin: float | int, trace: xr.Dataset) -> int:
@@ -211,6 +233,7 @@ def estimate_one(trace: xr.Dataset, num_burnin: int, demands: Demands | None = N
         llc_uncorrected=llc,
         mc_stderr=stderr,
         tilt=float(trace["tilt"]) if "tilt" in trace else math.nan,
+        localization=float(trace["localization"]) if "localization" in trace else math.nan,
     )
 
 

@@ -54,7 +54,9 @@ def movement(trace: xr.Dataset, chains: NDArray[np.intp], num_burnin: int) -> Mo
     if "draw" not in trace["distance"].dims or "chain" not in trace["distance"].dims:
         return Movement()
     kept = trace["distance"].isel(chain=chains).transpose("chain", "draw")
-    squares = kept.values[:, trace["draw"].values >= num_burnin].astype(np.float64) ** 2
+    # Of a trace whose first steps were cut off, the draws are still there.
+    begin = int(np.min(trace["step"].values)) if "step" in trace.coords else 0
+    squares = kept.values[:, trace["draw"].values >= begin + num_burnin].astype(np.float64) ** 2
     draws = squares.shape[1]
     if not len(squares) or draws < 2:
         return Movement(draws=draws)

@@ -18,7 +18,6 @@ from lambdascope.sampling.curvature import largest_curvature
 from lambdascope.sampling.engine import batch_elements
 from lambdascope.sampling.memory import total_memory
 from lambdascope.sampling.plan import available_cores, ceil_div, choose_device, default_chunk
-from lambdascope.sampling.stack import PosteriorStack
 
 # BAOAB is stable for h·ω < 2. At 0.5 the coarse chains are at 1, and curvature may be four times
 # larger elsewhere than where it was measured, as in few dimensions it is. In many it is much the
@@ -27,9 +26,13 @@ BAOAB_STEP, BAOAB_STEP_IN_MANY = 0.5, 0.7
 # SGLD multiplies a direction's variance by 1/(1 − εω²/4); the coarse chains are at twice this ε.
 SGLD_STEP = 0.4
 _SGLD_BATCH = 256
-# Samples up to which a full-batch step is taken. It paid at 2,668 samples (the README's example);
-# where it ceases to is not measured.
-LARGEST_FULL_BATCH = 10_000
+# Samples up to which a full-batch step is taken, in parts of at most so many; more of them would
+# make the compiled step long. Minibatches of SGLD cost less and read wrong by tens of per cent at
+# any step that forgets w* in a few thousand steps (docs/estimator.md).
+LARGEST_FULL_BATCH, _LARGEST_PART, _MOST_PARTS = 100_000, 10_000, 20
+# The shortest chains, and what is dropped of each, in times that the softest direction needs to
+# forget: e^−5 of the start is left.
+FEWEST_STEPS, RELAXATIONS_DROPPED = 300, 5.0
 _PILOT_STEPS = 80
 _PLACES, _MOST_PLACES = 1000, 6
 # Chains a posterior, a quarter of them at the coarse step; more where a step reads few numbers and
@@ -91,7 +94,7 @@ def choose_step(
     """Sampler and steps for posteriors of equal shape.
 
     Args:
-        many: The posteriors.
+        many: The posteriors, of one data set.
         labels: Of their checkpoints.
         common: Further arguments of `sample`: seed, device, compile.
         progress: Show what is being done; the first pilot is when the step is compiled.
@@ -127,13 +130,18 @@ def _chosen(
 def _kernel(many: Sequence[LocalPosterior], device: torch.device) -> Kernel:
     """The sampler, with a step size of 1: the steps come as factors, one a posterior."""
     largest = max(posterior.samples.num_samples for posterior in many)
-    data_sets = PosteriorStack(many, device).num_data_sets
-    if largest <= LARGEST_FULL_BATCH and data_sets <= 1 and _fitting(many[0], largest, device) >= 1:
-        # The softest direction has ω² = γ, and a friction of 2ω forgets it fastest; half of that
-        # hardly costs it time and leaves the others freer.
-        softest = math.sqrt(min(posterior.localization for posterior in many))
-        return BAOAB(step_size=1.0, friction=max(softest, 0.1))
-    return SGLD(step_size=1.0, batch_size=_SGLD_BATCH)
+    part = int(min(largest, _LARGEST_PART, largest * _fitting(many[0], largest, device)))
+    if largest > LARGEST_FULL_BATCH or largest > part * _MOST_PARTS:
+        return SGLD(step_size=1.0, batch_size=_SGLD_BATCH)
+    num_parts = ceil_div(largest, part) if largest > 0 else 1
+    # The softest direction has ω² = γ, and a friction of 2ω forgets it fastest; half of that hardly
+    # costs it time and leaves the others freer.
+    softest = math.sqrt(min(posterior.localization for posterior in many))
+    return BAOAB(
+        step_size=1.0,
+        friction=max(softest, 0.1),
+        microbatch_size=ceil_div(largest, num_parts) if num_parts > 1 else None,
+    )
 
 
 def _fitting(posterior: LocalPosterior, num_samples: int, device: torch.device) -> float:
@@ -157,7 +165,7 @@ def _chunk_size(
     wanted = default_chunk(most, many[0].num_parameters, elements, device)
     if device.type == "cpu" and isinstance(kernel, BAOAB) and not cheap:
         wanted = min(wanted, _FULL_BATCH_CHUNK)
-    at_once = kernel.batch_size or many[0].samples.num_samples
+    at_once = kernel.microbatch_size or kernel.batch_size or many[0].samples.num_samples
     return max(1, int(min(wanted, _fitting(many[0], at_once, device))))
 
 

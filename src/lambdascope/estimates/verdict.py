@@ -24,6 +24,9 @@ LARGEST_SPREAD = 0.1
 # In equilibrium γ·E‖w − w*‖² = (free directions) − nβ·E[(w − w*)·∇L] (integrate by parts): above 1
 # the loss pushes chains away from w*.
 LARGEST_REACH = 1.5
+# Beyond this nothing in the loss explains it: the step is too long, and the chains explode, though
+# their numbers are finite yet. That they disagree, too, is no more than a consequence.
+_ABSURD_REACH = 1e3
 # Of the underdamped samplers. Stiff directions share the heat of the noise, so λ̂ reads high by
 # about as much.
 HIGHEST_TEMPERATURE = 1.05
@@ -110,6 +113,13 @@ def judge(
             Status.TOO_FEW_SAMPLES,
             "there are too few steps after burn-in to tell an error, or the loss does not vary; "
             "run more steps, or use a larger step_size.",
+        )
+    if moved.reach > _ABSURD_REACH:
+        return (
+            Status.ESCAPED,
+            f"the chains went {math.sqrt(moved.reach):.2g} times as far as localization alone lets "
+            "them, as they do where the step is too long; use a smaller step_size, or a larger "
+            "localization.",
         )
     if rhat > demands.rhat:
         return (

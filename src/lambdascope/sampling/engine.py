@@ -155,6 +155,8 @@ def sample(
         plan = make_plan(total, size, elements, chosen, cut)
         description = dataclasses.replace(description, chunk_size=cut)
     check_gradients(many[0], kernel, plan, chosen)
+    for posterior in many:
+        posterior.slope  # noqa: B018 (kept there: what fails in it is to fail before anything runs)
     with fits_into_memory(
         f"sampling {total} chains of {size} parameters, {plan.chunk_size * plan.num_workers} at "
         f"once, with batch_size={kernel.batch_size} and num_steps={num_steps},",

@@ -64,6 +64,7 @@ class PosteriorStack:
         w_star: [posterior, param].
         data: The samples of all posteriors, each distinct data set once, one after the other.
         num_data_sets: How many different ones there are.
+        starts: Where in `data` each posterior's samples begin, [posterior].
         shared_held: Names of the tensors that stay put and are the same in all posteriors.
 
     Raises:
@@ -154,6 +155,7 @@ class PosteriorStack:
             torch.cat(pieces).to(self.device) if len(pieces) > 1 else pieces[0].to(self.device)
             for pieces in zip(*(samples.tensors for samples, _ in distinct), strict=True)
         )
+        self.starts = offsets
         self._offset = torch.tensor(offsets, device=self.device)[:, None]
         counts = [samples.num_samples for samples in sets]
         self._num_samples = torch.tensor(counts, device=self.device)[:, None]
@@ -176,6 +178,19 @@ def _stack(pieces: Sequence[Tensor | None], neutral: float, like: Tensor) -> Ten
     return torch.stack(
         [torch.full_like(like[0], neutral) if piece is None else piece.to(like) for piece in pieces]
     )
+
+
+def by_data_set(posteriors: Sequence[LocalPosterior], device: torch.device) -> list[list[int]]:
+    """Positions of the posteriors that share a data set, group by group, in order.
+
+    Raises:
+        LambdascopeError: as `PosteriorStack`, for posteriors that cannot be sampled in one call.
+    """
+    starts = PosteriorStack(posteriors, device).starts
+    groups: dict[int, list[int]] = {}
+    for position, start in enumerate(starts):
+        groups.setdefault(start, []).append(position)
+    return list(groups.values())
 
 
 def _same_data(one: SampleSet, other: SampleSet) -> bool:

@@ -3,11 +3,13 @@
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from torch import nn
 
 import lambdascope as ls
+from lambdascope.commands.hessian import _density_rows
 from lambdascope.errors import LambdascopeError
 from lambdascope.hessian import HessianOperator, hessian_spectrum, operator, spectrum
 from lambdascope.hessian.quadrature import SpectralQuadrature
@@ -299,27 +301,68 @@ def test_no_localisation_is_no_ratio() -> None:
         found.effective_dimension(0.0)
 
 
-def test_a_histogram_counts_known_eigenvalues_where_they_are_and_spreads_the_nodes() -> None:
+def test_a_histogram_counts_known_eigenvalues_where_they_are_and_half_of_each_node() -> None:
     nodes = np.array([[-1.0, 0.0, 1.0, 2.0], [-1.0, 0.0, 1.0, 2.0]])
     weights = np.array([[10.0, 10.0, 10.0, 10.0], [20.0, 20.0, 20.0, 20.0]])
-    quadrature = SpectralQuadrature(np.array([5.0, 7.0, 5.5]), nodes, weights)
-    edges = np.array([-3.0, 0.25, 0.3, 0.6, 1.0, 4.0, 5.2, 6.0, 6.5])
-    counts, errors = quadrature.histogram(edges)
+    quadrature = SpectralQuadrature(np.array([5.0, 7.0, 5.5]), nodes, weights, (-1.5, 2.5))
+    edges = np.array([-3.0, -1.0, 0.25, 0.3, 0.6, 1.0, 4.0, 5.2, 6.0, 6.5])
+    counts, errors, resolution = quadrature.histogram(edges)
     # 3 known ones, and 40 or 80 others: what lies beyond the edges is in the outer bins.
     assert counts.sum() == pytest.approx(63.0)
-    np.testing.assert_allclose(counts[5:], [1, 1, 1], atol=1e-3)
-    # Between two nodes, where none is, the density is that of an even row: 15 for each unit.
-    np.testing.assert_allclose(counts[1:4], [15 * 0.05, 15 * 0.3, 15 * 0.4], rtol=0.02)
-    np.testing.assert_allclose(errors[1:4], counts[1:4] / 3, rtol=1e-6)
-    # Each spread by half their distance, by hand.
-    below = [0.5 * (1 + math.erf((0.25 - x) / 0.5 / math.sqrt(2))) for x in (-1, 0, 1, 2)]
-    assert counts[0] == pytest.approx(15 * sum(below), rel=1e-9)
+    np.testing.assert_allclose(counts[6:], [1, 1, 1], rtol=1e-12)
+    # An even row of nodes is level, 15 for each unit, and ends where the others end.
+    np.testing.assert_allclose(
+        counts[:6], 15 * np.array([0.5, 1.25, 0.05, 0.3, 0.4, 1.5]), rtol=1e-9
+    )
+    np.testing.assert_allclose(errors[:6], counts[:6] / 3, rtol=1e-9)
+    # An eighth of the two nodes beside each edge, at -1 of the one at it; none beyond the others.
+    edge = np.array([0.0, 15 / 8, 30 / 8, 30 / 8, 30 / 8, 30 / 8, 0.0, 0.0, 0.0, 0.0])
+    np.testing.assert_allclose(resolution, edge[1:] + edge[:-1], rtol=1e-12)
+
+
+def test_nodes_see_nothing_finer_than_their_distance() -> None:
+    nodes, weights = np.array([[0.0, 1.0], [0.0, 2.0]]), np.array([[1.0, 1.0], [1.0, 1.0]])
+    quadrature = SpectralQuadrature(np.array([4.0]), nodes, weights, (-0.5, 4.0))
+    found = quadrature.spacing(np.array([-1.0, -0.25, 0.5, 1.5, 3.0, 4.0, 5.0]))
+    np.testing.assert_allclose(found, [0.0, 0.5, 1.5, 2.5, 2.5, 0.0, 0.0])
+    known = SpectralQuadrature(np.array([4.0]), np.empty((0, 0)), np.empty((0, 0)), (0.0, 0.0))
+    assert not known.spacing(np.array([-1.0, 0.0, 1.0])).any()
 
 
 def test_a_single_node_is_a_point_and_nodes_without_weight_widen_no_other() -> None:
     quadrature = SpectralQuadrature(
-        np.array([]), np.array([[0.0, 0.0, 2.0]]), np.array([[0.0, 0.0, 6.0]])
+        np.array([]), np.array([[0.0, 0.0, 2.0]]), np.array([[0.0, 0.0, 6.0]]), (0.0, 3.0)
     )
-    counts, errors = quadrature.histogram(np.array([0.0, 1.9, 2.1, 3.0]))
+    counts, errors, resolution = quadrature.histogram(np.array([0.0, 1.9, 2.1, 3.0]))
     np.testing.assert_array_equal(counts, [0, 6, 0])
+    np.testing.assert_array_equal(resolution, 0)
     assert np.isnan(errors).all()
+
+
+FINE = np.logspace(-3, 0, 10)
+
+
+@pytest.mark.parametrize(("top", "bottom"), [(150, 5), (50, 5), (10, 0)])
+def test_a_trained_looking_spectrum_lies_within_errors_and_resolution(
+    top: int, bottom: int
+) -> None:
+    """Most of it close to zero on both sides, a long tail above, as trained networks have it."""
+    random = np.random.default_rng(3)
+    values = random.choice([1.0, 1.0, 1.0, -0.2], 1100) * 10 ** random.normal(-2.2, 0.8, 1100)
+    exact = np.sort(values)
+    found = hessian_spectrum(planted(exact), num_largest=top, num_smallest=bottom)
+    rows = pd.DataFrame(_density_rows(found))
+    edges = np.array([-np.inf, *rows["high"][:-1], np.inf])
+    true = np.diff(np.searchsorted(exact, edges))
+    off = np.abs(rows["eigenvalues"].to_numpy() - true)
+    stated = 3 * rows["eigenvalues_stderr"] + rows["eigenvalues_resolution"]
+    assert (off <= stated + 1e-6).all(), rows.assign(true=true)
+    # Though not by stating too much: the fullest bin is known to a quarter.
+    assert stated[true.argmax()] < 0.25 * true.max()
+    # Without bins of the nodes' distance and without the resolution they would not.
+    fine = np.concatenate([-FINE[::-1], FINE]) * np.abs(exact).max()
+    counts, errors, _ = found.quadrature.histogram(fine)
+    true = np.diff(np.searchsorted(exact, np.concatenate([[-np.inf], fine[1:-1], [np.inf]])))
+    assert (np.abs(counts - true) > 3 * errors + 1e-6).any()
+    if bottom:  # nothing below the smallest, though the nodes have neighbours there
+        assert (rows.loc[rows["high"] < exact[0], "eigenvalues"] == 0).all()

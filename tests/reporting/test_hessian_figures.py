@@ -19,6 +19,7 @@ def bins(lowest: float) -> pd.DataFrame:
             "high": edges[1:],
             "eigenvalues": counts,
             "eigenvalues_stderr": 0.0,
+            "eigenvalues_resolution": 0.0,
         }
     )
 
@@ -43,6 +44,14 @@ def test_an_end_that_is_no_power_of_ten_is_named_where_there_is_none() -> None:
     table = table[table["low"] > -0.005].assign(eigenvalues=10.0)
     (axes,) = density_figure(table, title="T", caption="C").axes
     assert tick_labels(axes)[:2] == [r"$−4 \cdot 10^{-3}$", "0"]
+
+
+def test_the_bars_of_the_density_hold_the_resolution_too() -> None:
+    table = bins(-1.0).assign(eigenvalues_stderr=0.5, eigenvalues_resolution=[0.0] * 3 + [4.0] * 4)
+    (axes,) = density_figure(table, title="T", caption="C").axes
+    (bars,) = axes.containers[-1][2]
+    lengths = [float(np.diff(segment[:, 1])[0]) / 2 for segment in bars.get_segments()]
+    assert lengths == pytest.approx([0.5] * 3 + [4.5] * 4)
 
 
 def summary(steps: list[int]) -> pd.DataFrame:

@@ -35,8 +35,9 @@ _SUMMARY, _EIGENVALUES, _DENSITY = "hessian_summary.csv", "hessian.csv", "hessia
 # Finer bins, or bins nearer to zero, would pretend to more than the nodes of the quadrature know.
 _BINS_A_DECADE = 3
 # In the summary beside the settings: counts made by another rule do not mix with these.
-_DENSITY_RULE = "nodes spread by a quarter of their neighbours' distance"
-# Eigenvalues closer to zero than this part of the largest share the middle bin.
+_DENSITY_RULE = "monotone cubic through half of each node, bins no narrower than the nodes"
+# Eigenvalues closer to zero than this part of the largest share the middle bin, which is wider
+# where the nodes are further apart.
 _SMALLEST_BIN = 1e-3
 
 
@@ -252,11 +253,16 @@ def _density_rows(spectrum: HessianSpectrum) -> list[dict[str, Any]]:
     scale = float(np.abs(exact).max()) or 1.0
     decades = -np.log10(_SMALLEST_BIN)
     sizes = scale * 1.000001 * np.logspace(-decades, 0, int(decades * _BINS_A_DECADE) + 1)
+    spacing = np.maximum(spectrum.quadrature.spacing(sizes), spectrum.quadrature.spacing(-sizes))
+    too_close = np.flatnonzero(spacing[:-1] > sizes[:-1])
+    sizes = sizes[too_close[-1] + 1 :] if len(too_close) else sizes
     edges = np.concatenate([-sizes[::-1], sizes])
-    counts, errors = spectrum.quadrature.histogram(edges)
+    columns = ("eigenvalues", "eigenvalues_stderr", "eigenvalues_resolution")
     return [
-        {"low": low, "high": high, "eigenvalues": count, "eigenvalues_stderr": error}
-        for (low, high), count, error in zip(itertools.pairwise(edges), counts, errors, strict=True)
+        {"low": low, "high": high, **dict(zip(columns, values, strict=True))}
+        for (low, high), *values in zip(
+            itertools.pairwise(edges), *spectrum.quadrature.histogram(edges), strict=True
+        )
     ]
 
 
@@ -295,10 +301,12 @@ def _draw(
             tables[_DENSITY],
             title="Where the Hessian's eigenvalues lie",
             caption=f"{note}, {of} · {_BINS_A_DECADE} bins a decade; the middle bin holds all "
-            f"that is closer to zero · the {settings['top']} largest and {settings['bottom']} "
-            "smallest are counted one by one; between them, each node of the Lanczos quadrature is "
-            "spread by a Gaussian of a quarter of the distance between its neighbours · bars: "
-            "standard error of the estimated counts",
+            "that is closer to zero, or closer than the quadrature's nodes are to each other · "
+            f"the {settings['top']} largest and {settings['bottom']} smallest are counted one by "
+            "one, the others from Lanczos quadrature · bars: standard error over its "
+            f"{settings['num_probes']} random starts, and how many eigenvalues may lie on the "
+            f"other side of a bin's edge, unresolved by {settings['num_lanczos_steps']} steps (an "
+            "estimate, no bound)",
         ),
         "hessian_effective_dimension.png": effective_dimension_figure(
             tables[_SUMMARY],

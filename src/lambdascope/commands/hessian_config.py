@@ -35,10 +35,11 @@ class HessianConfig(Config):
     eigenvalue rises by wd."""
 
     num_probes: int = Field(default=8, ge=2)
-    """Random starts for the density and the trace; their spread is the error (count)."""
+    """Random starts for the density and the trace; their spread is the standard error (count)."""
 
     num_lanczos_steps: int = Field(default=40, ge=2)
-    """Products from each random start (count)."""
+    """Products from each random start; twice as many resolve the density twice as finely
+    (count)."""
 
     localization: float = Field(default=5.0, gt=0, allow_inf_nan=False)
     """γ in the effective dimension ½ Σ λ_i/(λ_i + γ/nβ) (1/parameter units squared)."""

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.interpolate import PchipInterpolator
 from torch import Tensor
 
 from lambdascope.hessian.operator import HessianOperator
@@ -32,11 +33,14 @@ class SpectralQuadrature:
         exact: [known], eigenvalues that count as one each.
         nodes: [probe, node], places of the others, as each random start saw them.
         weights: [probe, node], how many eigenvalues each node stands for.
+        span: The lowest and the highest place of the others, in the matrix's units; any two equal
+            numbers if there are none.
     """
 
     exact: NDArray[np.float64]
     nodes: NDArray[np.float64]
     weights: NDArray[np.float64]
+    span: tuple[float, float]
 
     def trace_of(
         self, function: Callable[[NDArray[np.float64]], NDArray[np.float64]]
@@ -56,52 +60,91 @@ class SpectralQuadrature:
         error = float(probes.std(ddof=1)) / math.sqrt(count) if count > 1 else math.nan
         return known + float(probes.mean()), error
 
+    def spacing(self, places: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The distance between the nodes, or ends of `span`, on either side, mean over probes.
+
+        Nothing finer is seen there. It is 0 outside `span`, where every eigenvalue is known.
+
+        Args:
+            places: [place], in the matrix's units.
+        """
+        found = np.zeros((max(len(self.nodes), 1), len(places)))
+        inside = (places > self.span[0]) & (places < self.span[1])
+        for row, nodes, held in zip(found, self.nodes, self.weights, strict=False):
+            stops = np.unique([self.span[0], *nodes[held > 0], self.span[1]])
+            after = np.searchsorted(stops, places[inside])
+            row[inside] = stops[after] - stops[after - 1]
+        return np.asarray(found.mean(axis=0))
+
     def histogram(
         self, edges: NDArray[np.float64]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """How many eigenvalues lie in each bin, and the standard errors over probes.
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        """How many eigenvalues lie in each bin, the standard errors over probes, the resolution.
 
-        Known eigenvalues count where they are. A node stands for all between it and the next ones,
-        not for eigenvalues at its place: each is spread by a Gaussian whose standard deviation is a
-        quarter of the distance between the nodes on either side (at an end, half of that to the
-        next), which makes an even row of them level to 1.5 %.
+        Known eigenvalues count where they are. The others are counted by how many lie below each
+        edge, as a start sees them: at a node, that of all nodes before it and half of its own
+        weight, for the truth lies between none and all of it (the inequalities of Chebyshev,
+        Markov and Stieltjes; Szegő, "Orthogonal Polynomials", section 3.41).
+        Between nodes, and to the ends of `span`, a monotone cubic joins these counts.
+
+        The standard error is the scatter of the starts alone: what all of them fail to resolve it
+        does not see. For that stands the resolution: of an edge, an eighth of what the inequalities
+        leave open there, which is the weight of the nodes on either side; of a bin, the sum of its
+        two edges. It is no bound, but on spectra of trained networks whose every eigenvalue was
+        computed, 98 % of the bins with edges no closer to zero than the `spacing` there keep within
+        it and two standard errors together. Twice the Lanczos steps halve it.
 
         Args:
             edges: [bin + 1], rising, in the matrix's units. The outer bins take what is beyond.
 
         Returns:
-            Counts [bin] and their standard errors [bin], 0 where every eigenvalue is known and NaN
-            where there is one probe only. The counts add up to d.
+            Counts [bin], which add up to d; their standard errors [bin], 0 where every eigenvalue
+            is known and NaN where there is one probe only; and their resolutions [bin], likewise
+            counts, 0 where every eigenvalue is known.
         """
         open_edges = np.concatenate([[-np.inf], edges[1:-1], [np.inf]])
         known = np.diff(np.searchsorted(np.sort(self.exact), open_edges)).astype(float)
         if not self.nodes.size:
-            return known, np.zeros_like(known)
-        probes = np.stack(
-            [
-                np.diff(_spread(nodes[held > 0], held[held > 0], open_edges))
-                for nodes, held in zip(self.nodes, self.weights, strict=True)
-            ]
-        )
+            return known, np.zeros_like(known), np.zeros_like(known)
+        seen = [
+            _below(nodes[held > 0], held[held > 0], open_edges, self.span)
+            for nodes, held in zip(self.nodes, self.weights, strict=True)
+        ]
+        probes = np.diff(np.stack([below for below, _ in seen]), axis=1)
+        blurs = np.mean([blur for _, blur in seen], axis=0)
         count = len(probes)
         errors = (
             probes.std(axis=0, ddof=1) / math.sqrt(count)
             if count > 1
             else np.full_like(known, math.nan)
         )
-        return known + probes.mean(axis=0), errors
+        return known + probes.mean(axis=0), errors, blurs[1:] + blurs[:-1]
 
 
-def _spread(
-    nodes: NDArray[np.float64], weights: NDArray[np.float64], edges: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Weight below each edge, of rising nodes that are spread as `histogram` says."""
-    gaps = np.diff(nodes)
-    # The end nodes have a neighbour on one side only; a single one has none, and stays a point.
-    widths = (np.append(gaps, gaps[-1:]) + np.append(gaps[:1], gaps)) / 4 if len(gaps) else 0.0
-    away = (edges[:, None] - nodes) / np.maximum(widths, 1e-300)
-    below = torch.special.ndtr(torch.from_numpy(away)).numpy()
-    return np.asarray(below @ weights)
+def _below(
+    nodes: NDArray[np.float64],
+    weights: NDArray[np.float64],
+    edges: NDArray[np.float64],
+    ends: tuple[float, float],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Weight below each edge and its resolution, of rising nodes, as `histogram` says."""
+    low, high = ends
+    total = float(weights.sum())
+    inside = (edges > low) & (edges < high)
+    below = np.where(edges >= high, total, 0.0)
+    if len(nodes) == 1:  # all that a start saw lies at one place, exactly
+        below[inside] = np.where(edges[inside] > nodes[0], total, 0.0)
+        return below, np.zeros_like(below)
+    places = np.concatenate([[low], nodes.clip(low, high), [high]])  # rounding may put them outside
+    counts = np.concatenate([[0.0], np.cumsum(weights) - weights / 2, [total]])
+    # A node at an end, to rounding, makes way for it: there the count is known.
+    apart = np.diff(places) > 1e-12 * (high - low)
+    kept = np.concatenate([[True], apart[:-1] & apart[1:], [True]])
+    if inside.any():
+        below[inside] = PchipInterpolator(places[kept], counts[kept])(edges[inside])
+    after = np.searchsorted(nodes, edges)
+    beside = np.concatenate([[0.0], weights, [0.0]])
+    return below, np.where(inside, (beside[after] + beside[after + 1]) / 8, 0.0)
 
 
 def lanczos_quadrature(
@@ -112,6 +155,7 @@ def lanczos_quadrature(
     num_probes: int,
     num_steps: int,
     seed: int,
+    span: tuple[float, float],
 ) -> SpectralQuadrature:
     """The quadrature, given some eigenpairs.
 
@@ -122,6 +166,8 @@ def lanczos_quadrature(
         num_probes: Random starts, of independent signs.
         num_steps: Lanczos steps from each; all starts go in step.
         seed: Of the starts.
+        span: Between which the other eigenvalues lie; a lower end of −∞ is not known, and the
+            lowest node takes its place.
     """
     num_steps = min(num_steps, operator.size - len(exact))
     generator = torch.Generator().manual_seed(seed)
@@ -154,5 +200,8 @@ def lanczos_quadrature(
         if step + 1 < num_steps:
             tridiagonal[:, step, step + 1] = tridiagonal[:, step + 1, step] = length
     nodes, states = torch.linalg.eigh(tridiagonal.cpu())
-    weights = masses.cpu()[:, None] * states[:, 0, :] ** 2
-    return SpectralQuadrature(exact, nodes.double().numpy(), weights.double().numpy())
+    weights = (masses.cpu()[:, None] * states[:, 0, :] ** 2).double().numpy()
+    places = nodes.double().numpy()
+    # Nodes without weight stand for nothing, and may lie anywhere.
+    low = span[0] if math.isfinite(span[0]) else float(places[weights > 0].min(initial=span[1]))
+    return SpectralQuadrature(exact, places, weights, (low, span[1]))

@@ -47,7 +47,8 @@ def density_figure(table: pd.DataFrame, *, title: str, caption: str) -> Figure:
 
     Args:
         table: As hessian_density.csv: `checkpoint`, `step`, `low`, `high` (loss/parameter²),
-            `eigenvalues`, `eigenvalues_stderr` (counts).
+            `eigenvalues`, `eigenvalues_stderr`, `eigenvalues_resolution` (counts); bars are the sum
+            of the last two.
         title: What it shows.
         caption: How it was made, in small type below.
     """
@@ -59,13 +60,14 @@ def density_figure(table: pd.DataFrame, *, title: str, caption: str) -> Figure:
             axes.stairs(
                 rows["eigenvalues"], edges, color=colour, linewidth=1.8, label=f"step {step:,d}"
             )
-            some = rows[rows["eigenvalues_stderr"] > 0]
+            doubt = rows["eigenvalues_stderr"] + rows["eigenvalues_resolution"]
+            some = rows[doubt > 0]
             middle = np.sign(some["low"]) * np.sqrt(np.abs(some["low"] * some["high"]))
             middle = middle.where(some["low"] * some["high"] > 0, 0.0)
             axes.errorbar(
                 middle,
                 some["eigenvalues"],
-                some["eigenvalues_stderr"],
+                doubt[doubt > 0],
                 fmt="none",
                 color=colour,
                 linewidth=1,

@@ -164,12 +164,22 @@ def test_the_estimate_stands_beside_it_only_where_it_is_of_the_same_posterior(ru
         "parameters": "all",
         "weight_decay": 0.0,
     }
-    table = pd.DataFrame([{"step": 60, "llc": 3.0, "llc_stderr": 0.1, **settings}])
+    row = {"checkpoint": 2, "step": 60, "llc": 3.0, "llc_stderr": 0.1}
+    row |= {"status": "converged", "sampler": "automatic"}
+    table = pd.DataFrame([{**row, **settings}])
     assert hessian_command.matching_estimate(run / "llc.csv", settings)[1].endswith("no llc.csv")
+    write_table(run / "llc.csv", table.drop(columns="status"))
+    held, note = hessian_command.matching_estimate(run / "llc.csv", settings)
+    assert held is None
+    assert "lacks the column status" in note
     write_table(run / "llc.csv", table)
     held, note = hessian_command.matching_estimate(run / "llc.csv", settings)
     assert held is not None
     assert "95 %" in note
+    assert "sampling error" not in note
+    write_table(run / "llc.csv", table.assign(sampler="sgld"))
+    note = hessian_command.matching_estimate(run / "llc.csv", settings)[1]
+    assert "95 % bars from llc.csv, sampling error only" in note
     held, note = hessian_command.matching_estimate(
         run / "llc.csv", {**settings, "nbeta": 2 * nbeta}
     )

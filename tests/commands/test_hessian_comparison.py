@@ -40,6 +40,7 @@ def test_each_run_has_its_own_tables_and_all_share_a_figure(
     runs: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     columns = {"localization": 5.0, "parameters": "all", "weight_decay": 0.0}
+    columns |= {"status": "drifting", "sampler": "automatic"}
     estimate = pd.DataFrame(
         {"checkpoint": [0, 2], "step": [0, 60], "llc": [3.0, 7.0], "llc_stderr": [0.1, 0.2]}
     )
@@ -62,7 +63,7 @@ def test_each_run_has_its_own_tables_and_all_share_a_figure(
     print_comparison(found)
     printed = capsys.readouterr().out
     assert "many  step      60  largest" in printed
-    assert "λ̂ 7 ± 0.2" in printed
+    assert "λ̂ 7 ± 0.2 (drifting)" in printed
 
 
 def test_an_estimate_across_the_gradient_is_said_to_be_one(
@@ -78,12 +79,31 @@ def test_an_estimate_across_the_gradient_is_said_to_be_one(
     n = int(0.9 * 49)
     row = {"checkpoint": 2, "step": 60, "llc": 7.0, "llc_stderr": 0.2, "nbeta": n / np.log(n)}
     row |= {"localization": 5.0, "parameters": "all", "weight_decay": 0.0}
+    row |= {"status": "converged", "sampler": "sgld"}
     for across in (False, True):
         table = pd.DataFrame([{**row, "orthogonal_to_gradient": across}])
         write_table(runs[1] / "llc.csv", table)
         compare_hessians(runs, CONFIG, tmp_path / "together", progress=False)
     (runs[1] / "llc.csv").unlink()
     assert ["one direction fewer" in caption for caption in captions] == [False, True]
+    assert all("bars: 95 %, of λ̂ in many with the sampling error only" in one for one in captions)
+
+
+def test_estimates_that_have_not_converged_are_hollow_points() -> None:
+    spectra = pd.DataFrame({"run": ["a", "b"], "step": 9, "rank": 1, "eigenvalue": 1.0})
+    summary = pd.DataFrame({"run": ["a", "b", "c"], "step": 9, "ratio": 0.1}).assign(
+        effective_dimension=5.0,
+        effective_dimension_stderr=0.1,
+        llc=[4.0, 6.0, np.nan],
+        llc_stderr=0.2,
+        llc_status=["drifting", "converged", np.nan],
+    )
+    right = comparison_figure(spectra, summary, title="T", caption="C").axes[1]
+    (hollow,) = [one for one in right.collections if one.get_label() == "λ̂ drifting"]
+    np.testing.assert_allclose(hollow.get_offsets(), [[4.0, 1.9]])  # the first run is at the top
+    sure = summary.assign(llc_status="converged")
+    right = comparison_figure(spectra, sure, title="T", caption="C").axes[1]
+    assert not [one for one in right.collections if "drifting" in str(one.get_label())]
 
 
 def test_from_the_command_line(

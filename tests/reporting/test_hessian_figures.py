@@ -61,7 +61,7 @@ def summary(steps: list[int]) -> pd.DataFrame:
 
 
 def estimates(steps: list[int]) -> pd.DataFrame:
-    return pd.DataFrame({"step": steps, "llc": 744.0, "llc_stderr": 8.0})
+    return pd.DataFrame({"step": steps, "llc": 744.0, "llc_stderr": 8.0, "status": "converged"})
 
 
 def test_one_checkpoint_makes_bars_with_their_values() -> None:
@@ -82,3 +82,28 @@ def test_one_checkpoint_beside_a_curve_of_estimates_stays_on_the_axis_of_steps()
     figure = effective_dimension_figure(summary([600]), estimates([0, 600]), title="T", caption="C")
     assert figure.axes[0].get_xlabel() == "Training step"
     assert figure.get_suptitle() == "T"
+
+
+def test_an_estimate_that_has_not_converged_is_a_hollow_bar_that_says_so() -> None:
+    sure = effective_dimension_figure(summary([600]), estimates([600]), title="T", caption="C")
+    doubtful = estimates([600]).assign(status="not converged")
+    found = effective_dimension_figure(summary([600]), doubtful, title="T", caption="C")
+    white = (1.0, 1.0, 1.0, 1.0)
+    assert [bar.get_facecolor() == white for bar in sure.axes[0].patches] == [False, False]
+    assert [bar.get_facecolor() == white for bar in found.axes[0].patches] == [False, True]
+    names = [label.get_text() for label in found.axes[0].get_yticklabels()]
+    assert "(not converged)" in names[1]
+
+
+def test_estimates_that_have_not_converged_are_hollow_points() -> None:
+    table = estimates([0, 300, 600]).assign(status=["drifting", "converged", "drifting"])
+    table["llc"] = [5.0, 6.0, 7.0]
+    figure = effective_dimension_figure(summary([0, 600]), table, title="T", caption="C")
+    (axes,) = figure.axes
+    (hollow,) = [one for one in axes.collections if one.get_label() == "λ̂ drifting"]
+    np.testing.assert_array_equal(hollow.get_offsets(), [[0, 5.0], [600, 7.0]])
+    assert hollow.get_facecolor().tolist() == [[1.0, 1.0, 1.0, 1.0]]
+    assert "λ̂ drifting" in [text.get_text() for text in axes.get_legend().get_texts()]
+    sure = table.assign(status="converged")
+    figure = effective_dimension_figure(summary([0, 600]), sure, title="T", caption="C")
+    assert "λ̂ drifting" not in [text.get_text() for text in figure.axes[0].get_legend().get_texts()]

@@ -36,6 +36,9 @@ _SUMMARY, _EIGENVALUES, _DENSITY = "hessian_summary.csv", "hessian.csv", "hessia
 _BINS_A_DECADE = 3
 # In the summary beside the settings: counts made by another rule do not mix with these.
 _DENSITY_RULE = "monotone cubic through half of each node, bins no narrower than the nodes"
+_READ_OF_ESTIMATES = ("checkpoint", "step", "llc", "llc_stderr", "status", "sampler")
+SAMPLING_ERROR_ONLY = "sampling error only"
+"""Of λ̂'s bars where the bias of step and minibatches is not in them."""
 # Eigenvalues closer to zero than this part of the largest share the middle bin, which is wider
 # where the nodes are further apart.
 _SMALLEST_BIN = 1e-3
@@ -332,6 +335,9 @@ def matching_estimate(path: Path, settings: dict[str, Any]) -> tuple[pd.DataFram
     if not path.exists():
         return None, "no λ̂ beside it: there is no llc.csv"
     table = read_table(path)
+    lacking = [name for name in _READ_OF_ESTIMATES if name not in table.columns]
+    if lacking:
+        return None, f"no λ̂ beside it: llc.csv lacks the column {lacking[0]}"
     names: Sequence[str] = ("localization", "nbeta", "parameters", "weight_decay")
     # In the estimate, weight decay is a setting of the potential, of the same meaning.
     other = [
@@ -349,6 +355,8 @@ def matching_estimate(path: Path, settings: dict[str, Any]) -> tuple[pd.DataFram
     if other:
         return None, f"no λ̂ beside it: llc.csv has another {other[0]}"
     note = "λ̂ with 95 % bars from llc.csv"
+    if table["sampler"].iloc[0] != "automatic":
+        note += f", {SAMPLING_ERROR_ONLY}"
     if "orthogonal_to_gradient" in table.columns and bool(table["orthogonal_to_gradient"].iloc[0]):
         note += f", {ACROSS_THE_GRADIENT}"
     return table, note

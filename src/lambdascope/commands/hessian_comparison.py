@@ -6,7 +6,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from lambdascope.commands.hessian import HessianResult, hessian, matching_estimate
+from lambdascope.commands.hessian import (
+    SAMPLING_ERROR_ONLY,
+    HessianResult,
+    hessian,
+    matching_estimate,
+)
 from lambdascope.commands.hessian_config import HessianConfig
 from lambdascope.commands.llc_target import ACROSS_THE_GRADIENT
 from lambdascope.errors import LambdascopeError
@@ -57,17 +62,21 @@ def compare_hessians(
     names = _names(runs)
     results = [hessian(run, config, overwrite=overwrite, progress=progress) for run in runs]
     summaries, spectra, across = [], [], False
+    plain: list[str] = []
     for name, run, result in zip(names, runs, results, strict=True):
         wanted = result.chosen
         summary = result.summary[result.summary["checkpoint"].isin(wanted)]
         summary = summary.assign(run=name, ratio=summary["localization"] / summary["nbeta"])
         estimate, note = matching_estimate(run / "llc.csv", summary.iloc[0].to_dict())
         across = across or ACROSS_THE_GRADIENT in note
-        columns = ["checkpoint", "llc", "llc_stderr"]
+        if SAMPLING_ERROR_ONLY in note:
+            plain.append(name)
+        columns = ["checkpoint", "llc", "llc_stderr", "llc_status"]
         if estimate is None:
-            summary = summary.assign(llc=float("nan"), llc_stderr=float("nan"))
+            summary = summary.assign(llc=float("nan"), llc_stderr=float("nan"), llc_status="")
         else:
-            summary = summary.merge(estimate[columns], on="checkpoint", how="left")
+            estimate = estimate.rename(columns={"status": "llc_status"})[columns]
+            summary = summary.merge(estimate, on="checkpoint", how="left")
         summaries.append(summary)
         largest = result.eigenvalues[result.eigenvalues["end"] == "largest"]
         spectra.append(largest[largest["checkpoint"].isin(wanted)].assign(run=name))
@@ -80,6 +89,7 @@ def compare_hessians(
         caption="full training loss · pale: earlier checkpoints · dotted: γ/nβ, above which a "
         "direction counts in λ̂ · effective dimension: ½ Σ λ_i/(λ_i + γ/nβ), which is λ̂ if the "
         "loss were its quadratic part · bars: 95 %"
+        + (f", of λ̂ in {', '.join(plain)} with the {SAMPLING_ERROR_ONLY}" if plain else "")
         + (f" · λ̂ with orthogonal_to_gradient {ACROSS_THE_GRADIENT}" if across else ""),
     )
     make_folder(out)
@@ -93,6 +103,8 @@ def print_comparison(comparison: HessianComparison) -> None:
     width = max(len(str(name)) for name in comparison.summary["run"])
     for row in comparison.summary.itertuples():
         llc = "" if pd.isna(row.llc) else f", λ̂ {row.llc:.4g} ± {shown(row.llc_stderr, '.2g')}"
+        if llc and row.llc_status != "converged":
+            llc += f" ({row.llc_status})"
         print(
             f"{row.run:<{width}}  step {row.step:>7,d}  largest {row.largest:.4g}, trace "
             f"{row.trace:.4g}, effective dimension {row.effective_dimension:.4g} ± "

@@ -1,10 +1,12 @@
 """Spectra of several runs in one figure, with effective dimension and λ̂ beside them."""
 
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
 from lambdascope.reporting import style
 from lambdascope.reporting.finding import INTERVAL
+from lambdascope.reporting.llc_curve import HOLLOW
 
 # Weights of line by checkpoint: the last is the one that people look for.
 _FAINTEST = 0.3
@@ -15,10 +17,13 @@ def comparison_figure(
 ) -> Figure:
     """Left: the largest eigenvalues by rank, a colour a run. Right: what they say of λ̂.
 
+    Points of λ̂ that has not converged are hollow.
+
     Args:
         spectra: `run`, `step`, `rank`, `eigenvalue` (loss/parameter²), of the largest eigenvalues.
         summary: `run`, `step`, `ratio` (γ/nβ, loss/parameter²), `effective_dimension`,
-            `effective_dimension_stderr`, `llc`, `llc_stderr` (NaN where there is none).
+            `effective_dimension_stderr`, `llc`, `llc_stderr`, `llc_status` (NaN where there is
+            none).
         title: What it shows.
         caption: How it was made, in small type below.
     """
@@ -66,6 +71,14 @@ def comparison_figure(
                 fmt=marker,
                 color=colour,
                 label=label if last[name].notna().any() else None,
+            )
+        known = last["llc"].notna().to_numpy()
+        doubtful = np.flatnonzero(known & (last["llc_status"] != "converged").to_numpy())
+        if len(doubtful):
+            statuses = last["llc_status"].iloc[doubtful].unique()
+            label = f"λ̂ {statuses[0]}" if len(statuses) == 1 else "λ̂ doubtful (see llc.csv)"
+            right.scatter(
+                last["llc"].iloc[doubtful], doubtful - 0.1, s=50, zorder=5, label=label, **HOLLOW
             )
         right.set_yticks(list(places), list(last.index))
         right.set_ylim(-0.6, len(last) - 0.4)

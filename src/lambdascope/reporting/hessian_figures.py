@@ -13,6 +13,7 @@ from matplotlib.ticker import FuncFormatter, StrMethodFormatter
 
 from lambdascope.reporting import style
 from lambdascope.reporting.finding import INTERVAL
+from lambdascope.reporting.llc_curve import HOLLOW, doubt
 from lambdascope.wording import number, with_error
 
 # More curves than this are told apart by a scale of colours instead of a legend entry each.
@@ -90,10 +91,12 @@ def effective_dimension_figure(
 ) -> Figure:
     """The effective dimension over training, beside λ̂; of one checkpoint, bars with their values.
 
+    Points and bars of λ̂ that has not converged are hollow.
+
     Args:
         table: As hessian_summary.csv: `step`, `effective_dimension`, `effective_dimension_stderr`
             (dimensionless).
-        estimate: As llc.csv: `step`, `llc`, `llc_stderr`; None draws no λ̂.
+        estimate: As llc.csv: `step`, `llc`, `llc_stderr`, `status`; None draws no λ̂.
         title: What it shows.
         caption: How it was made, in small type below.
     """
@@ -121,6 +124,16 @@ def effective_dimension_figure(
                 markersize=5,
                 label="learning coefficient λ̂",
             )
+            doubtful = estimate[estimate["llc"].notna() & (estimate["status"] != "converged")]
+            if len(doubtful):
+                axes.scatter(
+                    doubtful["step"],
+                    doubtful["llc"],
+                    s=50,
+                    zorder=5,
+                    label=f"λ̂ {doubt(doubtful)}",
+                    **HOLLOW,
+                )
         axes.set_ylim(bottom=0.0)
         axes.set_xlabel("Training step")
         axes.set_ylabel("Dimensions (dimensionless)")
@@ -133,7 +146,7 @@ def _one_checkpoint(
     table: pd.DataFrame, estimate: pd.DataFrame | None, *, title: str, caption: str
 ) -> Figure:
     """A bar for each quantity, with 95 % intervals and the value written beside it."""
-    row = table.iloc[0]
+    row, sure = table.iloc[0], True
     bars = [
         (
             "effective\ndimension",
@@ -144,14 +157,20 @@ def _one_checkpoint(
     ]
     if estimate is not None and estimate["llc"].notna().any():
         one = estimate.iloc[0]
-        bars.append(("learning\ncoefficient λ̂", style.LLC, one["llc"], one["llc_stderr"]))
+        sure = one["status"] == "converged"
+        name = "learning\ncoefficient λ̂" + ("" if sure else f"\n({doubt(estimate)})")
+        bars.append((name, style.LLC, one["llc"], one["llc_stderr"]))
     figure = style.new_figure(height=1.9 + 0.9 * len(bars))
     with style.styled():
         axes = figure.add_subplot()
         names, colours, values, errors = zip(*bars, strict=True)
         halves = INTERVAL * np.nan_to_num(np.array(errors, dtype=float))
         places = np.arange(len(bars))
-        axes.barh(places, values, xerr=halves, color=colours, height=0.6, ecolor=style.BLACK)
+        drawn = axes.barh(
+            places, values, xerr=halves, color=colours, height=0.6, ecolor=style.BLACK
+        )
+        if not sure:
+            drawn[-1].set(**HOLLOW)
         for place, value, half in zip(places, values, halves, strict=True):
             axes.annotate(
                 with_error(value, half) if half else number(value),

@@ -12,6 +12,14 @@ from lambdascope.reporting.finding import INTERVAL
 # escaped can read thousands, and would flatten everything else.
 _BEYOND, _EDGE = 1.5, 1.15
 
+HOLLOW: dict[str, Any] = {
+    "facecolor": "white",
+    "edgecolor": style.LLC,
+    "linewidth": 1.6,
+    "clip_on": False,
+}
+"""How a point, or a bar, is drawn whose λ̂ has not converged."""
+
 
 def draw_llc(axes: Axes, table: pd.DataFrame) -> dict[str, Any]:
     """Draw λ̂ with its 95 % band over the training step.
@@ -39,21 +47,15 @@ def draw_llc(axes: Axes, table: pd.DataFrame) -> dict[str, Any]:
     line.set_clip_on(False)
     entries: dict[str, Any] = {"λ̂, 95 % band": (band, line)}
     doubtful = known[~sure & ~beyond]
-    hollow: dict[str, Any] = {
-        "facecolor": "white",
-        "edgecolor": style.LLC,
-        "linewidth": 1.6,
-        "clip_on": False,
-    }
     if not doubtful.empty:
-        entries[_doubt(doubtful)] = axes.scatter(
-            doubtful["step"], doubtful["llc"], s=50, zorder=5, **hollow
+        entries[doubt(doubtful)] = axes.scatter(
+            doubtful["step"], doubtful["llc"], s=50, zorder=5, **HOLLOW
         )
     if beyond.any():
         off = known[beyond]
-        label = f"{_doubt(off)}, up to {off['llc'].max():,.0f}"
+        label = f"{doubt(off)}, up to {off['llc'].max():,.0f}"
         entries[label] = axes.scatter(
-            off["step"], [edge] * len(off), s=70, marker="^", zorder=5, **hollow
+            off["step"], [edge] * len(off), s=70, marker="^", zorder=5, **HOLLOW
         )
         axes.set_ylim(top=edge)
     axes.set_ylabel("Learning coefficient λ̂", color=style.LLC)
@@ -72,7 +74,11 @@ def _edge(known: pd.DataFrame, high: pd.Series) -> float:
     return _EDGE * largest if far else float("inf")
 
 
-def _doubt(rows: pd.DataFrame) -> str:
-    """What hollow points are: their status, if they have one."""
+def doubt(rows: pd.DataFrame) -> str:
+    """What hollow points are: their status, if all have one.
+
+    Args:
+        rows: Of llc.csv, one or more: `status`.
+    """
     statuses = rows["status"].unique()
     return str(statuses[0]) if len(statuses) == 1 else "doubtful (see llc.csv)"

@@ -2,7 +2,9 @@
 
 import html
 import json
+import math
 import re
+import shutil
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
@@ -14,7 +16,9 @@ import pytest
 from lambdascope.cli import main
 from lambdascope.cli.parsing import parse
 from lambdascope.commands.report import report
+from lambdascope.commands.report_tables import COLUMNS
 from lambdascope.commands.sweep import Sweep
+from lambdascope.commands.systems import load_run
 from lambdascope.commands.train import train
 from lambdascope.errors import LambdascopeError
 from lambdascope.modular_addition.config import TrainConfig
@@ -214,6 +218,89 @@ def test_a_folder_of_runs(seeds: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert figure["families"][0]["mean"] == pytest.approx(
         [row["test_loss"] for row in last], rel=1e-3
     )
+
+
+SETTINGS = {
+    "sampler": "SGLD",
+    "step_size": 1e-3,
+    "batch_size": 64,
+    "localization": 5.0,
+    "n_multiplier": 1.0,
+    "temp_multiplier": 1.0,
+    "logit_scale": 1.0,
+    "weight_decay": 0.0,
+    "parameters": "all",
+    "orthogonal_to_gradient": False,
+}
+
+
+def with_estimates(folder: Path, to: Path, *changes: dict[str, Any]) -> Path:
+    """A copy of a folder of runs whose runs have λ̂ = 300, 320, … with these settings."""
+    shutil.copytree(folder, to)
+    runs = sorted((one for one in to.iterdir() if one.is_dir()), key=lambda one: len(one.name))
+    for number, (run, changed) in enumerate(zip(runs, changes, strict=True)):
+        n = len(load_run(run).data.train_index)
+        table = pd.DataFrame({name: [0.0] for name in COLUMNS["llc.csv"].split()})
+        table = table.assign(
+            checkpoint=2, step=30, llc=300.0 + 20 * number, llc_stderr=1.0, status="converged",
+            num_diverged_chains=0, **{"nbeta": n / math.log(n), **SETTINGS, **changed},
+        )  # fmt: skip
+        table.to_csv(run / "llc.csv", index=False)
+    return to
+
+
+def test_estimates_of_one_posterior_are_averaged(seeds: Path, tmp_path: Path) -> None:
+    made = report(with_estimates(seeds, tmp_path / "same", {}, {}))
+    assert "learning coefficient λ̂ is 310 ± 14 over the runs." in made.finding
+    table = table_of(made.path, "cells")
+    assert not [name for name in table if name.startswith("llc.")]
+
+
+@pytest.mark.parametrize(
+    ("changed", "said", "columns"),
+    [
+        (
+            {"localization": 500.0, "parameters": "embedding*"},
+            "localisation γ (500, 5) and parameters (embedding*, all)",
+            {"llc.localization": ["500", "5"], "llc.parameters": ["embedding*", "all"]},
+        ),
+        ({"nbeta": 3.0}, "inverse temperature nβ (3, ", {}),
+        (
+            {"step_size": 1e-4},
+            "step size ε (0.0001, 0.001)",
+            {"llc.step_size": ["0.0001", "0.001"]},
+        ),
+        ({"sampler": "automatic", "step_size": 2e-4}, "differ in sampler (automatic, SGLD).", {}),
+    ],
+)
+def test_estimates_of_different_posteriors_are_not(
+    seeds: Path, tmp_path: Path, changed: dict[str, Any], said: str, columns: dict[str, list[str]]
+) -> None:
+    made = report(with_estimates(seeds, tmp_path / "other", changed, {}))
+    assert "test loss is" in made.finding
+    assert "λ̂ is in no figure and no mean, since the runs' estimates differ in" in made.finding
+    assert said in made.finding
+    table = table_of(made.path, "cells")
+    assert table["λ̂ ± 95 %"].tolist() == ["300.0 ± 2.0", "320.0 ± 2.0"]
+    for name, values in columns.items():
+        assert table[name].tolist() == values
+    for figure in payload_of(made.path)["figures"]:
+        assert "llc" not in [one["name"] for one in figure["quantities"]]
+
+
+def test_another_number_of_training_pairs_makes_no_other_posterior(tmp_path: Path) -> None:
+    for name, fraction in (("few", 0.5), ("many", 0.9)):
+        config = TrainConfig(
+            p=7, embed_dim=3, hidden_size=6, num_steps=30, num_checkpoints=3,
+            train_fraction=fraction,
+        )  # fmt: skip
+        train(config, tmp_path / "runs" / name, None, progress=False)
+    made = report(with_estimates(tmp_path / "runs", tmp_path / "own", {}, {}))
+    assert "λ̂ goes from" in made.finding
+    made = report(
+        with_estimates(tmp_path / "runs", tmp_path / "other", {"temp_multiplier": 2.0}, {})
+    )
+    assert "estimates differ in inverse temperature nβ" in made.finding
 
 
 @pytest.fixture(scope="module")

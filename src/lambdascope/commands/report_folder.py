@@ -10,6 +10,7 @@ from urllib.parse import quote
 import pandas as pd
 
 from lambdascope.commands.command_lines import command_line
+from lambdascope.commands.report_estimates import differing_settings, why_not_averaged
 from lambdascope.commands.report_figures import sweep_figures
 from lambdascope.commands.report_tables import checked_table
 from lambdascope.commands.training_record import diverged_before, is_finished
@@ -40,28 +41,36 @@ def read_folder(path: Path) -> SweepRecord:
     # The same names as in a sweep's file.
     settings = [{f"train.{name}": value for name, value in run.config.items()} for run in runs]
     axes, shared = _axes(settings)
-    tables = [_measurements(run) for run in runs]
+    estimates = {run.path: _estimates(run) for run in runs}
+    tables = [_measurements(run, estimates[run.path]) for run in runs]
+    differing = differing_settings(estimates)
+    for run, one in zip(runs, settings, strict=True):
+        one.update({f"llc.{name}": values.get(run.path) for name, values in differing.items()})
+    columns = [*axes, *(f"llc.{name}" for name in differing)]
     rows = [
         table.assign(
-            cell=number, run=run.path.name, **{name: settings[number][name] for name in axes}
+            cell=number, run=run.path.name, **{name: settings[number][name] for name in columns}
         )
         for number, (run, table) in enumerate(zip(runs, tables, strict=True))
         if len(table)
     ]
     whole = pd.concat(rows, ignore_index=True) if rows else pd.DataFrame()
+    # λ̂ of different posteriors has no mean: it stays in the table, run by run.
+    drawn = whole.drop(columns=[*_ESTIMATE], errors="ignore") if differing else whole
     return SweepRecord(
         name=path.resolve().name,
         is_sweep=False,
-        axes=axes,
+        axes=columns,
         cells=[
-            _cell(number, run, {name: settings[number][name] for name in axes}, table)
+            _cell(number, run, {name: settings[number][name] for name in columns}, table)
             for number, (run, table) in enumerate(zip(runs, tables, strict=True))
         ],
-        figures=sweep_figures(whole, pd.DataFrame(), [], axes or ["run"]),
+        figures=sweep_figures(drawn, pd.DataFrame(), [], axes or ["run"]),
         pictures={},
         csv=table_text(whole) if len(whole) else "",
         line="",
         shared=shared,
+        note=why_not_averaged(differing) if differing else "",
     )
 
 
@@ -79,15 +88,19 @@ def _axes(settings: Sequence[dict[str, Any]]) -> tuple[list[str], dict[str, Any]
     return axes, shared
 
 
-def _measurements(run: RunDirectory) -> pd.DataFrame:
+def _estimates(run: RunDirectory) -> pd.DataFrame:
+    """The table of λ̂; empty where there is none, or it is not of a finished training."""
+    path = run.path / "llc.csv"
+    return checked_table(path) if is_finished(run) and path.is_file() else pd.DataFrame()
+
+
+def _measurements(run: RunDirectory, estimates: pd.DataFrame) -> pd.DataFrame:
     """Losses and accuracies at each checkpoint, with λ̂ where it was estimated."""
     if not is_finished(run):
         return pd.DataFrame()
     table = checked_table(run.path / "training.csv")
-    path = run.path / "llc.csv"
-    if path.is_file():
-        llc = checked_table(path)
-        table = table.merge(llc[["checkpoint", *_ESTIMATE]], on="checkpoint", how="left")
+    if len(estimates):
+        table = table.merge(estimates[["checkpoint", *_ESTIMATE]], on="checkpoint", how="left")
     return table
 
 

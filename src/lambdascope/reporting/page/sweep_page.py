@@ -36,7 +36,8 @@ def sweep_finding(record: SweepRecord) -> str:
         if count := len(_in_state(record, state)):
             said += f", {count} {'failed' if state == 'failed' else 'still to come'}"
     clause = _trend(record.figures[0]) if record.figures else ""
-    return f"{said}; {clause}." if clause else f"{said}."
+    said = f"{said}; {clause}." if clause else f"{said}."
+    return f"{said} {record.note}" if record.note else said
 
 
 def sweep_page(record: SweepRecord) -> str:

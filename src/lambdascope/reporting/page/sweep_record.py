@@ -67,6 +67,7 @@ class SweepRecord:
         csv: The table of all measurements as text; empty if there are none.
         line: The command that makes it again; empty where none is known.
         shared: Settings that all cells have in common.
+        note: A sentence on what the figures leave out; empty if nothing.
     """
 
     name: str
@@ -78,3 +79,4 @@ class SweepRecord:
     csv: str
     line: str
     shared: Mapping[str, Any]
+    note: str = ""

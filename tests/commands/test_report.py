@@ -12,6 +12,7 @@ import pytest
 from lambdascope.cli import main
 from lambdascope.commands.command_lines import command_line
 from lambdascope.commands.report import report
+from lambdascope.commands.report_tables import COLUMNS
 from lambdascope.commands.systems import load_run
 from lambdascope.errors import LambdascopeError
 from lambdascope.modular_addition.modes import mode_magnitudes
@@ -182,6 +183,20 @@ def test_the_page_asks_nothing_of_the_network(page: str) -> None:
     outside = re.findall(r'(?:src|href)="(?!#|data:)([^"]*)"', markup)
     assert outside == []
     assert "default-src 'none'" in html.unescape(page)
+
+
+def test_what_the_page_reads_is_all_that_its_tables_must_have(tmp_path: Path) -> None:
+    run = copied(tmp_path / "trimmed")
+    for name, columns in COLUMNS.items():
+        if (run / name).exists():
+            read_table(run / name)[columns.split()].to_csv(run / name, index=False)
+    report(run)
+    circuits = read_table(run / "circuits.csv")
+    circuits.drop(columns="formation_step").to_csv(run / "circuits.csv", index=False)
+    with pytest.raises(LambdascopeError, match=r"circuits.csv lacks the column formation_step: "):
+        report(run)
+    (run / "circuits.csv").write_text("frequency,kind\n")  # as `circuits` writes it of none
+    assert "No circuit was found at the last checkpoint." in report(run).path.read_text()
 
 
 def test_what_is_no_run_is_refused(tmp_path: Path) -> None:

@@ -16,7 +16,8 @@ COLUMNS = {
     "modes.csv": "checkpoint mode kept_test_loss removed_test_loss kept_train_loss "
     "removed_train_loss",
     "progress.csv": "checkpoint train_loss test_loss key_modes",
-    "circuits.csv": "frequency kind",
+    "circuits.csv": "frequency kind step_before_formation formation_step magnitude_embedding "
+    "logit_share loss loss_removed loss_alone num_neurons",
     "clock_or_pizza.csv": "measure value published_clock published_pizza weighed verdict",
     "chains.csv": "checkpoint chain step loss pc1 pc2 explained1 explained2",
     "hessian.csv": "checkpoint end rank eigenvalue",
@@ -24,6 +25,8 @@ COLUMNS = {
     "effective_dimension effective_dimension_stderr localization nbeta",
 }
 """By table, the columns that a page reads."""
+# A network without circuits has a table of these alone, without rows.
+_OF_NO_CIRCUIT = ["frequency", "kind"]
 
 
 def checked_table(path: Path) -> pd.DataFrame:
@@ -36,7 +39,10 @@ def checked_table(path: Path) -> pd.DataFrame:
         LambdascopeError: It is missing, no table, or lacks a column.
     """
     table = read_table(path)
-    missing = [name for name in COLUMNS[path.name].split() if name not in table]
+    needed = COLUMNS[path.name].split()
+    if path.name == "circuits.csv" and table.empty:
+        needed = _OF_NO_CIRCUIT
+    missing = [name for name in needed if name not in table]
     if missing:
         raise LambdascopeError(
             f"{path} lacks the column{'s' if len(missing) > 1 else ''} {', '.join(missing)}: it is "

@@ -18,6 +18,7 @@ from lambdascope.modular_addition.config import TrainConfig
 from lambdascope.modular_addition.modes import mode_magnitudes, mode_mask
 from lambdascope.modular_addition.projections import keep_modes
 from lambdascope.reporting import film
+from lambdascope.reporting.modes_figure import ablation_figure
 from lambdascope.reporting.progress_figure import progress_figure
 from lambdascope.runs.tables import read_table
 
@@ -106,6 +107,27 @@ def test_other_moduli_and_networks(tmp_path, settings):
     modes = read_table(tmp_path / "modes.csv")
     assert modes["mode"].max() == settings["p"] // 2
     assert np.isfinite(modes["kept_train_loss"]).all()
+
+
+@pytest.mark.parametrize(("fraction", "data"), [(0.8, "test"), (1.0, "train")])
+def test_without_a_test_set_the_losses_of_the_training_set_are_drawn(
+    tmp_path, monkeypatch, fraction, data
+):
+    drawn = []
+
+    def noted(*tables, **settings):
+        drawn.append(ablation_figure(*tables, **settings))
+        return drawn[-1]
+
+    monkeypatch.setattr(fourier_command, "ablation_figure", noted)
+    train(TrainConfig(**SMALL, train_fraction=fraction), tmp_path, progress=False)
+    fourier(tmp_path, FourierConfig(), progress=False)
+    (figure,) = drawn
+    assert figure.get_suptitle().startswith(f"{data.capitalize()} loss with one mode")
+    for axes in figure.axes:
+        assert axes.get_ylabel() == f"{data.capitalize()} loss (nats)"
+        curves = [line.get_ydata() for line in axes.lines]
+        assert all(np.isfinite(np.asarray(curve, float)).all() for curve in curves)
 
 
 def test_key_modes_are_the_circuits_at_the_end(tmp_path):

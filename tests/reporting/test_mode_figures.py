@@ -64,6 +64,16 @@ def test_losses_are_those_of_the_table() -> None:
         assert axes.get_xlabel() == "Training step"
 
 
+def test_losses_on_the_training_set_are_drawn_where_they_are_asked_for() -> None:
+    names = {"kept_test_loss": "kept_train_loss", "removed_test_loss": "removed_train_loss"}
+    rows, all_of_it = table().rename(columns=names), whole().drop(columns="test_loss")
+    figure = ablation_figure(rows, all_of_it, [5], chance=2.4, data="train", title="T", caption="C")
+    for axes, column in zip(figure.axes, names.values(), strict=True):
+        expected = rows[rows["mode"] == 5][["step", column]]
+        np.testing.assert_array_equal(lines_of(axes, style.BLUE), [expected])
+        assert axes.get_ylabel() == "Train loss (nats)"
+
+
 def test_names_of_lines_do_not_cover_each_other_or_the_data() -> None:
     figure = magnitudes_figure(
         table().assign(magnitude_embedding=1.0), list(MODES), title="T", caption="C"

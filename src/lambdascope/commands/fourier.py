@@ -107,6 +107,8 @@ def fourier(
     note = whence if keys else f"{whence}: the largest modes are named"
     positions = _positions(weights, loaded.steps)
     figures = loaded.directory.figures
+    # Of a run on all pairs there is no test loss.
+    data = "test" if table["test_loss"].notna().any() else "train"
     drawn = {
         "modes_magnitude.png": magnitudes_figure(
             modes,
@@ -119,7 +121,8 @@ def fourier(
             table,
             named,
             chance=math.log(p),
-            title="Test loss with one mode kept, or removed",
+            data=data,
+            title=f"{data.capitalize()} loss with one mode kept, or removed",
             caption=f"in token space, the mean over tokens kept · dashed: the whole network · "
             f"dotted: guessing, ln {p} = {math.log(p):.2f} · grey: other modes · {note}",
         ),

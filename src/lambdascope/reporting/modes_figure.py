@@ -76,17 +76,20 @@ def ablation_figure(
     key_modes: Sequence[int],
     *,
     chance: float,
+    data: str = "test",
     title: str,
     caption: str,
 ) -> Figure:
-    """Test loss with one mode kept alone, and with one mode removed, over training.
+    """Loss with one mode kept alone, and with one mode removed, over training.
 
     Args:
-        table: a row for each checkpoint and mode: `step`, `mode`, `kept_test_loss`,
-            `removed_test_loss` (nats).
-        whole: a row for each checkpoint: `step`, `test_loss` of the network as it is (nats).
+        table: a row for each checkpoint and mode: `step`, `mode`, and of the set that is drawn
+            `kept_test_loss`, `removed_test_loss`, or the same with `train` (nats).
+        whole: a row for each checkpoint: `step`, `test_loss` or `train_loss` of the network as it
+            is (nats).
         key_modes: as in `magnitudes_figure`.
         chance: loss of guessing all classes alike (nats).
+        data: "test" or "train": the set whose losses are drawn.
         title: what the figure shows.
         caption: how it was made, in small type below.
     """
@@ -99,11 +102,11 @@ def ablation_figure(
             ("Only mode k kept", "Mode k removed"),
             strict=True,
         ):
-            wide = table.pivot(index="mode", columns="step", values=f"{name}_test_loss")
+            wide = table.pivot(index="mode", columns="step", values=f"{name}_{data}_loss")
             _lines(axes, wide, key_modes)
             axes.plot(
                 whole["step"],
-                whole["test_loss"],
+                whole[f"{data}_loss"],
                 color=style.GREY,
                 linestyle=(0, (4, 2)),
                 zorder=4,
@@ -111,9 +114,9 @@ def ablation_figure(
             axes.axhline(chance, color=style.GREY, linewidth=1.2, linestyle=":")
             axes.set_ylim(bottom=0)
             axes.set_title(what, fontsize=13)
-            axes.set(xlabel="Training step", ylabel="Test loss (nats)")
+            axes.set(xlabel="Training step", ylabel=f"{data.capitalize()} loss (nats)")
             panels.append((axes, wide))
-        end = float(whole["test_loss"].iloc[-1])
+        end = float(whole[f"{data}_loss"].iloc[-1])
         _finish(figure, panels, key_modes, title, caption, [(end, "whole", style.GREY)])
     return figure
 

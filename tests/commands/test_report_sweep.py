@@ -193,6 +193,17 @@ def test_a_sweep_of_which_nothing_stands_has_a_page(tmp_path: Path) -> None:
     assert "Nothing has been measured yet." in made.path.read_text()
 
 
+def test_an_axis_that_only_some_cells_name_has_the_value_of_the_others(tmp_path: Path) -> None:
+    (tmp_path / "sweep.toml").write_text(
+        "[train]\np = 7\n[[list]]\ntrain.embed_dim = 4\n"
+        "[[list]]\ntrain.embed_dim = 5\ntrain.hidden_size = 9\n"
+    )
+    table = table_of(report(tmp_path).path, "cells")
+    assert table["train.embed_dim"].tolist() == ["4", "5"]
+    default = TrainConfig.model_fields["hidden_size"].default
+    assert table["train.hidden_size"].tolist() == [str(default), "9"]
+
+
 @pytest.fixture(scope="module")
 def seeds(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("folder") / "seeds"

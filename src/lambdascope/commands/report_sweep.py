@@ -61,7 +61,7 @@ def _cell(sweep: Sweep, cell: Cell, outcome: Outcome | None) -> SweepCell:
     return SweepCell(
         number=cell.number,
         name="",
-        point=dict(cell.point),
+        point={axis: cell.value(axis) for axis in sweep.plan.axes},
         state=state,
         error="" if outcome is None or outcome.error is None else outcome.error,
         last={name: math.nan if value is None else value for name, value in last.items()},

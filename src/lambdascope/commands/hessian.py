@@ -18,6 +18,7 @@ from lambdascope.errors import LambdascopeError
 from lambdascope.hessian import HessianOperator, HessianSpectrum, hessian_spectrum
 from lambdascope.posterior import CrossEntropy, LocalPosterior, Parameters
 from lambdascope.progress import Progress
+from lambdascope.reporting.finding import INTERVAL
 from lambdascope.reporting.hessian_figures import (
     density_figure,
     effective_dimension_figure,
@@ -135,9 +136,9 @@ def print_result(result: HessianResult) -> None:
         print(
             f"checkpoint {row.checkpoint} (step {row.step:,d}): largest eigenvalue "
             f"{row.largest:.4g}, smallest {shown(row.smallest, '.3g')}, trace "
-            f"{estimated(row.trace, row.trace_stderr)}, effective dimension "
-            f"{estimated(row.effective_dimension, row.effective_dimension_stderr)} "
-            f"of {row.num_parameters:,d}"
+            f"{estimated(row.trace, INTERVAL * row.trace_stderr)}, effective dimension "
+            f"{estimated(row.effective_dimension, INTERVAL * row.effective_dimension_stderr)} "
+            f"(± 95 %; half of the {row.num_parameters:,d} parameters at most)"
         )
     if result.stood:
         which = f"checkpoint{'s' if len(result.stood) > 1 else ''} {abbreviated(result.stood)}"
@@ -314,9 +315,11 @@ def _draw(
         "hessian_effective_dimension.png": effective_dimension_figure(
             tables[_SUMMARY],
             estimate,
-            title="Effective dimension over training",
-            caption=f"½ Σ λ_i/(λ_i + γ/nβ), negative eigenvalues as zero: λ̂ if the loss were its "
-            f"quadratic part · γ = {settings['localization']:g}, nβ = {number(settings['nbeta'])} "
+            title="Effective dimension"
+            + (" over training" if len(tables[_SUMMARY]) > 1 else " at one checkpoint"),
+            caption="½ Σ h/(h + γ/nβ) over the Hessian's eigenvalues h, negative ones as zero: λ̂ "
+            "if the loss were its quadratic part; it differs where chains feel more than that · "
+            f"γ = {settings['localization']:g}, nβ = {number(settings['nbeta'])} "
             f"· {why}",
         ),
     }

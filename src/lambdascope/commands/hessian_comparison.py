@@ -15,6 +15,7 @@ from lambdascope.commands.hessian import (
 from lambdascope.commands.hessian_config import HessianConfig
 from lambdascope.commands.llc_target import ACROSS_THE_GRADIENT
 from lambdascope.errors import LambdascopeError
+from lambdascope.reporting.finding import INTERVAL
 from lambdascope.reporting.hessian_comparison import comparison_figure
 from lambdascope.reporting.style import png_bytes
 from lambdascope.runs.files import atomic_write_bytes, make_folder
@@ -87,7 +88,7 @@ def compare_hessians(
         table,
         title=f"The Hessian's leading eigenvalues in {len(runs)} runs",
         caption="full training loss · pale: earlier checkpoints · dotted: γ/nβ, above which a "
-        "direction counts in λ̂ · effective dimension: ½ Σ λ_i/(λ_i + γ/nβ), which is λ̂ if the "
+        "direction counts in λ̂ · effective dimension: ½ Σ h/(h + γ/nβ), which is λ̂ if the "
         "loss were its quadratic part · bars: 95 %"
         + (f", of λ̂ in {', '.join(plain)} with the {SAMPLING_ERROR_ONLY}" if plain else "")
         + (f" · λ̂ with orthogonal_to_gradient {ACROSS_THE_GRADIENT}" if across else ""),
@@ -102,13 +103,15 @@ def print_comparison(comparison: HessianComparison) -> None:
     """One line a run and checkpoint, and where everything is, on standard output."""
     width = max(len(str(name)) for name in comparison.summary["run"])
     for row in comparison.summary.itertuples():
-        llc = "" if pd.isna(row.llc) else f", λ̂ {row.llc:.4g} ± {shown(row.llc_stderr, '.2g')}"
+        llc = ""
+        if not pd.isna(row.llc):
+            llc = f", λ̂ {row.llc:.4g} ± {shown(INTERVAL * row.llc_stderr, '.2g')}"
         if llc and row.llc_status != "converged":
             llc += f" ({row.llc_status})"
         print(
             f"{row.run:<{width}}  step {row.step:>7,d}  largest {row.largest:.4g}, trace "
             f"{row.trace:.4g}, effective dimension {row.effective_dimension:.4g} ± "
-            f"{row.effective_dimension_stderr:.2g}{llc}"
+            f"{INTERVAL * row.effective_dimension_stderr:.2g}{llc} (± 95 %)"
         )
     print()
     for path in (

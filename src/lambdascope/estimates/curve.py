@@ -129,6 +129,8 @@ class LLCEstimate:
     def __str__(self) -> str:
         value = with_error(self.llc, NORMAL_95 * self.stderr)
         more = "; see .cautions" if self.cautions else ""
+        if self.status != Status.CONVERGED:
+            more = "; see .advice"
         return f"λ̂ = {value} (95 %, {self.status}{more})"
 
     def _repr_html_(self) -> str:

@@ -190,12 +190,17 @@ def _hessian(record: RunRecord, table: pd.DataFrame) -> PageTable:
         _STEP,
         _quantity("Largest eigenvalue", "largest"),
         _quantity("Smallest eigenvalue", "smallest"),
-        Column("Trace ± s.e.", lambda r: estimated(r.trace, r.trace_stderr), lambda r: r.trace),
         Column(
-            "Effective dimension ± s.e.",
-            lambda r: estimated(r.effective_dimension, r.effective_dimension_stderr),
+            "Trace ± 95 %",
+            lambda r: estimated(r.trace, INTERVAL * r.trace_stderr),
+            lambda r: r.trace,
+        ),
+        Column(
+            "Effective dimension ± 95 %",
+            lambda r: estimated(r.effective_dimension, INTERVAL * r.effective_dimension_stderr),
             lambda r: r.effective_dimension,
-            title="½ Σ λ_i/(λ_i + γ/nβ): λ̂ if the loss were its quadratic part",
+            title="½ Σ h/(h + γ/nβ) over all eigenvalues h: λ̂ if the loss were quadratic. Where "
+            "chains feel more than the quadratic part, or λ̂ has a bias, the two differ.",
         ),
         Column("Parameters", lambda r: f"{r.num_parameters:,d}", lambda r: r.num_parameters),
     ]

@@ -87,19 +87,23 @@ def _trend(figure: SweepFigureRecord) -> str:
         return f"{what} is {with_error(runs['y'].mean(), runs['y'].std())} over the runs"
     if len(means) < 2:
         return ""
-    if runs.groupby(["family", "x"]).size().max() > 1:
+    several = runs.groupby(["family", "x"]).size().max() > 1
+    if several:
         what = f"mean {what}"
+    errors = "" if several or means["spread"].isna().all() else " (± one standard error)"
     x_label = _lower(figure.x_label)
     if means["family"].nunique() == 1 and pd.api.types.is_numeric_dtype(means["x"]):
         first, last = means.iloc[0], means.iloc[-1]
         return (
             f"{what} goes from {_mean(first)} at {x_label} {_value(first['x'])} to {_mean(last)} "
-            f"at {_value(last['x'])}"
+            f"at {_value(last['x'])}{errors}"
         )
     high, low = means.loc[means["mean"].idxmax()], means.loc[means["mean"].idxmin()]
+    if high["mean"] == low["mean"]:
+        return f"{what} is {_mean(high)} everywhere{errors}"
     return (
         f"{what} is largest, {_mean(high)}, at {_where(figure, high)}, and smallest, "
-        f"{_mean(low)}, at {_where(figure, low)}"
+        f"{_mean(low)}, at {_where(figure, low)}{errors}"
     )
 
 

@@ -90,6 +90,38 @@ def texts(name: str, of: RunRecord) -> dict[str, str]:
     return {column.header: cell.text for column, cell in pairs}
 
 
+CIRCUITS = pd.DataFrame(
+    {
+        "frequency": [3],
+        "kind": "clock",
+        "formation_step": 120.0,
+        "step_before_formation": 60.0,
+        "first_found_step": 60,
+        "magnitude_embedding": 9.0,
+        "logit_share": 0.98,
+        "loss": 0.1,
+        "loss_removed": 2.0,
+        "loss_alone": 0.2,
+        "num_neurons": 7,
+    }
+)
+
+
+def with_circuits(**changes: Any) -> RunRecord:
+    one = record(**changes)
+    return record(
+        **changes,
+        tables={**one.tables, "circuits.csv": CIRCUITS},
+        files={**one.files, "circuits.csv": ""},
+    )
+
+
+def test_the_rule_that_dates_circuits_is_the_one_that_is_used() -> None:
+    page = run_page(with_circuits())
+    assert "share of the power of all the embedding’s modes splits best into a lower" in page
+    assert "jumps" not in page.split('id="chart-circuits"')[0]
+
+
 def test_a_large_run_stays_small() -> None:
     assert len(run_page(record()).encode()) < 6e6
 

@@ -9,9 +9,15 @@ from matplotlib.collections import PathCollection
 
 from lambdascope.reporting import style
 from lambdascope.reporting.circuits_figure import contributions_figure
-from lambdascope.reporting.circuits_text import circuits_finding, circuits_table_text
+from lambdascope.reporting.circuits_text import (
+    circuits_count,
+    circuits_finding,
+    circuits_table_text,
+    logit_share,
+)
 from lambdascope.reporting.formation_figure import formation_figure
 from lambdascope.reporting.mode_colours import colours_of
+from lambdascope.reporting.run_finding import circuits_clause
 
 STEPS = [0, 100, 200, 400]
 
@@ -78,7 +84,7 @@ def measures(verdict: str = "clock", score: float = -0.62) -> pd.DataFrame:
 def test_the_finding_says_of_which_pairs_and_on_which_scale() -> None:
     worth, verdict = circuits_finding(table(), measures(), p=53)
     assert worth == (
-        "3 circuits, 2 of them with 1 % of the logits or more; by their shares they weigh as many "
+        "3 circuits, 1 of them faint (< 1 % of the logits); by their shares they weigh as many "
         "as 1.1 equal ones, (Σ share)² / Σ share². Of all 2,809 pairs, training and test alike, "
         "2,806 are added rightly (99.9 %; with the circuits alone 98.0 %, without them 2.1 %, by "
         "guessing 1.9 %)."
@@ -171,16 +177,47 @@ def test_a_circle_in_doubt_and_a_circuit_found_have_marks_of_their_own() -> None
     assert "escaped" in [text.get_text() for text in top.get_legend().get_texts()]
 
 
-def test_a_share_that_reads_one_percent_counts_as_one_percent() -> None:
-    close = table().assign(logit_share=[0.97, 0.0096, 0.0094])
+def test_headline_figure_and_terminal_count_circuits_alike() -> None:
+    close = table(4).assign(logit_share=[0.97, 0.0101, 0.00977, 0.0004], formation_step=100.0)
+    counted = "4 circuits, 2 of them faint (< 1 % of the logits)"
     worth, _ = circuits_finding(close, measures(), p=53)
-    assert worth.startswith("3 circuits, 2 of them with 1 % of the logits or more;")
+    assert worth.startswith(f"{counted};")
+    figure = formation_figure(close, over_training(4), None, training(), caption="C")
+    title = figure.get_suptitle().replace("\n", " ")
+    assert title == f"{counted}; the others formed by step 100"
+    assert circuits_clause(close).startswith(f"{counted}: 1 clock, ")
+    # What is written of a share shows on which side of 1 % it is.
     shown = [line.split()[4] for line in circuits_table_text(close).splitlines()[1:]]
-    assert shown == ["97.0", "1.0", "0.9"]
-    figure = formation_figure(close, over_training(), None, training(), caption="C")
-    assert "(besides 1 faint)" in figure.get_suptitle()
+    assert shown == ["97.0", "1.0", "0.98", "<"]
     shares = [text.get_text() for text in figure.axes[0].texts]
-    assert {"97.0 %", "1.0 %", "0.9 %"} <= set(shares)
+    assert {"97.0 %", "1.0 %", "0.98 %", "< 0.1 %"} <= set(shares)
+
+
+@pytest.mark.parametrize(
+    ("share", "said"),
+    [
+        (0.4867, "48.7 %"),
+        (0.01, "1.0 %"),
+        (0.009999, "< 1 %"),
+        (0.00994, "0.99 %"),
+        (0.001, "0.10 %"),
+        (0.00099, "< 0.1 %"),
+        (0.0, "< 0.1 %"),
+    ],
+)
+def test_no_share_below_one_percent_reads_as_one(share: float, said: str) -> None:
+    assert logit_share(share) == said
+
+
+def test_one_circuit_or_all_may_be_faint() -> None:
+    assert circuits_count(table(1)) == "1 circuit"
+    assert circuits_count(table(1).assign(logit_share=0.005)) == (
+        "1 circuit, faint (< 1 % of the logits)"
+    )
+    faint = table(2).assign(logit_share=0.005)
+    assert circuits_count(faint) == "2 circuits, all of them faint (< 1 % of the logits)"
+    title = formation_figure(faint, over_training(2), None, training(), caption="C").get_suptitle()
+    assert title.replace("\n", " ").endswith(", formed between steps 100 and 200")
 
 
 def test_doubtful_estimates_are_hollow_and_the_title_does_not_use_them() -> None:
@@ -193,9 +230,8 @@ def test_doubtful_estimates_are_hollow_and_the_title_does_not_use_them() -> None
         "escaped",
     ]
     assert figure.get_suptitle().replace("\n", " ") == (
-        "2 circuits formed between steps 100 and 200 (besides 1 faint); λ̂ peaks at 90.0 (step "
-        "100), then falls to "
-        "60.0; not converged after step 200"
+        "3 circuits, 1 of them faint (< 1 % of the logits); the others formed between steps 100 "
+        "and 200; λ̂ peaks at 90.0 (step 100), then falls to 60.0; not converged after step 200"
     )
 
 
@@ -217,10 +253,15 @@ def test_one_circuit_or_many_with_or_without_estimates_make_a_picture(count: int
 def test_the_title_speaks_of_no_date_where_there_is_none() -> None:
     undated = table().assign(formation_step=[200.0, math.nan, math.nan], logit_share=0.3)
     title = formation_figure(undated, over_training(), None, training(), caption="C").get_suptitle()
-    assert title == "1 circuit formed by step 200 (besides 2 without a date)"
+    assert title == "3 circuits: 1 formed by step 200, 2 without a date"
     never = undated.assign(formation_step=math.nan)
     title = formation_figure(never, over_training(), None, training(), caption="C").get_suptitle()
-    assert title == "No circuit has a step of formation"
+    assert title == "3 circuits have no date of formation"
+    weak = undated.assign(formation_step=[200.0, math.nan, 100.0], logit_share=[0.5, 0.4, 0.001])
+    title = formation_figure(weak, over_training(), None, training(), caption="C").get_suptitle()
+    assert title.replace("\n", " ").endswith(
+        "logits); of the others 1 formed by step 200, 1 without a date"
+    )
 
 
 def test_contributions_are_those_of_the_table() -> None:

@@ -26,13 +26,13 @@ LLC = pd.DataFrame(
 
 
 def kinds(*names: str) -> pd.DataFrame:
-    return pd.DataFrame({"kind": list(names)})
+    return pd.DataFrame({"kind": list(names), "logit_share": 0.1})
 
 
 def test_everything_in_one_sentence() -> None:
     assert run_finding(TRAINING, LLC, kinds("pizza", "pizza", "pizza")) == (
         "The learning coefficient λ̂ peaks at 710.2 ± 9.0 (step 540), then falls to "
-        "485.1 ± 5.0; three circuits, all pizza; all 3 estimates of λ̂ converged."
+        "485.1 ± 5.0; 3 circuits: all pizza; all 3 estimates of λ̂ converged."
     )
 
 
@@ -71,12 +71,12 @@ def test_a_run_that_has_nothing_yet() -> None:
     ("names", "said"),
     [
         ((), "no circuit"),
-        (("clock",), "one circuit, clock"),
-        (("clock", "pizza", "clock"), "three circuits (two clock, one pizza)"),
-        (("neither",) * 11, "11 circuits, all of neither kind"),
+        (("clock",), "1 circuit: clock"),
+        (("clock", "pizza", "clock"), "3 circuits: 2 clock, 1 pizza"),
+        (("neither",) * 11, "11 circuits: all of neither kind"),
         (
             ("clock", "neither", "pizza"),
-            "three circuits (one clock, one pizza, one of neither kind)",
+            "3 circuits: 1 clock, 1 pizza, 1 of neither kind",
         ),
     ],
 )

@@ -10,7 +10,7 @@ from lambdascope.wording import aligned, number, shown
 
 FAINT = 0.01
 """Share of the logits below which a circuit is said to be faint: a companion, or a remnant. It is
-held against the share as `logit_share` writes it, so that no "1.0 %" counts as less."""
+held against the share itself, and `logit_share` writes what shows on which side a share is."""
 
 _LEAST_KEPT, _MOST_ABOVE_CHANCE = 0.95, 0.03
 """Of circuits that account for what the network adds: the accuracy that they keep alone, over the
@@ -26,12 +26,19 @@ def percent(share: float) -> str:
 
 
 def logit_share(share: float) -> str:
-    """A circuit's share of the logits, to a tenth of a percent; what is less than that is so said.
+    """A circuit's share of the logits, to a tenth of a percent; of a faint circuit, to a hundredth.
+
+    What is below `FAINT` never reads as that, and what is less than 0.1 % is so said.
 
     Args:
         share: Of one.
     """
-    return "< 0.1 %" if share < 0.0005 else percent(share)
+    if share < 0.001:
+        return "< 0.1 %"
+    if share >= FAINT:
+        return percent(share)
+    written = f"{100 * share:.2f}"
+    return f"{written} %" if float(written) < 100 * FAINT else f"< {100 * FAINT:g} %"
 
 
 def is_faint(table: pd.DataFrame) -> pd.Series:
@@ -40,7 +47,23 @@ def is_faint(table: pd.DataFrame) -> pd.Series:
     Args:
         table: One row a circuit: `logit_share`, of one.
     """
-    return table["logit_share"].map(lambda share: float(f"{100 * share:.1f}") < 100 * FAINT)
+    return table["logit_share"] < FAINT
+
+
+def circuits_count(table: pd.DataFrame) -> str:
+    """How many circuits there are, in the same words wherever they are counted.
+
+    Args:
+        table: One row a circuit, at least one: `logit_share`, of one.
+    """
+    count, faint = len(table), int(is_faint(table).sum())
+    counted = f"{count} circuit{'s' if count > 1 else ''}"
+    if faint == 0:
+        return counted
+    below = f"faint (< {100 * FAINT:g} % of the logits)"
+    if count == 1:
+        return f"{counted}, {below}"
+    return f"{counted}, {'all' if faint == count else faint} of them {below}"
 
 
 _COLUMNS: tuple[tuple[str, Callable[[Any], str]], ...] = (
@@ -92,13 +115,12 @@ def circuits_finding(table: pd.DataFrame, measures: pd.DataFrame, p: int) -> lis
         return [f"No circuit was found at the last checkpoint. {right}; {guessing})."]
     count = len(table)
     plural = "s" if count > 1 else ""
-    strong = int((~is_faint(table)).sum())
     weights = (
-        f", {strong} of them with {100 * FAINT:g} % of the logits or more; by their shares they "
-        f"weigh as many as {value['effective_number']:.1f} equal ones, (Σ share)² / Σ share²"
+        f"; by their shares they weigh as many as {value['effective_number']:.1f} equal ones, "
+        "(Σ share)² / Σ share²"
     )
     return [
-        f"{count} circuit{plural}{weights if count > 1 else ''}. {right}; with the circuit{plural} "
+        f"{circuits_count(table)}{weights if count > 1 else ''}. {right}; with the circuit{plural} "
         f"alone {percent(value['accuracy_kept'])}, without {'them' if count > 1 else 'it'} "
         f"{percent(value['accuracy_removed'])}, {guessing}).",
         *_unaccounted(value, p),

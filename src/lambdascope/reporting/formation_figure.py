@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 
 from lambdascope.reporting import style
 from lambdascope.reporting.circuits_figure import circuit_label
-from lambdascope.reporting.circuits_text import is_faint, logit_share
+from lambdascope.reporting.circuits_text import circuits_count, is_faint, logit_share
 from lambdascope.reporting.finding import llc_shape
 from lambdascope.reporting.llc_curve import draw_llc
 from lambdascope.reporting.mode_colours import colours_of, keep_room, label_ends
@@ -85,27 +85,29 @@ def formation_figure(
 
 
 def _title(table: pd.DataFrame, llc: pd.DataFrame | None) -> str:
-    """Of the circuits that a reader can see in the logits; the others are only counted."""
-    plain = table[~is_faint(table)]
-    formed = plain["formation_step"].dropna()
-    undated = len(plain) - len(formed)
-    faint = len(table) - len(plain)
-    if len(formed):
-        first, last = formed.min(), formed.max()
-        when = (
-            f"between steps {first:,.0f} and {last:,.0f}"
-            if first < last
-            else f"by step {last:,.0f}"
-        )
-        said = f"{len(formed)} circuit{'s' if len(formed) > 1 else ''} formed {when}"
+    """How many circuits there are, and when those formed that a reader can see in the logits."""
+    faint = is_faint(table)
+    plain = table if faint.all() else table[~faint]
+    formed, count = plain["formation_step"].dropna(), len(plain)
+    undated = count - len(formed)
+    others = f"; the other{'s' if count > 1 else ''}" if count < len(table) else ""
+    said = circuits_count(table) + ("," if faint.all() else "")
+    if undated == 0:
+        said += f"{others} formed {_when(formed)}"
+    elif undated == count:
+        said += f"{others} {'have' if count > 1 else 'has'} no date of formation"
     else:
-        said = "No circuit has a step of formation"
-    besides = [f"{undated} without a date"] * (undated > 0 and len(formed) > 0)
-    besides += [f"{faint} faint"] * (faint > 0)
-    if besides:
-        said += f" (besides {' and '.join(besides)})"
+        said += "; of the others " if others else ": "
+        said += f"{len(formed)} formed {_when(formed)}, {undated} without a date"
     shape = "" if llc is None else llc_shape(llc)
     return f"{said}; λ̂ {shape}" if shape else said
+
+
+def _when(formed: pd.Series) -> str:
+    first, last = formed.min(), formed.max()
+    if first < last:
+        return f"between steps {first:,.0f} and {last:,.0f}"
+    return f"by step {last:,.0f}"
 
 
 def _draw_llc(axes: Axes, llc: pd.DataFrame) -> None:

@@ -2,11 +2,10 @@
 
 import pandas as pd
 
-from lambdascope.reporting.circuits_text import percent
+from lambdascope.reporting.circuits_text import circuits_count, percent
 from lambdascope.reporting.finding import llc_clause
 from lambdascope.wording import number
 
-_WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 _KINDS = {"neither": "of neither kind"}
 
 
@@ -55,20 +54,18 @@ def circuits_clause(circuits: pd.DataFrame) -> str:
     """How many circuits there are, and of what kinds.
 
     Args:
-        circuits: As circuits.csv; may be empty.
+        circuits: As circuits.csv, `kind` and `logit_share`; may be empty.
     """
-    count = len(circuits)
-    if count == 0:
+    if circuits.empty:
         return "no circuit"
+    counted, count = circuits_count(circuits), len(circuits)
     kinds = circuits["kind"].value_counts(sort=False)
-    named = f"{_word(count)} circuit{'s' if count > 1 else ''}"
     if len(kinds) == 1:
         kind = _KINDS.get(kinds.index[0], kinds.index[0])
-        return f"{named}, all {kind}" if count > 1 else f"{named}, {kind}"
+        return f"{counted}: all {kind}" if count > 1 else f"{counted}: {kind}"
     # Those that are nothing in particular come last.
     rows = sorted(kinds.items(), key=lambda one: one[0] == "neither")
-    listed = ", ".join(f"{_word(how_many)} {_KINDS.get(kind, kind)}" for kind, how_many in rows)
-    return f"{named} ({listed})"
+    return f"{counted}: {', '.join(f'{many} {_KINDS.get(kind, kind)}' for kind, many in rows)}"
 
 
 def converged_clause(llc: pd.DataFrame) -> str:
@@ -92,7 +89,3 @@ def _training_clause(training: pd.DataFrame) -> str:
     accuracy = last.get(f"{what}_accuracy", float("nan"))
     share = "" if pd.isna(accuracy) else f", accuracy {percent(accuracy)}"
     return f"{what} loss is {number(loss)} nats{share} at step {last['step']:,.0f}"
-
-
-def _word(count: int) -> str:
-    return _WORDS[count] if count < len(_WORDS) else str(count)

@@ -81,7 +81,8 @@ def test_it_writes_tables_and_figures(run: Path, capsys: pytest.CaptureFixture[s
 def test_a_second_call_writes_the_same(run: Path) -> None:
     first = circuits(run, CircuitsConfig(), progress=False)
     again = circuits(run, CircuitsConfig(), progress=False)
-    assert (first.stood, again.stood) == (False, True)
+    assert first.rewritten == ""
+    assert again.rewritten.endswith("to the same numbers.")
     for one, other in zip(first.paths, again.paths, strict=True):
         assert one == other
     pd.testing.assert_frame_equal(first.circuits, again.circuits)
@@ -93,7 +94,7 @@ def test_the_learning_coefficient_is_drawn_where_it_stands(run: Path) -> None:
     without = circuits(run, CircuitsConfig(), progress=False)
     plain = (run / "figures" / "circuits_formation.png").read_bytes()
     steps = [0, 300, 600, 900, 1200, 1500]
-    llc = pd.DataFrame({"step": steps, "llc": np.arange(6.0), **ESTIMATES})
+    llc = pd.DataFrame({"checkpoint": range(6), "step": steps, "llc": np.arange(6.0), **ESTIMATES})
     write_table(run / "llc.csv", llc)
     circuits(run, CircuitsConfig(), progress=False)
     assert (run / "figures" / "circuits_formation.png").read_bytes() != plain
@@ -112,7 +113,7 @@ def test_how_the_learning_coefficient_was_made_is_said(
 
     monkeypatch.setattr(circuits_command, "formation_figure", draw)
     circuits(run, CircuitsConfig(), progress=False)
-    llc = pd.DataFrame({"step": [0, 1500], "llc": [5.0, 9.0], **ESTIMATES})
+    llc = pd.DataFrame({"checkpoint": [0, 24], "step": [0, 1500], "llc": [5.0, 9.0], **ESTIMATES})
     write_table(run / "llc.csv", llc.assign(parameters="embedding*"))
     circuits(run, CircuitsConfig(), progress=False)
     assert "λ̂" not in captions[0]

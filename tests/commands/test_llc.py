@@ -4,6 +4,7 @@ import functools
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,7 +18,7 @@ from lambdascope.commands.llc import llc, print_result
 from lambdascope.commands.llc_config import LLCConfig
 from lambdascope.commands.train import train
 from lambdascope.errors import LambdascopeError
-from lambdascope.estimates import check_step
+from lambdascope.estimates import LLCEstimate, check_step
 from lambdascope.estimates.automatic import FEWEST_STEPS
 from lambdascope.modular_addition.config import TrainConfig
 from lambdascope.reporting.llc_figure import llc_figure
@@ -87,6 +88,23 @@ def test_losses_are_those_of_training(run: Path) -> None:
     np.testing.assert_allclose(table["train_loss"], at["train_loss"], rtol=1e-5)
     np.testing.assert_allclose(table["test_loss"], at["test_loss"], rtol=1e-5)
     np.testing.assert_allclose(table["initial_loss"], table["train_loss"], rtol=1e-6)
+
+
+def test_the_figure_has_the_losses_of_all_checkpoints_and_the_cautions(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: dict[str, Any] = {}
+
+    def draw(table: pd.DataFrame, training: pd.DataFrame, **words: str) -> Figure:
+        drawn.update(training=training, **words)
+        return llc_figure(table, training, **words)
+
+    monkeypatch.setattr(llc_command, "llc_figure", draw)
+    slope = "the loss has a slope at w* (tilt above 1), so chains slide down it"
+    monkeypatch.setattr(LLCEstimate, "cautions", (slope,))
+    assert len(estimate(run, checkpoints=(0, 2))) == 2
+    assert drawn["training"]["step"].tolist() == [0, 30, 60]
+    assert drawn["caption"].endswith(" · the loss has a slope at w* at all 2 checkpoints")
 
 
 def test_the_estimate_is_the_formula_on_the_trace(run: Path) -> None:
@@ -199,9 +217,9 @@ def test_restrictions_and_scalings_are_said(
 ) -> None:
     drawn: dict[str, str] = {}
 
-    def draw(table: pd.DataFrame, *, title: str, caption: str) -> Figure:
+    def draw(table: pd.DataFrame, training: pd.DataFrame, *, title: str, caption: str) -> Figure:
         drawn.update(title=title, caption=caption)
-        return llc_figure(table, title=title, caption=caption)
+        return llc_figure(table, training, title=title, caption=caption)
 
     monkeypatch.setattr(llc_command, "llc_figure", draw)
     config = SMALL.model_copy(

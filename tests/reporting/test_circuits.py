@@ -56,6 +56,7 @@ def training() -> pd.DataFrame:
 def llc() -> pd.DataFrame:
     return pd.DataFrame(
         {
+            "checkpoint": range(4),
             "step": STEPS,
             "llc": [5.0, 90, 60, 50],
             "llc_stderr": 1.0,
@@ -161,6 +162,16 @@ def test_ridges_are_the_magnitudes_in_the_order_of_formation() -> None:
     marks = sorted(line.get_xdata()[0] for line in top.lines[1:])
     assert marks == [100, 200, 200]
     assert losses.get_xlabel() == "Training step"
+
+
+def test_estimates_of_some_checkpoints_alone_are_not_joined() -> None:
+    some = llc().iloc[[0, 2]]
+    top = formation_figure(table(), over_training(), some, training(), caption="C").axes[0]
+    assert [points.get_xydata().tolist() for points, _, _ in top.containers] == [
+        [[0, 5]],
+        [[200, 60]],
+    ]
+    assert all(points.get_linestyle() == "None" for points, _, _ in top.containers)
 
 
 def test_a_circle_in_doubt_and_a_circuit_found_have_marks_of_their_own() -> None:

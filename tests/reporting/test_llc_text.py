@@ -5,7 +5,13 @@ import math
 import pandas as pd
 import pytest
 
-from lambdascope.reporting.llc_text import llc_advice, llc_table_text, llc_target, seconds_text
+from lambdascope.reporting.llc_text import (
+    cautions_in_brief,
+    llc_advice,
+    llc_table_text,
+    llc_target,
+    seconds_text,
+)
 
 TABLE = pd.DataFrame(
     {
@@ -51,6 +57,19 @@ def test_cautions_are_said_once_for_all_their_checkpoints() -> None:
     lines = llc_advice(table)
     assert lines[-2:] == ["checkpoints 0, 5: a slope", "checkpoint 5: the localisation"]
     assert llc_advice(TABLE.assign(cautions=float("nan"))) == llc_advice(TABLE)
+
+
+def test_a_caption_has_cautions_in_a_few_words() -> None:
+    slope = "the loss has a slope at w* (tilt above 1), so chains slide down it: say so"
+    table = TABLE.assign(cautions=[slope, f"{slope} | λ̂ goes as γ to −0.5, so compare", slope])
+    assert cautions_in_brief(table) == [
+        "the loss has a slope at w* at all 3 checkpoints",
+        "λ̂ goes as γ to −0.5 at checkpoint 5",
+    ]
+    assert cautions_in_brief(table.iloc[:2].assign(cautions=[slope, ""])) == [
+        "the loss has a slope at w* at checkpoint 0"
+    ]
+    assert cautions_in_brief(TABLE) == []
 
 
 PLAIN = {

@@ -32,7 +32,7 @@ from lambdascope.reporting.circuits_text import (
     circuits_table_text,
 )
 from lambdascope.reporting.formation_figure import formation_figure
-from lambdascope.reporting.llc_text import TARGET_SETTINGS, llc_target
+from lambdascope.reporting.llc_text import TARGET_SETTINGS, cautions_in_brief, llc_target
 from lambdascope.reporting.style import png_bytes
 from lambdascope.runs.files import atomic_write_bytes, check_writable, remove_file
 from lambdascope.runs.history import record_command
@@ -288,7 +288,7 @@ def _estimates(path: Path) -> pd.DataFrame | None:
     if not path.is_file():
         return None
     llc = read_table(path)
-    needed = {"step", "llc", "llc_stderr", "status", "sampler", *TARGET_SETTINGS}
+    needed = {"checkpoint", "step", "llc", "llc_stderr", "status", "sampler", *TARGET_SETTINGS}
     if missing := sorted(needed - set(llc.columns)):
         raise LambdascopeError(
             f"{path} lacks {', '.join(missing)}: one that this version's `lambdascope llc` wrote "
@@ -301,4 +301,4 @@ def _about_llc(llc: pd.DataFrame) -> list[str]:
     """How the λ̂ that is drawn was made."""
     settings = llc.iloc[0].to_dict()
     band = "total error" if settings["sampler"] == "automatic" else "sampling error only"
-    return [f"λ̂: {', '.join(llc_target(settings))}", f"band: {band}"]
+    return [f"λ̂: {', '.join(llc_target(settings))}", f"band: {band}", *cautions_in_brief(llc)]

@@ -16,7 +16,12 @@ from lambdascope.commands.systems import LoadedRun, check_finished, chosen_check
 from lambdascope.posterior import LocalPosterior
 from lambdascope.reporting.finding import llc_finding, llc_headline
 from lambdascope.reporting.llc_figure import llc_figure
-from lambdascope.reporting.llc_text import llc_advice, llc_table_text, seconds_text
+from lambdascope.reporting.llc_text import (
+    cautions_in_brief,
+    llc_advice,
+    llc_table_text,
+    seconds_text,
+)
 from lambdascope.reporting.style import png_bytes
 from lambdascope.runs.files import atomic_write_bytes
 from lambdascope.runs.history import record_command
@@ -88,7 +93,13 @@ def llc(
         sampled.curve.to_dataframe(), [loaded.steps[index] for index in chosen], losses
     ).assign(**sampled.columns, **sampler.settings)
     finding = llc_finding(table)
-    figure = llc_figure(table, title=llc_headline(table), caption=sampled.caption)
+    assert loaded.metrics is not None  # the run is finished
+    figure = llc_figure(
+        table,
+        loaded.metrics,
+        title=llc_headline(table),
+        caption=" · ".join([sampled.caption, *cautions_in_brief(table)]),
+    )
     atomic_write_bytes(figure_path, png_bytes(figure))
     write_table(table_path, table)
     record_command(loaded.directory.path, "llc", arguments_of(config))

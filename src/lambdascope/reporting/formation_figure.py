@@ -51,8 +51,8 @@ def formation_figure(
             `step_before_formation` (NaN without a rise beyond chance), `first_found_step`,
             `logit_share`.
         over_training: One row a checkpoint and mode: `step`, `frequency`, `embedding_share`.
-        llc: One row a checkpoint: `step`, `llc`, `llc_stderr`, `status`; None leaves λ̂ out. Points
-            that are not "converged" are hollow.
+        llc: One row an estimated checkpoint: `checkpoint`, its number in the run, `step`, `llc`,
+            `llc_stderr`, `status`; None leaves λ̂ out. Points that are not "converged" are hollow.
         training: One row a checkpoint: `step`, `train_loss`, `test_loss` (nats).
         caption: How to read it, in small type below.
 

@@ -10,12 +10,14 @@ from lambdascope.reporting import style
 from lambdascope.reporting.llc_curve import draw_llc
 
 
-def llc_figure(table: pd.DataFrame, *, title: str, caption: str) -> Figure:
-    """λ̂ with its 95 % band on the left axis, both losses on the right, over the training step.
+def llc_figure(table: pd.DataFrame, training: pd.DataFrame, *, title: str, caption: str) -> Figure:
+    """λ̂ with its 95 % interval on the left axis, both losses on the right, over the training step.
 
     Args:
-        table: One row a checkpoint, in the order of training: `step`, `llc`, `llc_stderr`
-            (dimensionless), `train_loss`, `test_loss` (nats), `status`. NaN is left out.
+        table: One row an estimated checkpoint, in the order of training: `checkpoint`, its number
+            in the run, `step`, `llc`, `llc_stderr` (dimensionless), `status`. NaN is left out.
+        training: One row a checkpoint of the run, estimated or not: `step`, `train_loss`,
+            `test_loss` (nats). NaN is left out.
         title: What the curve says.
         caption: How it was made, in small type below.
 
@@ -26,7 +28,7 @@ def llc_figure(table: pd.DataFrame, *, title: str, caption: str) -> Figure:
     with style.styled():
         left = figure.add_subplot()
         right = left.twinx()
-        entries = {**draw_llc(left, table), **_draw_losses(right, table)}
+        entries = {**draw_llc(left, table), **_draw_losses(right, training)}
         left.set_xlabel("Training step")
         left.margins(x=0.02)
         style.whole_steps(left)

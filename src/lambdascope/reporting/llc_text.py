@@ -1,5 +1,6 @@
 """A table of estimates as text for a terminal, and what it was made by."""
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -60,6 +61,23 @@ def llc_advice(table: pd.DataFrame) -> list[str]:
         which = ", ".join(map(str, rows))
         lines.append(f"checkpoint{'s' if len(rows) > 1 else ''} {which}: {caution}")
     return lines
+
+
+def cautions_in_brief(table: pd.DataFrame) -> list[str]:
+    """Each caution in a few words, and where: "the loss has a slope at w* at checkpoints 5, 24".
+
+    Args:
+        table: As above, with `cautions`; without, there are none.
+    """
+    found = []
+    for caution, rows in _cautions(table).items():
+        words = re.split(r" \(|[,;:] ", caution)[0]
+        which = ", ".join(map(str, rows))
+        where = f"checkpoint{'s' if len(rows) > 1 else ''} {which}"
+        if len(rows) == len(table) > 1:
+            where = f"all {len(rows)} checkpoints"
+        found.append(f"{words} at {where}")
+    return found
 
 
 def _cautions(table: pd.DataFrame) -> dict[str, list[int]]:

@@ -10,6 +10,7 @@ import pytest
 
 from lambdascope.reporting.page.record import LossTraceRecord, ModeRecord, RunRecord, StepRecord
 from lambdascope.reporting.page.run_page import run_page
+from lambdascope.reporting.page.run_payload import run_payload
 from lambdascope.reporting.page.run_tables import run_tables
 
 COMMANDS = ("train", "llc", "fourier", "circuits", "chains", "hessian")
@@ -145,6 +146,13 @@ def test_a_plain_estimate_warns_of_its_bias() -> None:
     said = "± is the sampling error alone; the bias of step and minibatch not measured"
     assert re.search(rf'class="warn">.*\n?{said}', page)
     assert "25 rows: scroll." in page
+
+
+def test_cautions_stand_at_the_top_and_gaps_in_the_curve_are_told_to_the_chart() -> None:
+    some = estimates(25).iloc[[0, 1, 5]].assign(cautions=["a slope (tilt), so", "", ""])
+    of = record(tables={"llc.csv": some}, files={"llc.csv": ""})
+    assert "a slope at checkpoint 0" in run_page(of).split("<main>")[0]
+    assert run_payload(of)["curve"]["stretches"] == [(0, 2), (2, 3)]
 
 
 def test_doubt_is_told_with_what_to_try() -> None:

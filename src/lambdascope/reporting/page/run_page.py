@@ -8,6 +8,7 @@ import pandas as pd
 
 from lambdascope.reporting.circuits_text import percent
 from lambdascope.reporting.finding import places
+from lambdascope.reporting.llc_text import cautions_in_brief
 from lambdascope.reporting.page.html import page
 from lambdascope.reporting.page.record import RunRecord
 from lambdascope.reporting.page.run_payload import run_payload
@@ -106,6 +107,7 @@ def _verdicts(record: RunRecord) -> list[Verdict]:
                 "warn", "± is the sampling error alone; the bias of step and minibatch not measured"
             )
         )
+        verdicts += [Verdict("warn", caution) for caution in cautions_in_brief(llc)]
     measures, circuits = record.table("clock_or_pizza.csv"), record.table("circuits.csv")
     if measures is not None and circuits is not None:
         value = dict(zip(measures["measure"], measures["value"], strict=True))

@@ -10,6 +10,7 @@ from matplotlib import colormaps
 from matplotlib.colors import to_hex
 
 from lambdascope.reporting.finding import INTERVAL
+from lambdascope.reporting.llc_curve import stretches
 from lambdascope.reporting.mode_colours import CYCLIC_MAP, colours_of, rounds_of
 from lambdascope.reporting.page.payload import rounded
 from lambdascope.reporting.page.record import LossTraceRecord, ModeRecord, RunRecord
@@ -57,6 +58,7 @@ def _curve(table: pd.DataFrame | None) -> dict[str, Any] | None:
         "half": rounded(INTERVAL * table["llc_stderr"].to_numpy()),
         "status": table["status"].tolist(),
         "burnin": table["num_burnin_steps"].tolist(),
+        "stretches": stretches(table["checkpoint"].tolist()),
         "uncorrected": rounded(table["llc_uncorrected"].to_numpy(), 5) if corrected else None,
     }
 

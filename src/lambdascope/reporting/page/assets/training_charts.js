@@ -75,30 +75,43 @@ function buildCircuits() {
   }, `When each of ${rising.length} circuits formed`, false);
 }
 
+// Values of all checkpoints, with a gap wherever one of the run was not estimated.
+const withGaps = (values, stretches) => stretches.flatMap(([from, to]) => [...values.slice(from, to), null]).slice(0, -1);
+
 function buildCurve() {
   const curve = data.curve;
   if (!curve) return;
+  const gaps = (values) => withGaps(values, curve.stretches);
   const x = curve.step.map(at);
+  const alone = new Set(curve.stretches.filter(([from, to]) => to - from === 1).map(([from]) => from));
   const side = (sign) => curve.llc.map((value, i) => (value === null ? null : value + sign * (curve.half[i] ?? 0)));
-  const outline = { x, mode: "lines", line: { width: 0, color: colours.llc }, hoverinfo: "skip" };
   const doubtful = curve.status.map((status) => status !== "converged");
-  const traces = [
-    { ...outline, y: side(-1) },
-    { ...outline, y: side(1), fill: "tonexty", fillcolor: `${colours.llc}40` },
-  ];
+  const traces = curve.stretches.filter(([from, to]) => to - from > 1).flatMap(([from, to]) => {
+    const outline = { x: x.slice(from, to), mode: "lines", line: { width: 0, color: colours.llc }, hoverinfo: "skip" };
+    return [
+      { ...outline, y: side(-1).slice(from, to) },
+      { ...outline, y: side(1).slice(from, to), fill: "tonexty", fillcolor: `${colours.llc}40` },
+    ];
+  });
   if (curve.uncorrected) {
     traces.push({
-      x, y: curve.uncorrected, mode: "lines", line: { color: colours.grey, dash: "dash", width: 1.8 },
+      x: gaps(x), y: gaps(curve.uncorrected), mode: alone.size ? "lines+markers" : "lines", marker: { size: 5 },
+      line: { color: colours.grey, dash: "dash", width: 1.8 },
       hovertemplate: "uncorrected %{y:.4~g}<extra></extra>",
     });
   }
   traces.push({
-    x, y: curve.llc, mode: "lines+markers", line: { color: colours.llc, width: 2.5 },
-    marker: { size: 7, color: doubtful.map((is) => (is ? "white" : colours.llc)), line: { color: colours.llc, width: 1.6 } },
-    customdata: curve.half.map((half, i) => [half, curve.status[i]]),
+    x: gaps(x), y: gaps(curve.llc), mode: "lines+markers", line: { color: colours.llc, width: 2.5 },
+    marker: { size: 7, color: gaps(doubtful.map((is) => (is ? "white" : colours.llc))), line: { color: colours.llc, width: 1.6 } },
+    error_y: {
+      visible: alone.size > 0, color: colours.llc, thickness: 1.5, width: 3,
+      array: gaps(curve.half.map((half, i) => (alone.has(i) ? half : null))),
+    },
+    customdata: gaps(curve.half.map((half, i) => [half, curve.status[i]])),
     hovertemplate: "λ̂ %{y:.4~g} ± %{customdata[0]:.2~g}, %{customdata[1]}<extra></extra>",
   });
-  const entries = [[colours.llc, "line", "λ̂"], [colours.llc, "band", "95 % interval"]];
+  const entries = [[colours.llc, alone.size === curve.stretches.length ? "disc" : "line", "λ̂"]];
+  if (alone.size < curve.stretches.length) entries.push([colours.llc, "band", "95 % interval"]);
   if (curve.uncorrected) entries.push([colours.grey, "dash", "uncorrected"]);
   if (doubtful.some(Boolean)) entries.push([colours.llc, "ring", "doubtful"]);
   if (formationLines().length) entries.push([colours.grey, "dot", "a circuit forms"]);

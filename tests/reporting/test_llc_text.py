@@ -47,9 +47,29 @@ def test_each_kind_of_trouble_gets_one_line() -> None:
         "checkpoint 5: not converged; run longer.",
         "checkpoint 24: all chains diverged; use less.",
     ]
-    same = TABLE.assign(status=["converged", "not converged", "not converged"])
-    assert llc_advice(same) == ["checkpoints 5, 24: not converged; at 5, run longer."]
+    advice = ["the chains agree.", "they disagree (R-hat 1.2).", "they disagree (R-hat 12.25)."]
+    same = TABLE.assign(status=["converged", "not converged", "not converged"], advice=advice)
+    assert llc_advice(same) == [
+        "checkpoints 5, 24: not converged; at 5, they disagree (R-hat 1.2)."
+    ]
+    alike = same.assign(advice="run longer.")
+    assert llc_advice(alike) == ["checkpoints 5, 24: not converged; run longer."]
     assert llc_advice(TABLE.head(1)) == []
+
+
+def test_one_status_for_several_reasons_gets_a_line_each() -> None:
+    several = TABLE.assign(
+        status="not converged",
+        advice=[
+            "they disagree (R-hat 1.2).",
+            "still moving away (15 %).",
+            "they disagree (R-hat 2).",
+        ],
+    )
+    assert llc_advice(several) == [
+        "checkpoints 0, 24: not converged; at 0, they disagree (R-hat 1.2).",
+        "checkpoint 5: not converged; still moving away (15 %).",
+    ]
 
 
 def test_cautions_are_said_once_for_all_their_checkpoints() -> None:

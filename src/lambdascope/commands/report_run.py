@@ -1,5 +1,6 @@
 """A run directory read for its page: whatever of tables, traces and weights is there."""
 
+import math
 from pathlib import Path
 
 import pandas as pd
@@ -9,7 +10,14 @@ from lambdascope.commands.report_tables import COLUMNS, checked_table
 from lambdascope.commands.report_traces import loss_traces
 from lambdascope.commands.systems import LoadedRun, load_run
 from lambdascope.commands.training_record import diverged_before
-from lambdascope.estimates.verdict import FEWEST_EFFECTIVE_DRAWS, LARGEST_DRIFT, LARGEST_RHAT
+from lambdascope.estimates.verdict import (
+    FEWEST_EFFECTIVE_DRAWS,
+    LARGEST_DISTANCE_RHAT,
+    LARGEST_DRIFT,
+    LARGEST_GROWTH,
+    LARGEST_REACH,
+    LARGEST_RHAT,
+)
 from lambdascope.modular_addition.maps import token_maps
 from lambdascope.modular_addition.modes import mode_coordinates, mode_magnitudes
 from lambdascope.reporting.page.record import ModeRecord, RunRecord, StepRecord
@@ -60,7 +68,13 @@ def _thresholds(llc: pd.DataFrame | None) -> dict[str, float]:
     for name, column in (("rhat", "largest_rhat"), ("ess", "fewest_effective_draws")):
         if llc is not None and len(llc) and column in llc:
             asked[name] = float(llc[column].iloc[0])
-    return {**asked, "drift": LARGEST_DRIFT}
+    return {
+        **asked,
+        "drift": LARGEST_DRIFT,
+        "growth": LARGEST_GROWTH,
+        "distance_rhat": LARGEST_DISTANCE_RHAT,
+        "reach": math.sqrt(LARGEST_REACH),
+    }
 
 
 def _modes(loaded: LoadedRun, tables: dict[str, pd.DataFrame]) -> ModeRecord:

@@ -44,7 +44,10 @@ def llc_table_text(table: pd.DataFrame) -> str:
 
 
 def llc_advice(table: pd.DataFrame) -> list[str]:
-    """What to try, one line for each kind of trouble: where it is, and the advice for the first.
+    """What to try, one line for each reason: where it is, and the advice for the first.
+
+    A status has several reasons: chains that disagree want another cure than chains that still move
+    away. Sentences that differ in numbers alone give one reason.
 
     Args:
         table: As above, with `status` and `advice`. A converged row has none, but `cautions` it may
@@ -52,15 +55,20 @@ def llc_advice(table: pd.DataFrame) -> list[str]:
     """
     lines = []
     troubled = table[table["status"] != "converged"]
-    for status, rows in troubled.groupby("status", sort=False):
+    reasons = troubled["advice"].map(_without_numbers)
+    for (status, _), rows in troubled.groupby([troubled["status"], reasons], sort=False):
         which = ", ".join(str(index) for index in rows["checkpoint"])
-        at_first = f"at {rows['checkpoint'].iloc[0]}, " if len(rows) > 1 else ""
+        at_first = f"at {rows['checkpoint'].iloc[0]}, " if rows["advice"].nunique() > 1 else ""
         plural = "s" if len(rows) > 1 else ""
         lines.append(f"checkpoint{plural} {which}: {status}; {at_first}{rows['advice'].iloc[0]}")
     for caution, rows in _cautions(table).items():
         which = ", ".join(map(str, rows))
         lines.append(f"checkpoint{'s' if len(rows) > 1 else ''} {which}: {caution}")
     return lines
+
+
+def _without_numbers(sentence: str) -> str:
+    return re.sub(r"\d[\d,.]*", "#", sentence)
 
 
 def cautions_in_brief(table: pd.DataFrame) -> list[str]:

@@ -79,7 +79,14 @@ def record(**changes: Any) -> RunRecord:
         "made_by": [StepRecord("train", "lambdascope train --out large", "lambdascope 0")],
         "suggestions": {name: f"lambdascope {name} large" for name in COMMANDS},
         "diverged_before": None,
-        "thresholds": {"rhat": 1.1, "ess": 50, "drift": 4.0},
+        "thresholds": {
+            "rhat": 1.1,
+            "ess": 50,
+            "drift": 4.0,
+            "growth": 0.15,
+            "distance_rhat": 1.2,
+            "reach": 1.22,
+        },
     }
     return RunRecord(**{**fields, **changes})
 
@@ -153,6 +160,19 @@ def test_cautions_stand_at_the_top_and_gaps_in_the_curve_are_told_to_the_chart()
     of = record(tables={"llc.csv": some}, files={"llc.csv": ""})
     assert "a slope at checkpoint 0" in run_page(of).split("<main>")[0]
     assert run_payload(of)["curve"]["stretches"] == [(0, 2), (2, 3)]
+
+
+def test_what_makes_an_estimate_doubtful_is_named_with_its_limits() -> None:
+    page = run_page(record())
+    for said in (
+        "doubtful above 1.1.",
+        "50 are needed.",
+        "doubtful beyond ±4.",
+        "by more than 15 % from half to half",
+        "(R-hat of its square above 1.2)",
+        "more than 1.2 times what localisation alone allows",
+    ):
+        assert said in page
 
 
 def test_doubt_is_told_with_what_to_try() -> None:

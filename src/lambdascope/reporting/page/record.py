@@ -83,7 +83,9 @@ class RunRecord:
         made_by: The commands, in order.
         suggestions: Command → the line that would give what is missing.
         diverged_before: Step before which the training diverged; None if it did not.
-        thresholds: What the verdicts hold the diagnostics against: `rhat`, `ess`, `drift`.
+        thresholds: What the verdicts hold the diagnostics against: `rhat`, `ess`, `drift`, and of
+            the chains' distance from w* `growth` of its square from half to half, of one,
+            `distance_rhat` between chains, and `reach`, in that of localisation alone.
     """
 
     name: str

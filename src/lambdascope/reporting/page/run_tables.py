@@ -109,7 +109,11 @@ def _diagnostics(record: RunRecord, table: pd.DataFrame) -> PageTable:
         f"R-hat is 1 where the chains agree, doubtful above {limits['rhat']:g}. ESS is the "
         f"number of independent draws that the chains are worth; {limits['ess']:g} are needed. "
         "Drift compares the second half of the chains with the first, in standard errors; doubtful "
-        f"beyond ±{limits['drift']:g}.",
+        f"beyond ±{limits['drift']:g}. Chains are doubtful, too, by their distance ‖w − w*‖ from "
+        "the checkpoint's weights: while its square grows by more than "
+        f"{100 * limits['growth']:g} % from half to half, where it differs between chains (R-hat "
+        f"of its square above {limits['distance_rhat']:g}), or where it is more than "
+        f"{limits['reach']:.1f} times what localisation alone allows; the advice then says so.",
         columns,
         table,
     )

@@ -16,6 +16,7 @@ from lambdascope.commands import llc as llc_command
 from lambdascope.commands import llc_sampling
 from lambdascope.commands.llc import llc, print_result
 from lambdascope.commands.llc_config import LLCConfig
+from lambdascope.commands.standing_traces import StandingTraces
 from lambdascope.commands.train import train
 from lambdascope.errors import LambdascopeError
 from lambdascope.estimates import LLCEstimate, check_step
@@ -24,6 +25,7 @@ from lambdascope.modular_addition.config import TrainConfig
 from lambdascope.reporting.llc_figure import llc_figure
 from lambdascope.runs.tables import read_table
 from lambdascope.sampling import open_trace, sample
+from lambdascope.sampling.recorder import FileRecorder
 
 SMALL = LLCConfig(num_chains=2, num_steps=60, step_size=1e-4, batch_size=16, localization=10)
 
@@ -129,12 +131,45 @@ def test_a_checkpoint_by_itself_gives_what_it_gives_among_all(run: Path, trained
 
 
 def test_the_same_settings_again_read_what_stands(
-    run: Path, monkeypatch: pytest.MonkeyPatch
+    run: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    before = estimate(run)
+    first = llc(run, SMALL, progress=False)
     stamp = (run / "llc_trace.zarr" / "zarr.json").stat().st_mtime_ns
-    pd.testing.assert_frame_equal(estimate(run), before)
+    again = llc(run, SMALL, progress=False)
+    pd.testing.assert_frame_equal(again.table, first.table)
     assert (run / "llc_trace.zarr" / "zarr.json").stat().st_mtime_ns == stamp
+    assert (first.stood, again.stood) == (False, True)
+    said = []
+    for result in (first, again):
+        print_result(result)
+        said.append(capsys.readouterr().out.count("stood already: none was sampled again."))
+    assert said == [0, 1]
+    longer = SMALL.model_copy(update={"num_steps": 80})
+    assert not llc(run, longer, overwrite=True, progress=False).stood
+
+
+def test_interrupted_it_says_from_where_it_goes_on(
+    run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    commit = FileRecorder.commit
+
+    def interrupt(self: FileRecorder, chunk: int, step: int, state: Any) -> None:
+        commit(self, chunk, step, state)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(FileRecorder, "commit", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            llc(run, SMALL, progress=False)
+    # Ten of sixty steps, then the first snapshot; of other settings nothing would go on.
+    traces = StandingTraces(run / "llc_trace.zarr")
+    said = "Sampling goes on where it was interrupted: 17 % of the steps of llc_trace.zarr stand."
+    assert traces.resumed({"num_steps": 60}) == [said]
+    assert traces.resumed({"num_steps": 80}) == []
+    assert StandingTraces(run / "llc_automatic").resumed({}) == []
+    assert not llc(run, SMALL, progress=True).stood
+    assert said in capsys.readouterr().out
+    assert traces.resumed({}) == []
 
 
 def test_other_settings_are_refused_and_nothing_is_lost(run: Path) -> None:

@@ -12,6 +12,7 @@ from lambdascope.commands.command_lines import arguments_of
 from lambdascope.commands.llc_config import LLCConfig
 from lambdascope.commands.llc_sampling import sampler_of
 from lambdascope.commands.llc_target import llc_posterior
+from lambdascope.commands.standing_traces import StandingTraces
 from lambdascope.commands.systems import LoadedRun, check_finished, chosen_checkpoints, load_run
 from lambdascope.posterior import LocalPosterior
 from lambdascope.reporting.finding import llc_finding, llc_headline
@@ -43,6 +44,7 @@ class LLCResult:
         table_path: llc.csv.
         figure_path: The figure.
         seconds: Wall time of each part: prepare, compile, sample, figure.
+        stood: Whether all chains stood already, finished, and none was sampled again.
     """
 
     table: pd.DataFrame
@@ -52,6 +54,7 @@ class LLCResult:
     table_path: Path
     figure_path: Path
     seconds: dict[str, float]
+    stood: bool
 
 
 def llc(
@@ -65,7 +68,7 @@ def llc(
         run: A run directory.
         config: How to sample and average.
         overwrite: Replace results with other settings.
-        progress: Show a progress bar.
+        progress: Show a progress bar, and say from where interrupted sampling goes on.
 
     Returns:
         The table with its finding and paths. Written are llc.csv,
@@ -84,6 +87,10 @@ def llc(
     table_path = loaded.directory.path / _TABLE
     stands(table_path, sampler.settings, overwrite=overwrite, checkpoints=chosen)
     figure_path = loaded.directory.figures / _FIGURE
+    traces = StandingTraces(loaded.directory.path / sampler.traces)
+    if progress:
+        for sentence in traces.resumed(sampler.traced_settings(chosen)):
+            print(sentence)
     started = time.perf_counter()
     sampled = sampler.run(
         posteriors, chosen, loaded.directory.path, overwrite=overwrite, progress=progress
@@ -109,7 +116,14 @@ def llc(
         "figure": time.perf_counter() - finished,
     }
     return LLCResult(
-        table, finding, sampled.caption, sampled.choices, table_path, figure_path, seconds
+        table,
+        finding,
+        sampled.caption,
+        sampled.choices,
+        table_path,
+        figure_path,
+        seconds,
+        stood=traces.left_alone(),
     )
 
 
@@ -126,7 +140,10 @@ def print_result(result: LLCResult, *, timing: bool = True) -> None:
         print(f"  {line}")
     for line in llc_advice(result.table):
         print(f"  {line}")
-    print(f"\n{result.finding}\n\n{result.table_path}\n{result.figure_path}")
+    print(f"\n{result.finding}\n")
+    if result.stood:
+        print("These chains stood already: none was sampled again.\n")
+    print(f"{result.table_path}\n{result.figure_path}")
     if timing:
         print(f"\n{seconds_text(result.seconds)}")
 

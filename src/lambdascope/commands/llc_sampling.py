@@ -47,7 +47,10 @@ class Sampler(ABC):
 
     Attributes:
         settings: The settings that decide the numbers, as columns of the table.
+        traces: Where the traces go, in the run: one, or a folder of them.
     """
+
+    traces: str
 
     def __init__(self, config: LLCConfig, posterior: LocalPosterior) -> None:
         self.config = config
@@ -66,6 +69,10 @@ class Sampler(ABC):
         """Sample around every posterior; traces go into `folder`, and are resumed from there."""
 
     @abstractmethod
+    def traced_settings(self, checkpoints: Sequence[int]) -> dict[str, Any]:
+        """What an interrupted trace must have been begun with, by the names that it gives them."""
+
+    @abstractmethod
     def _own_settings(self) -> dict[str, Any]: ...
 
     def _caption(self, *method: str, band: str) -> str:
@@ -74,6 +81,8 @@ class Sampler(ABC):
 
 class PlainSampler(Sampler):
     """SGLD as the settings say, and the mean of its losses."""
+
+    traces = _TRACE
 
     def run(
         self,
@@ -94,7 +103,7 @@ class PlainSampler(Sampler):
             num_steps=plain.num_steps,
             seed=self.config.seed,
             checkpoints=checkpoints,
-            store=folder / _TRACE,
+            store=folder / self.traces,
             overwrite=overwrite,
             device=self.config.device,
             progress=progress,
@@ -136,12 +145,27 @@ class PlainSampler(Sampler):
         parts["check step"] = time.perf_counter() - begun
         return Sampled(curve, caption, (sentence,), parts, columns)
 
+    def traced_settings(self, checkpoints: Sequence[int]) -> dict[str, Any]:
+        """Of its one trace."""
+        plain = self.config.plain()
+        return {
+            "seed": self.config.seed,
+            "localization": self.config.localization,
+            "checkpoints": list(checkpoints),
+            "num_chains": plain.num_chains,
+            "num_steps": plain.num_steps,
+            "step_size": plain.step_size,
+            "batch_size": plain.batch_size,
+        }
+
     def _own_settings(self) -> dict[str, Any]:
         return {"sampler": "SGLD", **self.config.plain()._asdict()}
 
 
 class AutomaticSampler(Sampler):
     """Step, burn-in and length chosen; bias measured; total error."""
+
+    traces = _AUTOMATIC_TRACES
 
     def run(
         self,
@@ -163,7 +187,7 @@ class AutomaticSampler(Sampler):
             posteriors,
             settings,
             checkpoints=checkpoints,
-            store=folder / _AUTOMATIC_TRACES,
+            store=folder / self.traces,
             overwrite=overwrite,
             device=self.config.device,
             progress=progress,
@@ -178,6 +202,10 @@ class AutomaticSampler(Sampler):
         )
         choices = tuple(f"chosen: {choice}" for choice in result.choices)
         return Sampled(result.curve, caption, choices, {"sample": time.perf_counter() - begun})
+
+    def traced_settings(self, checkpoints: Sequence[int]) -> dict[str, Any]:  # noqa: ARG002
+        """The seed alone: a round may be of some checkpoints, and of another γ."""
+        return {"seed": self.config.seed}
 
     def _own_settings(self) -> dict[str, Any]:
         return {

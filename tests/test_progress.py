@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from lambdascope import progress
-from lambdascope.progress import Progress, tracked
+from lambdascope.progress import Progress, close_bars, tracked
 
 
 class Stream(io.StringIO):
@@ -124,6 +124,33 @@ def test_what_else_is_done_is_said_on_the_bar(shown):
         bar.say()
         bar.update(10)
     assert "sampling: 100%" in terminal.getvalue()
+
+
+def test_without_a_total_a_bar_counts_in_words(shown):
+    terminal = shown(terminal=True)
+    with Progress("choosing the step", unit="pilot") as bar:
+        bar.say("choosing the step: pilots")
+        bar.update()
+        bar.set_total(4)
+        bar.update(3)
+    lines = terminal.getvalue().split("\r")
+    assert any(line.startswith("choosing the step: 0 pilots [") for line in lines)
+    assert any(line.startswith("choosing the step: pilots: 0 pilots [") for line in lines)
+    assert any(line.startswith("choosing the step: pilots: 100%") for line in lines)
+    assert ": :" not in terminal.getvalue()
+
+
+def test_a_bar_that_an_error_left_open_can_be_ended(shown):
+    terminal = shown(terminal=True)
+    items = tracked([1, 2], "numbers")
+    next(items)
+    assert not terminal.getvalue().endswith("\n")
+    close_bars()
+    assert terminal.getvalue().endswith("\n")
+    held = terminal.getvalue()
+    items.close()
+    close_bars()
+    assert terminal.getvalue() == held
 
 
 @pytest.mark.parametrize("terminal", [True, False])

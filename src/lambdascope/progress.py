@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 import warnings
+import weakref
 from collections.abc import Iterable, Iterator, Sized
 from typing import Any, TypeVar
 
@@ -22,6 +23,10 @@ Item = TypeVar("Item")
 _LOG_INTERVAL = 60.0  # seconds
 # From here on a bar counts in thousands and millions.
 _LARGE = 100_000
+
+
+_OPEN: "weakref.WeakSet[Progress]" = weakref.WeakSet()
+"""What has a bar on the terminal."""
 
 
 class Progress:
@@ -58,16 +63,23 @@ class Progress:
                 desc=description,
                 total=total,
                 unit=unit,
+                bar_format=_count_alone(unit) if total is None else None,
                 initial=initial,
                 unit_scale=total is not None and total >= _LARGE,
                 disable=False,
                 smoothing=0.05,
             )
+            _OPEN.add(self)
 
     def __enter__(self) -> "Progress":
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the bar's line, if there is one; further reports show nothing."""
+        _OPEN.discard(self)
         if self._bar is not None:
             self._bar.close()
 
@@ -102,7 +114,7 @@ class Progress:
         with self._lock:
             self._total = total
             if self._bar is not None:
-                self._bar.total = total
+                self._bar.total, self._bar.bar_format = total, None
                 self._bar.refresh()
 
     def say(self, description: str | None = None) -> None:
@@ -112,7 +124,8 @@ class Progress:
         """
         with self._lock:
             if self._bar is not None:
-                self._bar.set_description(description or self._description)
+                # Without tqdm's colon, which the bar has already.
+                self._bar.set_description_str(description or self._description)
                 if description is None:
                     self._bar.unpause()
 
@@ -136,6 +149,15 @@ class Progress:
             left = elapsed * (self._total - self._done) / fresh
             text += f", about {_duration(left)} more"
         return text
+
+
+def close_bars() -> None:
+    """End the lines of all bars that are open, so that what is said next stands on one of its own.
+
+    An error or interruption leaves the bar of a generator such as `tracked` open for a while.
+    """
+    for one in list(_OPEN):
+        one.close()
 
 
 def tracked(
@@ -167,6 +189,11 @@ def _shows_bars() -> bool:
     """Whether a bar can be drawn: on a terminal, or in a notebook, by tqdm's own reckoning."""
     in_notebook = any(base.__name__ == "tqdm_notebook" for base in tqdm.__mro__)
     return in_notebook or sys.stderr.isatty()
+
+
+def _count_alone(unit: str) -> str:
+    """The form of a bar without a total: "spectrum: 1129 products [00:12]"."""
+    return f"{{desc}}: {{n_fmt}} {unit}s [{{elapsed}}]"
 
 
 def _duration(seconds: float) -> str:

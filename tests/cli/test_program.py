@@ -1,6 +1,7 @@
 """The program: sentences instead of tracebacks, exit codes, what is printed where."""
 
 import errno
+import io
 import json
 import os
 import subprocess
@@ -18,6 +19,7 @@ from lambdascope.cli.llc import Command
 from lambdascope.cli.parsing import declaration
 from lambdascope.cli.shared import Outcome
 from lambdascope.errors import LambdascopeError
+from lambdascope.progress import tracked
 
 
 @dataclass
@@ -160,6 +162,24 @@ def test_interrupted_a_command_says_what_is_true_of_it(
     monkeypatch.setattr(declaration(arguments[0]), "run", raising(KeyboardInterrupt()))
     assert main(arguments) == 130
     assert capsys.readouterr().err == f"lambdascope: interrupted: the same command {then}\n"
+
+
+def test_what_is_said_does_not_stand_on_the_line_of_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    bars = []
+
+    def interrupted(self: Command) -> None:
+        bars.append(tracked([1, 2], "numbers"))
+        next(bars[0])
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Command, "run", interrupted)
+    monkeypatch.setattr(sys, "stderr", terminal := Terminal())
+    assert main(["llc", "x"]) == 130
+    assert "\nlambdascope: interrupted: the same command" in terminal.getvalue()
 
 
 def test_interrupted_before_it_begins(

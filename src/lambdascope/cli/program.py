@@ -117,6 +117,10 @@ def _help() -> str:
 
 
 def _say(message: object, code: int) -> int:
+    if "lambdascope.progress" in sys.modules:  # else no bar is open, and it need not be imported
+        from lambdascope.progress import close_bars
+
+        close_bars()
     print(f"lambdascope: {message}", file=sys.stderr)
     return code
 

@@ -16,7 +16,7 @@ from lambdascope.commands.report_tables import COLUMNS
 from lambdascope.commands.systems import load_run
 from lambdascope.errors import LambdascopeError
 from lambdascope.modular_addition.modes import mode_magnitudes
-from lambdascope.runs.tables import read_table
+from lambdascope.runs.tables import read_table, write_table
 from lambdascope.sampling import open_trace
 from tests.report_runs import CHAINS, LLC, TRAIN, copied, whole_run
 
@@ -121,6 +121,16 @@ def test_it_names_the_commands_that_made_it(page: str) -> None:
     ]
     assert page.count("lambdascope 0.") >= 6
     assert "PyTorch 2." in page
+
+
+def test_the_hint_for_chains_is_of_the_potential_of_the_estimate(tmp_path: Path) -> None:
+    run = copied(tmp_path / "held", "chains.csv")
+    assert payload_of(page_of(run))["suggestions"]["chains"] == f"lambdascope chains {run}"
+    table = read_table(run / "llc.csv")
+    write_table(run / "llc.csv", table.assign(orthogonal_to_gradient=True))
+    suggestions = payload_of(page_of(run))["suggestions"]
+    assert suggestions["chains"] == f"lambdascope chains {run} --orthogonal-to-gradient"
+    assert suggestions["hessian"] == f"lambdascope hessian {run}"
 
 
 def test_a_run_that_was_only_trained_names_what_is_missing(tmp_path: Path) -> None:

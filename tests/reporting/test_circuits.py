@@ -91,7 +91,7 @@ def test_the_finding_says_of_which_pairs_and_on_which_scale() -> None:
         "guessing 1.9 %)."
     )
     assert verdict == (
-        "The network is a clock (score -0.62 from −1, clock, to +1, pizza; a third is a verdict; "
+        "The network is a clock (score -0.62 from -1, clock, to +1, pizza; a third is a verdict; "
         "it rests on circles with 98.7 % of the logits): distance irrelevance 0.83, gradient "
         "symmetricity 0.30 (forced by the architecture, not weighed), circularity 0.998."
     )
@@ -182,9 +182,7 @@ def test_a_circle_in_doubt_and_a_circuit_found_have_marks_of_their_own() -> None
     assert {str(line.get_markerfacecolor()) for line in marks} == set(
         colours_of([2, 3, 4]).values()
     )
-    assert [text.get_text() for text in rows.get_legend().get_texts()] == [
-        "the search first counts it"
-    ]
+    assert [text.get_text() for text in rows.get_legend().get_texts()] == ["first found"]
     assert "escaped" in [text.get_text() for text in top.get_legend().get_texts()]
 
 

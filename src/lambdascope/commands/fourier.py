@@ -277,7 +277,8 @@ def _picture(modes: pd.DataFrame, positions: pd.DataFrame, keys: list[int], p: i
         p=p,
         limit=picture_limit(positions[positions["mode"].isin(shown)]),
         caption=f"{which} at the end · each point a token t, projected onto the plane of the "
-        f"mode's cosine and sine vectors{bold} · all panels have one scale",
+        f"mode's cosine and sine vectors{bold} · all panels have one scale · a weak mode is wide, "
+        "its colours mixed, where its plane lies along a stronger one's",
     )
 
 

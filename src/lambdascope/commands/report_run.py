@@ -55,11 +55,19 @@ def read_run(path: Path) -> RunRecord:
         made_by=[_step(name, path, recorded[name]) for name in _COMMANDS if name in recorded],
         suggestions={
             "train": command_line("train", path, arguments_of(loaded.config)),
-            **{name: command_line(name, path) for name in _COMMANDS[2:]},
+            **{name: command_line(name, path, _as_sampled(name, llc)) for name in _COMMANDS[2:]},
         },
         diverged_before=diverged_before(loaded.directory),
         thresholds=_thresholds(llc),
     )
+
+
+def _as_sampled(command: str, llc: pd.DataFrame | None) -> list[str]:
+    """Flags with which `chains` samples on the hyperplane on which λ̂ was estimated, if on one."""
+    name = "orthogonal_to_gradient"
+    if command != "chains" or llc is None or llc.empty or name not in llc:
+        return []
+    return ["--orthogonal-to-gradient"] if bool(llc[name].iloc[0]) else []
 
 
 def _thresholds(llc: pd.DataFrame | None) -> dict[str, float]:

@@ -157,7 +157,7 @@ def _verdict(value: Mapping[str, float], measures: pd.DataFrame) -> str:
     score = "no circle is a clock's or a pizza's"
     if not math.isnan(value["score"]):
         score = (
-            f"score {value['score']:+.2f} from −1, clock, to +1, pizza; a third is a verdict; it "
+            f"score {value['score']:+.2f} from -1, clock, to +1, pizza; a third is a verdict; it "
             f"rests on circles with {percent(value['logit_share_judged'])} of the logits"
         )
     return (

@@ -187,9 +187,9 @@ def _draw_ridges(
     )
     axes.legend(
         [Line2D([], [], linestyle="none", color=style.GREY, **_FOUND)],
-        ["the search first counts it"],
+        ["first found"],
         loc="lower right",
-        bbox_to_anchor=(1.0, 1.0),
+        bbox_to_anchor=(0.97, 1.0),  # clear of what stands over the shares
         borderaxespad=0.0,
         borderpad=0.15,
         handletextpad=0.1,

@@ -22,7 +22,9 @@ class ModePicture:
 
     In each panel tokens stand at their cosine and sine parts in one mode, coloured by their
     position k·t mod p on the circle: where a network uses a mode, tokens lie on a circle and the
-    colours follow each other round it. All panels have one scale.
+    colours follow each other round it. All panels have one scale. Tokens spread as far as they do
+    in the mode's plane, whatever spreads them: where a weak mode's plane lies along a stronger
+    one's, its cloud is wide, though its magnitude is small.
 
     Args:
         modes: one a panel.

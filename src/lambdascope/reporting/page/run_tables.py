@@ -18,7 +18,7 @@ _MEASURES = {
     "symmetricity": "Gradient symmetricity",
     "distance_irrelevance": "Distance irrelevance",
     "circularity": "Circularity",
-    "score": "Score (−1 clock … +1 pizza)",
+    "score": "Score (-1 clock … +1 pizza)",
     "logit_share_judged": "Share of the logits that the score rests on",
     "num_circuits": "Circuits",
     "effective_number": "Effective number of circuits",

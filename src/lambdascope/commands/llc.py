@@ -28,6 +28,7 @@ from lambdascope.runs.files import atomic_write_bytes
 from lambdascope.runs.history import record_command
 from lambdascope.runs.settings import stands
 from lambdascope.runs.tables import write_table
+from lambdascope.threads import one_thread
 
 _TABLE, _FIGURE = "llc.csv", "llc_vs_checkpoint.png"
 
@@ -167,10 +168,12 @@ def _posteriors(
     """The posterior around each checkpoint, and its plain train and test loss."""
     train, test = loaded.data.train, loaded.data.test
     posteriors, losses = [], []
-    for index in chosen:
-        network = loaded.network_at(index)
-        posteriors.append(llc_posterior(network, train, config))
-        losses.append((_mean_loss(network, *train), _mean_loss(network, *test)))
+    # Evaluations are short: threads within them wait for each other longer than they work.
+    with one_thread():
+        for index in chosen:
+            network = loaded.network_at(index)
+            posteriors.append(llc_posterior(network, train, config))
+            losses.append((_mean_loss(network, *train), _mean_loss(network, *test)))
     return posteriors, losses
 
 

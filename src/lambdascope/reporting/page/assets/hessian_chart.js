@@ -28,6 +28,6 @@ function buildHessian() {
     Plotly.Plots.resize(place);
     Plotly.react(place, [...others, curve(index, true)], place.layout);
     byId("hessian-words").textContent =
-      `Effective dimension ½ Σ λ_i/(λ_i + γ/nβ) = ${written(one.dimension)} of ${counted(one.numParameters)} parameters: what λ̂ would be if the loss were its quadratic part.`;
+      `Effective dimension ½ Σ h/(h + γ/nβ) over all eigenvalues h = ${written(one.dimension)}, of ${counted(one.numParameters)} parameters half at most: what λ̂ would be if the loss were its quadratic part. It differs where chains feel more than that, and by λ̂'s own bias.`;
   });
 }

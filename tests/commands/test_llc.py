@@ -102,11 +102,11 @@ def test_the_figure_has_the_losses_of_all_checkpoints_and_the_cautions(
         return llc_figure(table, training, **words)
 
     monkeypatch.setattr(llc_command, "llc_figure", draw)
-    slope = "the loss has a slope at w* (tilt above 1), so chains slide down it"
+    slope = "the potential has a slope at w* (tilt above 1), so chains slide down it"
     monkeypatch.setattr(LLCEstimate, "cautions", (slope,))
     assert len(estimate(run, checkpoints=(0, 2))) == 2
     assert drawn["training"]["step"].tolist() == [0, 30, 60]
-    assert drawn["caption"].endswith(" · the loss has a slope at w* at all 2 checkpoints")
+    assert drawn["caption"].endswith(" · the potential has a slope at w* at all 2 checkpoints")
 
 
 def test_the_estimate_is_the_formula_on_the_trace(run: Path) -> None:

@@ -80,14 +80,14 @@ def test_cautions_are_said_once_for_all_their_checkpoints() -> None:
 
 
 def test_a_caption_has_cautions_in_a_few_words() -> None:
-    slope = "the loss has a slope at w* (tilt above 1), so chains slide down it: say so"
+    slope = "the potential has a slope at w* (tilt above 1), so chains slide down it: say so"
     table = TABLE.assign(cautions=[slope, f"{slope} | λ̂ goes as γ to −0.5, so compare", slope])
     assert cautions_in_brief(table) == [
-        "the loss has a slope at w* at all 3 checkpoints",
+        "the potential has a slope at w* at all 3 checkpoints",
         "λ̂ goes as γ to −0.5 at checkpoint 5",
     ]
     assert cautions_in_brief(table.iloc[:2].assign(cautions=[slope, ""])) == [
-        "the loss has a slope at w* at checkpoint 0"
+        "the potential has a slope at w* at checkpoint 0"
     ]
     assert cautions_in_brief(TABLE) == []
 

@@ -72,7 +72,7 @@ def _without_numbers(sentence: str) -> str:
 
 
 def cautions_in_brief(table: pd.DataFrame) -> list[str]:
-    """Each caution in a few words, and where: "the loss has a slope at w* at checkpoints 5, 24".
+    """Each caution in a few words, and where: "the potential has a slope at w* at checkpoint 5".
 
     Args:
         table: As above, with `cautions`; without, there are none.

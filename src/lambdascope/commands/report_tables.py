@@ -16,8 +16,8 @@ COLUMNS = {
     "modes.csv": "checkpoint mode kept_test_loss removed_test_loss kept_train_loss "
     "removed_train_loss",
     "progress.csv": "checkpoint train_loss test_loss key_modes",
-    "circuits.csv": "frequency kind step_before_formation formation_step magnitude_embedding "
-    "logit_share loss loss_removed loss_alone num_neurons",
+    "circuits.csv": "frequency kind step_before_formation formation_step first_found_step "
+    "magnitude_embedding logit_share loss loss_removed loss_alone num_neurons",
     "clock_or_pizza.csv": "measure value published_clock published_pizza weighed verdict",
     "chains.csv": "checkpoint chain step loss pc1 pc2 explained1 explained2",
     "hessian.csv": "checkpoint end rank eigenvalue",

@@ -155,8 +155,6 @@ def sample(
         plan = make_plan(total, size, elements, chosen, cut)
         description = dataclasses.replace(description, chunk_size=cut)
     check_gradients(many[0], kernel, plan, chosen)
-    for posterior in many:
-        posterior.slope  # noqa: B018 (kept there: what fails in it is to fail before anything runs)
     with fits_into_memory(
         f"sampling {total} chains of {size} parameters, {plan.chunk_size * plan.num_workers} at "
         f"once, with batch_size={kernel.batch_size} and num_steps={num_steps},",
@@ -190,7 +188,7 @@ def _sampled(
     else:
         recorder = trace_store.recorder(job.plan, job.total, series)
     try:
-        _run(job, runner, recorder, first, progress)
+        _run(job, runner, recorder, first, description.posteriors, progress)
         facts = {
             "compiled": runner.compiled,
             "compile_seconds": round(runner.compile_seconds, 3),
@@ -226,7 +224,12 @@ def batch_elements(posterior: LocalPosterior, kernel: Kernel) -> int:
 
 
 def _run(
-    job: Job, runner: ChunkRunner, recorder: Recorder, first: ChainTensors, progress: bool
+    job: Job,
+    runner: ChunkRunner,
+    recorder: Recorder,
+    first: ChainTensors,
+    posteriors: Sequence[LocalPosterior],
+    progress: bool,
 ) -> None:
     """All chunks, several at a time."""
     threads = torch.get_num_threads()
@@ -254,6 +257,8 @@ def _run(
             if runner.may_compile:
                 bar.say(_COMPILING)
             runner.prepare(first)
+            for posterior in posteriors:
+                posterior.slope  # noqa: B018 (kept there: should it fail, then before chains run)
             bar.say()
             if not runner.compiled:
                 # Eager, `functional_call` puts a chunk's weights into the one module for a moment:

@@ -54,16 +54,28 @@ def stop_midway(
     settings: tuple[str, ...] = LLC,
     parts: str = "llc_trace.zarr.partial",
 ) -> subprocess.Popen:
-    """Starts the estimate and stops it once a snapshot stands."""
-    process = subprocess.Popen(
-        command("llc", run, *settings), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+    """Starts the estimate and stops it once a snapshot stands.
+
+    On a busy machine it may come to its end between the two: then it is begun anew.
+    """
     snapshot = run / parts / "chunk_00000.safetensors"
-    until = time.monotonic() + 200
-    while not snapshot.exists() and process.poll() is None and time.monotonic() < until:
-        time.sleep(0.005)
-    os.kill(process.pid, how)
-    process.communicate(timeout=100)
+    for _ in range(5):
+        process = subprocess.Popen(
+            command("llc", run, *settings),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        until = time.monotonic() + 200
+        while not snapshot.exists() and process.poll() is None and time.monotonic() < until:
+            time.sleep(0.005)
+        os.kill(process.pid, how)
+        process.communicate(timeout=100)
+        if snapshot.exists():
+            break
+        (run / "llc.csv").unlink(missing_ok=True)
+        for traces in ("llc_trace.zarr", "llc_automatic"):
+            shutil.rmtree(run / traces, ignore_errors=True)
     assert snapshot.exists(), "the command was not stopped in the middle"
     assert not (run / "llc.csv").exists()
     return process

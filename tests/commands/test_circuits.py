@@ -22,19 +22,14 @@ from lambdascope.modular_addition.modes import mode_magnitudes
 from lambdascope.reporting.formation_figure import formation_figure
 from lambdascope.runs.tables import read_table, write_table
 from tests.networks import kept
+from tests.targets import PLAIN_TARGET
 
 ESTIMATES = {
     "llc_stderr": 0.1,
     "status": "converged",
     "sampler": "SGLD",
-    "localization": 5.0,
     "nbeta": 80.0,
-    "n_multiplier": 1.0,
-    "temp_multiplier": 1.0,
-    "logit_scale": 1.0,
-    "weight_decay": 0.0,
-    "parameters": "all",
-    "orthogonal_to_gradient": False,
+    **PLAIN_TARGET,
 }
 
 

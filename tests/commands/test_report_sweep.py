@@ -25,6 +25,7 @@ from lambdascope.modular_addition.config import TrainConfig
 from lambdascope.runs.tables import read_table
 from lambdascope.sweeps import Outcome
 from tests.browsers import chromium, opened, serious_findings
+from tests.targets import PLAIN_TARGET
 
 FILE = """
 [train]
@@ -235,13 +236,7 @@ SETTINGS = {
     "sampler": "SGLD",
     "step_size": 1e-3,
     "batch_size": 64,
-    "localization": 5.0,
-    "n_multiplier": 1.0,
-    "temp_multiplier": 1.0,
-    "logit_scale": 1.0,
-    "weight_decay": 0.0,
-    "parameters": "all",
-    "orthogonal_to_gradient": False,
+    **PLAIN_TARGET,
 }
 
 

@@ -65,21 +65,22 @@ def test_potentials_stand_beside_their_exact_values_at_each_temperature(tmp_path
     assert (tmp_path / "results" / "figures" / "llc_vs_llc_nbeta_by_system.png").exists()
 
 
+MULTIPLICATION = """
+system = "complex_multiplication"
+[network]
+num_samples = 60
+num_steps = 20
+hidden_size = 4
+[llc]
+num_chains = 2
+num_steps = 40
+step_size = 1e-6
+batch_size = 16
+"""
+
+
 def test_a_network_that_multiplies_is_trained_and_measured(tmp_path: Path) -> None:
-    text = """
-    system = "complex_multiplication"
-    [network]
-    num_samples = 60
-    num_steps = 20
-    hidden_size = 4
-    [llc]
-    num_chains = 2
-    num_steps = 40
-    step_size = 1e-6
-    batch_size = 16
-    [grid]
-    llc.temp_multiplier = [1.0, 2.0]
-    """
+    text = MULTIPLICATION + "[grid]\nllc.temp_multiplier = [1.0, 2.0]\n"
     found = sweep(tmp_path, text)
     table = found.run(progress=False)
     n = 60
@@ -92,21 +93,7 @@ def test_a_network_that_multiplies_is_trained_and_measured(tmp_path: Path) -> No
 def test_an_exact_value_that_is_the_limit_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    text = """
-    system = "complex_multiplication"
-    [network]
-    num_samples = 60
-    num_steps = 20
-    hidden_size = 4
-    [llc]
-    num_chains = 2
-    num_steps = 40
-    step_size = 1e-6
-    batch_size = 16
-    [[figures]]
-    x = "nbeta"
-    theory = true
-    """
+    text = MULTIPLICATION + '[[figures]]\nx = "nbeta"\ntheory = true\n'
     made = sweep_toys._toy
     known = LearningCoefficient(15.0, 1, "a source")
     monkeypatch.setattr(sweep_toys, "_toy", lambda one: replace(made(one), exact=known))

@@ -12,6 +12,7 @@ from lambdascope.reporting.llc_text import (
     llc_target,
     seconds_text,
 )
+from tests.targets import PLAIN_TARGET
 
 TABLE = pd.DataFrame(
     {
@@ -92,16 +93,7 @@ def test_a_caption_has_cautions_in_a_few_words() -> None:
     assert cautions_in_brief(TABLE) == []
 
 
-PLAIN = {
-    "localization": 5.0,
-    "nbeta": 338.2,
-    "n_multiplier": 1.0,
-    "temp_multiplier": 1.0,
-    "logit_scale": 1.0,
-    "weight_decay": 0.0,
-    "parameters": "all",
-    "orthogonal_to_gradient": False,
-}
+PLAIN = {"nbeta": 338.2, **PLAIN_TARGET}
 
 
 @pytest.mark.parametrize(

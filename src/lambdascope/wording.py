@@ -11,6 +11,11 @@ BETWEEN_SENTENCES = " | "
 """What parts sentences in one cell of a table."""
 
 
+def sentences(cell: object) -> list[str]:
+    """The sentences of one cell of a table; of an empty one, which reads as NaN, none."""
+    return [one for one in cell.split(BETWEEN_SENTENCES) if one] if isinstance(cell, str) else []
+
+
 def number(value: float) -> str:
     """A value at the precision that a reader can use: 592, 48.1, 0.62, 0.026; – for NaN."""
     if not math.isfinite(value):

@@ -11,6 +11,7 @@ import pandas as pd
 from lambdascope.commands.chain_pictures import ChainPictures
 from lambdascope.commands.chains_config import ChainsConfig
 from lambdascope.commands.command_lines import arguments_of
+from lambdascope.commands.standing_traces import CHAINS_STOOD, StandingTraces
 from lambdascope.commands.systems import LoadedRun, check_finished, chosen_checkpoints, load_run
 from lambdascope.errors import LambdascopeError
 from lambdascope.machine import host_memory
@@ -19,7 +20,7 @@ from lambdascope.posterior import CrossEntropy, LocalPosterior, OrthogonalToGrad
 from lambdascope.reporting.film import check_film
 from lambdascope.runs.files import remove_files
 from lambdascope.runs.history import record_command
-from lambdascope.runs.settings import abbreviated
+from lambdascope.runs.settings import abbreviated, change
 from lambdascope.runs.tables import write_table
 from lambdascope.samplers import SGLD
 from lambdascope.sampling import open_trace, sample
@@ -104,7 +105,7 @@ def chains(
     store = loaded.directory.path / _TRACE
     if not overwrite:
         _check_settings(store, chosen, config)
-    stood = _identity(store)
+    traces = StandingTraces(store)
     said = _check_room(sizes, config)
     if progress:
         print(said)
@@ -136,7 +137,7 @@ def chains(
         pd.concat(points),
         pd.concat(modes),
         paths,
-        stood=stood is not None and stood == _identity(store),
+        stood=traces.left_alone(),
     )
     for name, table in ((_POINTS, result.points), (_MODES, result.modes)):
         write_table(loaded.directory.path / name, table)
@@ -155,15 +156,10 @@ def print_result(result: ChainsResult) -> None:
             f"hold {shares} of their variance."
         )
     if result.stood:
-        print("These chains stood already: none was sampled again.")
+        print(CHAINS_STOOD)
     print()
     for path in result.paths:
         print(path)
-
-
-def _identity(store: Path) -> int | None:
-    """Which directory stands there: a trace that is replaced is another one."""
-    return store.stat().st_ino if store.exists() else None
 
 
 def _check_settings(store: Path, chosen: Sequence[int], config: ChainsConfig) -> None:
@@ -176,7 +172,7 @@ def _check_settings(store: Path, chosen: Sequence[int], config: ChainsConfig) ->
         return  # broken: `sample` says how
     asked = {"checkpoints": list(chosen), **{name: getattr(config, name) for name in _COMPARED}}
     changed = [
-        f"{name} {_named(held[name])} there, {_named(value)} now"
+        change(name, _named(held[name]), _named(value))
         for name, value in asked.items()
         if held.get(name) != value
     ]

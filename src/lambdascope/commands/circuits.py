@@ -32,7 +32,12 @@ from lambdascope.reporting.circuits_text import (
     circuits_table_text,
 )
 from lambdascope.reporting.formation_figure import formation_figure
-from lambdascope.reporting.llc_text import TARGET_SETTINGS, cautions_in_brief, llc_target
+from lambdascope.reporting.llc_text import (
+    SAMPLING_ERROR_ONLY,
+    TARGET_SETTINGS,
+    cautions_in_brief,
+    llc_target,
+)
 from lambdascope.reporting.style import png_bytes
 from lambdascope.runs.files import atomic_write_bytes, check_writable, remove_file
 from lambdascope.runs.history import record_command
@@ -300,5 +305,5 @@ def _estimates(path: Path) -> pd.DataFrame | None:
 def _about_llc(llc: pd.DataFrame) -> list[str]:
     """How the λ̂ that is drawn was made."""
     settings = llc.iloc[0].to_dict()
-    band = "total error" if settings["sampler"] == "automatic" else "sampling error only"
+    band = "total error" if settings["sampler"] == "automatic" else SAMPLING_ERROR_ONLY
     return [f"λ̂: {', '.join(llc_target(settings))}", f"band: {band}", *cautions_in_brief(llc)]

@@ -24,6 +24,7 @@ from lambdascope.reporting.hessian_figures import (
     effective_dimension_figure,
     spectrum_figure,
 )
+from lambdascope.reporting.llc_text import SAMPLING_ERROR_ONLY
 from lambdascope.reporting.style import png_bytes
 from lambdascope.runs.files import atomic_write_bytes, check_writable, remove_file
 from lambdascope.runs.history import record_command
@@ -38,8 +39,6 @@ _BINS_A_DECADE = 3
 # In the summary beside the settings: counts made by another rule do not mix with these.
 _DENSITY_RULE = "monotone cubic through half of each node, bins no narrower than the nodes"
 _READ_OF_ESTIMATES = ("checkpoint", "step", "llc", "llc_stderr", "status", "sampler")
-SAMPLING_ERROR_ONLY = "sampling error only"
-"""Of λ̂'s bars where the bias of step and minibatches is not in them."""
 # Eigenvalues closer to zero than this part of the largest share the middle bin, which is wider
 # where the nodes are further apart.
 _SMALLEST_BIN = 1e-3

@@ -7,7 +7,6 @@ from pathlib import Path
 import pandas as pd
 
 from lambdascope.commands.hessian import (
-    SAMPLING_ERROR_ONLY,
     HessianResult,
     hessian,
     matching_estimate,
@@ -17,6 +16,7 @@ from lambdascope.commands.llc_target import ACROSS_THE_GRADIENT
 from lambdascope.errors import LambdascopeError
 from lambdascope.reporting.finding import INTERVAL
 from lambdascope.reporting.hessian_comparison import comparison_figure
+from lambdascope.reporting.llc_text import SAMPLING_ERROR_ONLY
 from lambdascope.reporting.style import png_bytes
 from lambdascope.runs.files import atomic_write_bytes, make_folder
 from lambdascope.runs.tables import write_table

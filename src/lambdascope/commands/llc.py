@@ -12,7 +12,7 @@ from lambdascope.commands.command_lines import arguments_of
 from lambdascope.commands.llc_config import LLCConfig
 from lambdascope.commands.llc_sampling import sampler_of
 from lambdascope.commands.llc_target import llc_posterior
-from lambdascope.commands.standing_traces import StandingTraces
+from lambdascope.commands.standing_traces import CHAINS_STOOD, StandingTraces
 from lambdascope.commands.systems import LoadedRun, check_finished, chosen_checkpoints, load_run
 from lambdascope.posterior import LocalPosterior
 from lambdascope.reporting.finding import llc_finding, llc_headline
@@ -143,7 +143,7 @@ def print_result(result: LLCResult, *, timing: bool = True) -> None:
         print(f"  {line}")
     print(f"\n{result.finding}\n")
     if result.stood:
-        print("These chains stood already: none was sampled again.\n")
+        print(f"{CHAINS_STOOD}\n")
     print(f"{result.table_path}\n{result.figure_path}")
     if timing:
         print(f"\n{seconds_text(result.seconds)}")

@@ -14,7 +14,7 @@ from lambdascope.estimates import LLCCurve, estimate_llc
 from lambdascope.estimates.automatic import AutomaticSettings, automatic_llc
 from lambdascope.estimates.step_check import check_step
 from lambdascope.posterior import LocalPosterior
-from lambdascope.reporting.llc_text import llc_target
+from lambdascope.reporting.llc_text import SAMPLING_ERROR_ONLY, llc_target
 from lambdascope.samplers import SGLD
 from lambdascope.sampling import sample
 
@@ -119,7 +119,7 @@ class PlainSampler(Sampler):
             f"{plain.num_chains} chains × {plain.num_steps:,} SGLD steps a checkpoint",
             f"step size {plain.step_size:g}",
             f"minibatch {plain.batch_size}",
-            band="sampling error only, bias from step size and minibatches not removed",
+            band=f"{SAMPLING_ERROR_ONLY}, bias from step size and minibatches not removed",
         )
         if not self.config.check_step:
             return Sampled(curve, caption, (), parts)

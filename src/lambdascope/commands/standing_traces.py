@@ -7,11 +7,11 @@ from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
-from lambdascope.sampling.folder import CHUNK, SETTINGS, SNAPSHOT
+from lambdascope.sampling.folder import CHUNK, PARTIAL, SETTINGS, SNAPSHOT
 from lambdascope.sampling.plan import ceil_div
 
-_PARTIAL = ".partial"
-"""Beside a trace, the folder of its parts while it is made."""
+CHAINS_STOOD = "These chains stood already: none was sampled again."
+"""Said of traces that were `left_alone`."""
 
 
 class StandingTraces:
@@ -32,13 +32,13 @@ class StandingTraces:
             asked: Settings of now, by the names that a trace gives them; parts that were made with
                 others are refused or replaced, and nothing is said of them.
         """
-        pattern = f"{self._place.name if self._is_trace else '*.zarr'}{_PARTIAL}"
+        pattern = f"{self._place.name if self._is_trace else '*.zarr'}{PARTIAL}"
         folder = self._place.parent if self._is_trace else self._place
         sentences = []
         for parts in sorted(folder.glob(pattern)):
             share = _share_done(parts, asked)
             if share is not None:
-                name = parts.name.removesuffix(_PARTIAL)
+                name = parts.name.removesuffix(PARTIAL)
                 sentences.append(
                     "Sampling goes on where it was interrupted: "
                     f"{100 * share:.0f} % of the steps of {name} stand."

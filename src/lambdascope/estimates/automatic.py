@@ -42,7 +42,6 @@ from lambdascope.sampling.checks import (
     check_store,
     whole_number,
 )
-from lambdascope.sampling.plan import choose_device
 from lambdascope.sampling.stack import by_data_set
 
 # The first length, in times that the softest direction needs to forget.
@@ -142,7 +141,7 @@ def automatic_llc(
     settings = settings or AutomaticSettings()
     many = check_posteriors(posteriors)
     labels, store = check_labels(checkpoints, len(many)), check_store(store)
-    groups = by_data_set(many, choose_device(device))
+    groups = by_data_set(many)
     results = [
         _of_data_set(
             [many[index] for index in group],

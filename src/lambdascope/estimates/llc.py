@@ -5,6 +5,7 @@
 Source: Lau et al. 2023 (arXiv 2308.12108), with L_n(w*) on all data instead of a minibatch.
 """
 
+import inspect
 import math
 from collections.abc import Sequence
 from dataclasses import fields
@@ -22,7 +23,6 @@ from lambdascope.estimates.movement import movement
 from lambdascope.estimates.verdict import Demands, judge
 from lambdascope.posterior.local_posterior import LocalPosterior
 
-_AUTOMATIC_ARGUMENTS = {"checkpoints", "store", "overwrite", "device", "compile", "progress"}
 _COLUMNS = ("initial_loss", "nbeta", "checkpoint")
 
 
@@ -68,11 +68,12 @@ def estimate_llc(
         from lambdascope.estimates.automatic import AutomaticSettings, automatic_llc
 
         names = {one.name for one in fields(AutomaticSettings)}
-        unknown = sorted(set(automatic) - names - _AUTOMATIC_ARGUMENTS)
+        others = set(inspect.signature(automatic_llc).parameters) - {"posteriors", "settings"}
+        unknown = sorted(set(automatic) - names - others)
         if unknown:
             raise LambdascopeError(
                 f"{', '.join(unknown)} with posteriors: sampler and length are chosen there; "
-                f"{', '.join(sorted(names | _AUTOMATIC_ARGUMENTS))} are accepted, and "
+                f"{', '.join(sorted(names | others))} are accepted, and "
                 "lambdascope.sample(...) takes settings of your own."
             )
         chosen = {name: automatic.pop(name) for name in names & set(automatic)}

@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 
 from lambdascope.reporting import style
 from lambdascope.reporting.finding import INTERVAL
-from lambdascope.reporting.llc_curve import HOLLOW
+from lambdascope.reporting.llc_curve import HOLLOW, doubt
 
 # Weights of line by checkpoint: the last is the one that people look for.
 _FAINTEST = 0.3
@@ -75,8 +75,7 @@ def comparison_figure(
         known = last["llc"].notna().to_numpy()
         doubtful = np.flatnonzero(known & (last["llc_status"] != "converged").to_numpy())
         if len(doubtful):
-            statuses = last["llc_status"].iloc[doubtful].unique()
-            label = f"λ̂ {statuses[0]}" if len(statuses) == 1 else "λ̂ doubtful (see llc.csv)"
+            label = f"λ̂ {doubt(last.iloc[doubtful].rename(columns={'llc_status': 'status'}))}"
             right.scatter(
                 last["llc"].iloc[doubtful], doubtful - 0.1, s=50, zorder=5, label=label, **HOLLOW
             )

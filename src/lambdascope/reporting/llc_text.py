@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from lambdascope.reporting.finding import INTERVAL
-from lambdascope.wording import BETWEEN_SENTENCES, aligned, number, shown, with_error
+from lambdascope.wording import aligned, number, sentences, shown, with_error
 
 _COLUMNS: tuple[tuple[str, Callable[[Any], str]], ...] = (
     ("checkpoint", lambda row: f"{row.checkpoint:d}"),
@@ -30,6 +30,9 @@ TARGET_SETTINGS = (
     "orthogonal_to_gradient",
 )
 """Columns of llc.csv that say what was sampled."""
+
+SAMPLING_ERROR_ONLY = "sampling error only"
+"""Of λ̂'s bars where the bias of step and minibatches is not in them."""
 
 
 def llc_table_text(table: pd.DataFrame) -> str:
@@ -92,10 +95,9 @@ def _cautions(table: pd.DataFrame) -> dict[str, list[int]]:
     """Checkpoints by caution, in their order; a table of an earlier version has none."""
     found: dict[str, list[int]] = {}
     if "cautions" in table:
-        for checkpoint, joined in zip(table["checkpoint"], table["cautions"], strict=True):
-            for caution in str(joined).split(BETWEEN_SENTENCES) if pd.notna(joined) else ():
-                if caution:
-                    found.setdefault(caution, []).append(int(checkpoint))
+        for checkpoint, cell in zip(table["checkpoint"], table["cautions"], strict=True):
+            for caution in sentences(cell):
+                found.setdefault(caution, []).append(int(checkpoint))
     return found
 
 

@@ -55,12 +55,12 @@ def stands(
         if held is None:
             unrecorded.append(f"{name} is not recorded there")
         elif set(held) != {asked}:
-            changed.append(_change(name, ", ".join(sorted(set(held))), asked))
+            changed.append(change(name, ", ".join(sorted(set(held))), asked))
     if checkpoints is not None:
         held = there.get("checkpoint", [])
         if held != [str(index) for index in checkpoints]:
             changed.append(
-                _change("checkpoints", f"[{abbreviated(held)}]", f"[{abbreviated(checkpoints)}]")
+                change("checkpoints", f"[{abbreviated(held)}]", f"[{abbreviated(checkpoints)}]")
             )
     # Another sampler has other settings: that they are not there follows from the first difference.
     changed = changed or unrecorded
@@ -112,5 +112,12 @@ def _as_cells(settings: Mapping[str, Any]) -> dict[str, str]:
     return dict(row)
 
 
-def _change(name: str, there: str, asked: str) -> str:
+def change(name: str, there: str, asked: str) -> str:
+    """One of the differences in a refusal; an empty text is called "none".
+
+    Args:
+        name: Of the setting.
+        there: What the results were made with.
+        asked: What is asked for now.
+    """
     return f"{name} {there or 'none'} there, {asked or 'none'} now"

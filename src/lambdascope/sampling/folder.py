@@ -19,6 +19,8 @@ from lambdascope.posterior.traits import difference
 SETTINGS, LOCK = "settings.json", "lock"
 # Names of the files of a chunk of chains begin with one; its snapshot's ends with the other.
 CHUNK, SNAPSHOT = "chunk_", ".safetensors"
+PARTIAL = ".partial"
+"""Added to a trace's name for the folder of its parts while it is made."""
 # How what stands in the way is replaced, in a call and on the command line.
 OVERWRITE = "overwrite=True (--overwrite)"
 _REMOVED = ".removed"

@@ -64,7 +64,6 @@ class PosteriorStack:
         w_star: [posterior, param].
         data: The samples of all posteriors, each distinct data set once, one after the other.
         num_data_sets: How many different ones there are.
-        starts: Where in `data` each posterior's samples begin, [posterior].
         shared_held: Names of the tensors that stay put and are the same in all posteriors.
 
     Raises:
@@ -139,23 +138,18 @@ class PosteriorStack:
     def _gather_data(self, sets: Sequence[SampleSet]) -> None:
         """Lay the distinct data sets one after the other; remember where each begins."""
         self.rebuild = sets[0].rebuild
-        distinct: list[tuple[SampleSet, int]] = []
-        offsets, position = [], 0
-        for samples in sets:
-            for known, start in distinct:
-                if _same_data(known, samples):
-                    offsets.append(start)
-                    break
-            else:
-                distinct.append((samples, position))
-                offsets.append(position)
-                position += samples.num_samples
+        firsts = _first_of_same_data(sets)
+        distinct = [samples for place, samples in enumerate(sets) if firsts[place] == place]
+        starts, position = {}, 0
+        for place in dict.fromkeys(firsts):
+            starts[place] = position
+            position += sets[place].num_samples
         self.num_data_sets = len(distinct)
         self.data = tuple(
             torch.cat(pieces).to(self.device) if len(pieces) > 1 else pieces[0].to(self.device)
-            for pieces in zip(*(samples.tensors for samples, _ in distinct), strict=True)
+            for pieces in zip(*(samples.tensors for samples in distinct), strict=True)
         )
-        self.starts = offsets
+        offsets = [starts[place] for place in firsts]
         self._offset = torch.tensor(offsets, device=self.device)[:, None]
         counts = [samples.num_samples for samples in sets]
         self._num_samples = torch.tensor(counts, device=self.device)[:, None]
@@ -180,17 +174,27 @@ def _stack(pieces: Sequence[Tensor | None], neutral: float, like: Tensor) -> Ten
     )
 
 
-def by_data_set(posteriors: Sequence[LocalPosterior], device: torch.device) -> list[list[int]]:
+def by_data_set(posteriors: Sequence[LocalPosterior]) -> list[list[int]]:
     """Positions of the posteriors that share a data set, group by group, in order.
 
     Raises:
         LambdascopeError: as `PosteriorStack`, for posteriors that cannot be sampled in one call.
     """
-    starts = PosteriorStack(posteriors, device).starts
+    for position, other in enumerate(posteriors[1:], start=1):
+        _check_fit(posteriors[0], other, position)
     groups: dict[int, list[int]] = {}
-    for position, start in enumerate(starts):
-        groups.setdefault(start, []).append(position)
+    for position, first in enumerate(_first_of_same_data([p.samples for p in posteriors])):
+        groups.setdefault(first, []).append(position)
     return list(groups.values())
+
+
+def _first_of_same_data(sets: Sequence[SampleSet]) -> list[int]:
+    """Of each set, the place of the first one with the same samples."""
+    firsts: list[int] = []
+    for place, samples in enumerate(sets):
+        known = (first for first in dict.fromkeys(firsts) if _same_data(sets[first], samples))
+        firsts.append(next(known, place))
+    return firsts
 
 
 def _same_data(one: SampleSet, other: SampleSet) -> bool:

@@ -15,6 +15,7 @@ import zarr
 from lambdascope.errors import LambdascopeError
 from lambdascope.sampling.folder import (
     OVERWRITE,
+    PARTIAL,
     folder_lock,
     holds_records,
     on_disk,
@@ -68,7 +69,7 @@ class TraceStore:
             )
         self.path = path
         self.description = description
-        self.parts = path.with_name(path.name + ".partial")
+        self.parts = path.with_name(path.name + PARTIAL)
         self._building = path.with_name(path.name + ".new")
         self._old = path.with_name(path.name + ".old")
         self._settings: dict[str, Any] = json.loads(json.dumps(description.settings()))

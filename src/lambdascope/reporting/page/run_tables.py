@@ -10,7 +10,7 @@ from lambdascope.reporting.circuits_text import logit_share, percent
 from lambdascope.reporting.finding import INTERVAL
 from lambdascope.reporting.page.record import RunRecord
 from lambdascope.reporting.page.table import Column, PageTable, page_table
-from lambdascope.wording import BETWEEN_SENTENCES, estimated, number, with_error
+from lambdascope.wording import estimated, number, sentences, with_error
 
 _CHECKPOINT = Column("Checkpoint", lambda r: f"{r.checkpoint:d}", lambda r: r.checkpoint)
 _STEP = Column("Step", lambda r: f"{r.step:,d}", lambda r: r.step)
@@ -126,7 +126,7 @@ def _circuits(record: RunRecord, table: pd.DataFrame) -> PageTable:
         Column("Formed between steps", _formation, lambda r: r.formation_step),
         Column(
             "First found at step",
-            lambda r: _found(r.first_found_step),
+            lambda r: _or_dash(r.first_found_step, "{:,.0f}".format),
             lambda r: r.first_found_step,
         ),
         _quantity("Magnitude", "magnitude_embedding"),
@@ -301,10 +301,5 @@ def _sentence(text: str) -> str:
 
 def _meaning(row: Any) -> str:
     """A verdict's advice, and what else to keep in mind."""
-    joined = str(getattr(row, "cautions", "") or "")
-    cautions = [] if joined == "nan" else [one for one in joined.split(BETWEEN_SENTENCES) if one]
-    return " ".join(_sentence(one.rstrip(".")) + "." for one in (str(row.advice), *cautions))
-
-
-def _found(step: float) -> str:
-    return "–" if math.isnan(step) else f"{step:,.0f}"
+    all_of_it = (str(row.advice), *sentences(getattr(row, "cautions", "")))
+    return " ".join(_sentence(one.rstrip(".")) + "." for one in all_of_it)

@@ -12,7 +12,9 @@ from typing import Any
 
 import pandas as pd
 import pytest
+import torch
 
+import lambdascope
 from lambdascope.cli import main
 from lambdascope.cli.parsing import parse
 from lambdascope.commands.report import report
@@ -173,6 +175,19 @@ def test_a_cell_can_be_made_a_run_that_the_page_then_leads_to(results: Path) -> 
     (results / place).mkdir(parents=True)
     (results / place / "report.html").write_text("")
     assert f'<a href="{place}/report.html">open</a>' in report(results).path.read_text()
+
+
+def test_the_page_says_which_versions_made_the_cells(results: Path) -> None:
+    page = report(results).path
+    here = f"lambdascope {lambdascope.__version__} · PyTorch {torch.__version__}"
+    assert f"All cells were recorded under {here}" in html.unescape(page.read_text())
+    first = min((results / "cells").iterdir())
+    document = json.loads(first.read_text())
+    document["made_under"]["torch"] = "2.9.1"
+    first.write_text(json.dumps(document))
+    said = html.unescape(report(results).path.read_text())
+    assert "recorded under different versions" in said
+    assert re.search(r"1 under lambdascope \S+ · PyTorch 2\.9\.1", said)
 
 
 def test_without_its_file_a_sweep_is_refused(results: Path, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Records of cells, and the lock on their directory."""
 
+import json
 import os
 import subprocess
 import sys
@@ -7,8 +8,10 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 
 from lambdascope.errors import LambdascopeError
+from lambdascope.runs.versions import versions_here
 from lambdascope.sweeps import CellRecords, Outcome
 from tests.sweeps.cells import cell
 
@@ -30,6 +33,22 @@ def test_an_outcome_comes_back_to_the_last_bit(tmp_path: Path) -> None:
     assert records.get(one) == outcome
     assert records.get(cell(7, width=3)) == outcome
     assert records.get(cell(0, width=4)) is None
+
+
+def test_a_record_says_under_which_versions_it_was_made(tmp_path: Path) -> None:
+    records = CellRecords(tmp_path)
+    records.put(cell(0), Outcome())
+    held = records.get(cell(0))
+    assert held is not None
+    assert held.versions == versions_here()
+    assert versions_here().torch == torch.__version__
+    (file,) = (tmp_path / "cells").iterdir()
+    document = json.loads(file.read_text())
+    del document["made_under"]  # as it was before versions were kept
+    file.write_text(json.dumps(document))
+    old = records.get(cell(0))
+    assert old is not None
+    assert old.versions is None
 
 
 def test_a_broken_record_is_named(tmp_path: Path) -> None:

@@ -117,8 +117,4 @@ def _circuits(tables: dict[str, pd.DataFrame]) -> list[int]:
 
 
 def _step(name: str, path: Path, record: CommandRecord) -> StepRecord:
-    versions = (
-        f"lambdascope {record.lambdascope_version} · PyTorch {record.torch_version} · "
-        f"Python {record.python_version}"
-    )
-    return StepRecord(name, command_line(name, path, record.arguments), versions)
+    return StepRecord(name, command_line(name, path, record.arguments), str(record.versions))

@@ -1,6 +1,7 @@
 """A sweep's directory read for its page."""
 
 import math
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,19 @@ def read_sweep(path: Path) -> SweepRecord:
         csv=table_text(table) if len(table) else "",
         line=f"{command_line('sweep', Path('run'), [str(file), '--out', str(path)])}",
         shared=_shared(plan.cells[0], plan.axes),
+        versions=_versions(sweep),
     )
+
+
+def _versions(sweep: Sweep) -> dict[str, int]:
+    """Under which versions the cells were recorded, and how many under each."""
+    held = [sweep.records.get(cell) for cell in sweep.plan.cells]
+    names = [
+        "versions that were not recorded" if one.versions is None else str(one.versions)
+        for one in held
+        if one is not None
+    ]
+    return dict(Counter(names).most_common())
 
 
 def _cell(sweep: Sweep, cell: Cell, outcome: Outcome | None) -> SweepCell:

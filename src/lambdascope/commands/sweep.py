@@ -141,15 +141,9 @@ class Sweep:
         table, eigenvalues = self._tables()
         self.not_drawn = {}
         if len(table):
-            note = _note(self.plan.cells[0])
-            finished, total = table["cell"].nunique(), len(self.plan.cells)
-            if finished < total:
-                note = f"{finished} of {total} cells finished · {note}"
             for wish in self.plan.figures:
-                own = note
-                if compares_with_hessian(wish) and self._across_the_gradient:
-                    own = f"λ̂ with orthogonal_to_gradient {ACROSS_THE_GRADIENT} · {note}"
-                figure = draw(table, eigenvalues, wish, self.plan.axes, own)
+                note = self._note(table, wish)
+                figure = draw(table, eigenvalues, wish, self.plan.axes, note)
                 if isinstance(figure, str):  # its cells failed, or are still missing
                     self.not_drawn[wish.file_name] = figure
                     continue
@@ -164,6 +158,18 @@ class Sweep:
         of = self._cells_text
         tables = {_TABLE: of, _SPECTRA: of}
         return tables | {_figure(wish): f"{of}\n{wish.model_dump_json()}" for wish in figures}
+
+    def _note(self, table: pd.DataFrame, wish: FigureWish) -> str:
+        """What a figure's caption says of what it is drawn from."""
+        parts = []
+        finished, total = table["cell"].nunique(), len(self.plan.cells)
+        if finished < total:
+            parts.append(f"{finished} of {total} cells finished")
+        if compares_with_hessian(wish) and self._across_the_gradient:
+            parts.append(f"λ̂ with orthogonal_to_gradient {ACROSS_THE_GRADIENT}")
+        if any(name.startswith("llc") for name in (wish.x, *wish.y)):
+            parts.append(_how_llc_was_made(self.plan.cells[0]))
+        return " · ".join(parts)
 
     @property
     def _across_the_gradient(self) -> bool:
@@ -225,7 +231,7 @@ def _llc(cell: Cell) -> LLCConfig:
     return llc
 
 
-def _note(cell: Cell) -> str:
+def _how_llc_was_made(cell: Cell) -> str:
     """How λ̂ was made, for captions; axes among these settings are in the figure itself."""
     llc = _llc(cell)
     if getattr(cell.configs.get("measure"), "llc", "final") == "none":

@@ -126,9 +126,9 @@ def _map(rows: pd.DataFrame, wish: FigureWish, note: str) -> Figure:
     grouped = fields.groupby(["panel", "x", "y"], sort=False)
     most = int(grouped.size().max())
     table = grouped.agg(value=("value", "mean"), doubtful=("doubtful", "any")).reset_index()
-    over = "" if most == 1 else f"means of up to {most} runs · "
+    over = "" if most == 1 else f"means of up to {most} runs"
     any_doubtful = bool(fields["doubtful"].any())
-    hatched = "hatched: a run whose status is not 'converged' · " if any_doubtful else ""
+    hatched = "hatched: a run whose status is not 'converged'" if any_doubtful else ""
     return sweep_map(
         table,
         x_label=label_of(wish.x),
@@ -136,7 +136,7 @@ def _map(rows: pd.DataFrame, wish: FigureWish, note: str) -> Figure:
         value_label=label_of(y),
         panels=panels,
         title=wish.title or f"{plain(y)} over {lower(wish.x)} and {lower(wish.map_over)}",
-        caption=f"{over}{hatched}{note}",
+        caption=" · ".join(filter(None, [over, hatched, note])),
     )
 
 
@@ -187,7 +187,7 @@ def _caption(panels: Sequence[SweepPanel], wish: FigureWish, note: str, *, off: 
         parts.append(f"{lower(wish.x)} 0 has no place on a logarithmic axis")
     if wish.log_y and (below := sum(int((panel.runs["y"] <= 0).sum()) for panel in panels)):
         parts.append(f"{below} values ≤ 0 have no place on a logarithmic axis")
-    return " · ".join([*parts, note])
+    return " · ".join(filter(None, [*parts, note]))
 
 
 def _title(wish: FigureWish) -> str:

@@ -1,16 +1,13 @@
 """Which commands made a run, with what arguments, under which versions: commands.json."""
 
 import json
-import platform
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import torch
-
-import lambdascope
 from lambdascope.errors import LambdascopeError
 from lambdascope.runs.files import atomic_write_text
+from lambdascope.runs.versions import Versions, versions_here
 
 COMMANDS_FILE = "commands.json"
 
@@ -32,6 +29,11 @@ class CommandRecord:
     torch_version: str
     python_version: str
 
+    @property
+    def versions(self) -> Versions:
+        """The three together."""
+        return Versions(self.lambdascope_version, self.torch_version, self.python_version)
+
 
 def record_command(folder: Path, command: str, arguments: Sequence[str]) -> None:
     """Keep a command's arguments; its earlier call is forgotten, as its results are.
@@ -44,9 +46,8 @@ def record_command(folder: Path, command: str, arguments: Sequence[str]) -> None
     Raises:
         LambdascopeError: The file cannot be read or written.
     """
-    record = CommandRecord(
-        tuple(arguments), lambdascope.__version__, torch.__version__, platform.python_version()
-    )
+    here = versions_here()
+    record = CommandRecord(tuple(arguments), here.lambdascope, here.torch, here.python)
     known = {**read_commands(folder), command: record}
     document = {name: asdict(one) for name, one in known.items()}
     atomic_write_text(folder / COMMANDS_FILE, json.dumps(document, indent=2) + "\n")

@@ -14,6 +14,7 @@ from filelock import FileLock, Timeout
 
 from lambdascope.errors import LambdascopeError
 from lambdascope.runs.files import atomic_write_text, make_folder
+from lambdascope.runs.versions import Versions, versions_here
 from lambdascope.sweeps.plan import Cell
 
 _VERSION = 1
@@ -28,11 +29,14 @@ class Outcome:
         rows: What was measured, a row a checkpoint, as JSON values.
         error: Why there is nothing, in a sentence; None if all went well.
         seconds: Wall time that it took; a batch's time is shared out evenly.
+        versions: Under which it was recorded, by a process that shares them with its workers; None
+            before it is recorded, and in records that do not say.
     """
 
     rows: Sequence[Mapping[str, Any]] = field(default_factory=list)
     error: str | None = None
     seconds: float = 0.0
+    versions: Versions | None = field(default=None, compare=False)
 
 
 class CellRecords:
@@ -57,7 +61,9 @@ class CellRecords:
             document = json.loads(file.read_text(encoding="utf-8"))
             if document["version"] != _VERSION:
                 raise ValueError(f"version {document['version']!r}, where 1 is read")
-            return Outcome(**document["outcome"])
+            under = document.get("made_under")  # records of before it was kept have none
+            versions = None if under is None else Versions(**under)
+            return Outcome(**document["outcome"], versions=versions)
         except FileNotFoundError:
             return None
         except (OSError, ValueError, KeyError, TypeError) as error:
@@ -74,9 +80,12 @@ class CellRecords:
         make_folder(self._cells)
         document = {
             "version": _VERSION,
+            "made_under": asdict(versions_here()),
             "point": dict(cell.point),
             "configs": {name: one.model_dump(mode="json") for name, one in cell.configs.items()},
-            "outcome": asdict(outcome),
+            "outcome": {
+                name: value for name, value in asdict(outcome).items() if name != "versions"
+            },
         }
         atomic_write_text(self._file(cell), json.dumps(document, indent=1) + "\n")
 

@@ -1,7 +1,7 @@
 """What the page of many runs is made of: a sweep's cells, or a folder's runs."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from lambdascope.reporting.sweep_figure import SweepPanel
@@ -68,6 +68,7 @@ class SweepRecord:
         line: The command that makes it again; empty where none is known.
         shared: Settings that all cells have in common.
         note: A sentence on what the figures leave out; empty if nothing.
+        versions: Of the software, in a line → how many cells were recorded under them.
     """
 
     name: str
@@ -80,3 +81,4 @@ class SweepRecord:
     line: str
     shared: Mapping[str, Any]
     note: str = ""
+    versions: Mapping[str, int] = field(default_factory=dict)

@@ -15,6 +15,7 @@ from lambdascope.commands.llc_target import llc_posterior
 from lambdascope.commands.standing_traces import CHAINS_STOOD, StandingTraces
 from lambdascope.commands.systems import LoadedRun, check_finished, chosen_checkpoints, load_run
 from lambdascope.posterior import LocalPosterior
+from lambdascope.progress import tracked
 from lambdascope.reporting.finding import llc_finding, llc_headline
 from lambdascope.reporting.llc_figure import llc_figure
 from lambdascope.reporting.llc_text import (
@@ -83,7 +84,7 @@ def llc(
     begun = time.perf_counter()
     loaded = load_run(run)
     chosen = _chosen(loaded, config)
-    posteriors, losses = _posteriors(loaded, chosen, config)
+    posteriors, losses = _posteriors(loaded, chosen, config, progress=progress)
     sampler = sampler_of(config, posteriors[0])
     table_path = loaded.directory.path / _TABLE
     stands(table_path, sampler.settings, overwrite=overwrite, checkpoints=chosen)
@@ -163,14 +164,14 @@ def _chosen(loaded: LoadedRun, config: LLCConfig) -> list[int]:
 
 
 def _posteriors(
-    loaded: LoadedRun, chosen: Sequence[int], config: LLCConfig
+    loaded: LoadedRun, chosen: Sequence[int], config: LLCConfig, *, progress: bool
 ) -> tuple[list[LocalPosterior], list[tuple[float, float]]]:
     """The posterior around each checkpoint, and its plain train and test loss."""
     train, test = loaded.data.train, loaded.data.test
     posteriors, losses = [], []
     # Evaluations are short: threads within them wait for each other longer than they work.
     with one_thread():
-        for index in chosen:
+        for index in tracked(chosen, "preparing", unit="checkpoint", wanted=progress):
             network = loaded.network_at(index)
             posteriors.append(llc_posterior(network, train, config))
             losses.append((_mean_loss(network, *train), _mean_loss(network, *test)))

@@ -79,6 +79,14 @@ def test_names_stand_side_by_side() -> None:
     assert [text.get_text() for text in axes.get_xticklabels()] == ["relu", "gelu", "quadratic"]
 
 
+def test_whole_numbers_have_whole_ticks() -> None:
+    counts = RUNS.assign(x=RUNS["x"].map({23: 2, 29: 3, 53: 4}))
+    (axes,) = drawn(panel(counts)).axes
+    assert all(tick == round(tick) for tick in axes.get_xticks())
+    (axes,) = drawn(panel(counts.assign(x=counts["x"] + 0.5))).axes
+    assert any(tick != round(tick) for tick in axes.get_xticks())
+
+
 def test_a_single_run_has_no_spread() -> None:
     figure = drawn(panel(RUNS[RUNS["run"] == "0"]))
     assert png_bytes(figure, dpi=40).startswith(b"\x89PNG")

@@ -7,9 +7,7 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from lambdascope.commands.llc_config import LLCConfig
-from lambdascope.commands.llc_target import ACROSS_THE_GRADIENT
-from lambdascope.commands.sweep_checks import compares_with_hessian
+from lambdascope.commands.sweep_captions import caption_of
 from lambdascope.commands.sweep_estimate import Estimate
 from lambdascope.commands.sweep_figures import draw
 from lambdascope.commands.sweep_systems import SYSTEMS
@@ -142,7 +140,7 @@ class Sweep:
         self.not_drawn = {}
         if len(table):
             for wish in self.plan.figures:
-                note = self._note(table, wish)
+                note = caption_of(self.plan, table, wish)
                 figure = draw(table, eigenvalues, wish, self.plan.axes, note)
                 if isinstance(figure, str):  # its cells failed, or are still missing
                     self.not_drawn[wish.file_name] = figure
@@ -158,22 +156,6 @@ class Sweep:
         of = self._cells_text
         tables = {_TABLE: of, _SPECTRA: of}
         return tables | {_figure(wish): f"{of}\n{wish.model_dump_json()}" for wish in figures}
-
-    def _note(self, table: pd.DataFrame, wish: FigureWish) -> str:
-        """What a figure's caption says of what it is drawn from."""
-        parts = []
-        finished, total = table["cell"].nunique(), len(self.plan.cells)
-        if finished < total:
-            parts.append(f"{finished} of {total} cells finished")
-        if compares_with_hessian(wish) and self._across_the_gradient:
-            parts.append(f"λ̂ with orthogonal_to_gradient {ACROSS_THE_GRADIENT}")
-        if any(name.startswith("llc") for name in (wish.x, *wish.y)):
-            parts.append(_how_llc_was_made(self.plan.cells[0]))
-        return " · ".join(parts)
-
-    @property
-    def _across_the_gradient(self) -> bool:
-        return any(_llc(cell).orthogonal_to_gradient for cell in self.plan.cells)
 
     @functools.cached_property
     def _cells_text(self) -> str:
@@ -223,27 +205,3 @@ def _figure(wish: FigureWish) -> str:
 
 def _is_open(outcome: Outcome | None, retry_failed: bool) -> bool:
     return outcome is None or (retry_failed and outcome.error is not None)
-
-
-def _llc(cell: Cell) -> LLCConfig:
-    llc = cell.configs["llc"]
-    assert isinstance(llc, LLCConfig)
-    return llc
-
-
-def _how_llc_was_made(cell: Cell) -> str:
-    """How λ̂ was made, for captions; axes among these settings are in the figure itself."""
-    llc = _llc(cell)
-    if getattr(cell.configs.get("measure"), "llc", "final") == "none":
-        return "λ̂ was not measured"
-    where = f"γ = {llc.localization:g}"
-    if llc.parameters is not None:
-        where += f", {', '.join(llc.parameters)} only"
-    if llc.is_automatic:
-        return f"λ̂: sampler, step and length chosen, bias of the step removed; {where}"
-    plain = llc.plain()
-    return (
-        f"λ̂: {plain.num_chains} chains × {plain.num_steps:,} steps, step size "
-        f"{plain.step_size:g}, minibatch {plain.batch_size}, no correction; {where}, where these "
-        "are no axes"
-    )

@@ -24,7 +24,7 @@ LABELS = {
     "train.activation": "Activation",
     "train.hidden_size": "Hidden size (units)",
     "train.embed_dim": "Embedding size (coordinates)",
-    "llc.n_multiplier": "Factor on n in nβ = n / log n",
+    "llc.n_multiplier": "n_multiplier m, in nβ = m n / log(m n)",
     "llc.temp_multiplier": "Temperature, in units of log n / n",
     "llc.step_size": "Step size ε (parameter²)",
     "llc.localization": "Localisation γ (1 / parameter²)",

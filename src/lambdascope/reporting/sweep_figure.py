@@ -80,6 +80,8 @@ def sweep_figure(
             # After the scales, which bring ticks of their own.
             if any(x != place for x, place in places.items()):
                 axes.set_xticks(list(places.values()), [str(x) for x in places])
+            elif not log[0] and all(float(place).is_integer() for place in places.values()):
+                axes.xaxis.get_major_locator().set_params(integer=True)  # counts have no halves
             if stacked or panel is panels[0]:
                 axes.set_ylabel(panel.y_label)
             if not stacked or panel is panels[-1]:

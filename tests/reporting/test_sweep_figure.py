@@ -73,6 +73,12 @@ def test_one_family_without_a_line_needs_no_legend() -> None:
     ]
 
 
+def test_a_name_of_two_words_is_two_words() -> None:
+    two = RUNS.replace({"family": {"random": "commutative_random"}})
+    legend = drawn(panel(two), family="").axes[0].get_legend()
+    assert [text.get_text() for text in legend.get_texts()] == ["addition", "commutative random"]
+
+
 def test_names_stand_side_by_side() -> None:
     named = RUNS.assign(x=RUNS["x"].map({23: "relu", 29: "gelu", 53: "quadratic"}))
     (axes,) = drawn(panel(named)).axes

@@ -134,7 +134,8 @@ def _draw_family(
     axes.fill_between(
         where, own["mean"] - spread, own["mean"] + spread, color=colour, alpha=0.18, linewidth=0
     )
-    label = "mean of the runs" if family_label is None else f"{family_label} {family}".strip()
+    name = str(family).replace("_", " ")
+    label = "mean of the runs" if family_label is None else f"{family_label} {name}".strip()
     marker = None if many else "o"
     axes.plot(where, own["mean"], dash, color=colour, marker=marker, markersize=5.5, label=label)
     doubted = panel.runs[panel.runs["family"] == family].groupby("x")["doubtful"].all()

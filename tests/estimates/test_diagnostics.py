@@ -154,3 +154,13 @@ def test_blocks_show_the_slow_part_that_noise_hides():
     )
     assert np.median(raw) < 0.8 * truth
     assert np.median(blocked) == pytest.approx(truth, rel=0.15)
+
+
+def test_excess_kurtosis_of_a_gamma_is_6_over_its_shape():
+    rng = np.random.default_rng(5)
+    assert diagnostics.excess_kurtosis(rng.gamma(2.0, size=(8, 50_000))) == pytest.approx(
+        3, rel=0.1
+    )
+    assert diagnostics.excess_kurtosis(rng.standard_normal((8, 50_000))) < 0.05
+    assert diagnostics.excess_kurtosis(rng.random((8, 1000))) == 0  # lighter tails than a normal's
+    assert diagnostics.excess_kurtosis(np.ones((2, 10))) == 0

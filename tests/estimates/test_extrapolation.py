@@ -144,6 +144,21 @@ def test_coarse_chains_that_diverge_are_counted(lost, words):
     assert words in one.advice
 
 
+def test_heavy_tailed_losses_have_wider_intervals():
+    """Losses as around w⁴: Gamma(¼), of which few tell of the tail that decides the error.
+
+    Eighty draws' normal intervals cover 84 %, Student's with freedoms by their kurtosis 88 %.
+    """
+    rng = np.random.default_rng(11)
+    true, covered = 0.25, []
+    for _ in range(1000):
+        loss = rng.gamma(true, size=(1, 8, 20)) / 10  # made_trace's nβ
+        one = extrapolated_llc(made_trace(loss, [[2.0] * 4 + [1.0] * 4], "BAOAB"), [0])[0]
+        covered.append(abs(one.llc - true) < 1.96 * one.stderr)
+    assert np.mean(covered) > 0.86
+    assert one.stderr > 1.01 * one.mc_stderr
+
+
 def test_an_unknown_bias_leaves_the_estimate():
     rng = np.random.default_rng(4)
     loss = 1.0 + 0.1 * rng.standard_normal((1, 4, 100))

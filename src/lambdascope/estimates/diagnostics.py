@@ -79,6 +79,20 @@ def standard_error(draws: NDArray[np.floating]) -> float:
     return float(draws.std(ddof=1) / math.sqrt(ess(draws, "mean")))
 
 
+def excess_kurtosis(draws: NDArray[np.floating]) -> float:
+    """How heavy the tails of `draws` [chain, draw] are: μ₄/σ⁴ − 3 of all together, at least 0.
+
+    The variance of N independent draws is itself known to (2 + κ)/N of its square (Cramér 1946,
+    "Mathematical Methods of Statistics", 27.4), as that of N/(1 + κ/2) normal ones: a loss near a
+    degenerate minimum has κ = 6/λ. 0 for draws that do not vary.
+    """
+    centred = draws - draws.mean()
+    variance = float(np.mean(centred**2))
+    if variance == 0:
+        return 0.0
+    return max(0.0, float(np.mean(centred**4)) / variance**2 - 3)
+
+
 def drift(draws: NDArray[np.floating]) -> float:
     """How far the mean still moves: (second half − first half) in standard errors of that.
 

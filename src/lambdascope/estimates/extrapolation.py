@@ -16,6 +16,7 @@ from dataclasses import replace
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from lambdascope.errors import LambdascopeError
 from lambdascope.estimates import diagnostics
@@ -91,16 +92,27 @@ def _at_checkpoint(
     plain = estimate_one(trace.isel(chain=np.flatnonzero(fine)), burnin, demands)
     other = estimate_one(trace.isel(chain=np.flatnonzero(coarse)), burnin, demands)
     plain = replace(plain, step_size=float(factor.min()))
-    return _judged(combined(plain, other, order), other, order)
+    tails = _tails(loss[fine, burnin:]), _tails(loss[coarse, burnin:])
+    return _judged(combined(plain, other, order, tails), other, order)
 
 
-def combined(plain: LLCEstimate, coarse: LLCEstimate, order: int) -> LLCEstimate:
+def _tails(loss: NDArray[np.float64]) -> float:
+    """Excess kurtosis of the losses that count."""
+    healthy = loss[np.isfinite(loss).all(axis=1)]
+    return diagnostics.excess_kurtosis(diagnostics.block_means(healthy)) if len(healthy) else 0.0
+
+
+def combined(
+    plain: LLCEstimate, coarse: LLCEstimate, order: int, tails: tuple[float, float] = (0.0, 0.0)
+) -> LLCEstimate:
     """The estimate with its bias subtracted, or in its error.
 
     Args:
         plain: At step h.
         coarse: At step 2h.
         order: q. A bias of first order is always subtracted.
+        tails: Excess kurtosis of the losses at either step: heavy-tailed draws tell less of their
+            own variance, as if there were fewer (`diagnostics.excess_kurtosis`).
 
     A bias that is subtracted: λ̂ = (1 + a)·λ̂(h) − a·λ̂(2h) with a = 1/(2^q − 1), the two being
     independent. Of a bias of first order the next one is left, about bias²/λ̂(h) where the series
@@ -112,20 +124,23 @@ def combined(plain: LLCEstimate, coarse: LLCEstimate, order: int) -> LLCEstimate
     bias, bias_stderr = a * (coarse.llc - plain.llc), a * math.hypot(coarse.stderr, plain.stderr)
     if not (math.isfinite(bias) and math.isfinite(bias_stderr)):
         return plain
+    draws, coarse_draws = (
+        one.ess / (1 + kurtosis / 2) for one, kurtosis in zip((plain, coarse), tails, strict=True)
+    )
     if _is_subtracted(bias, bias_stderr, order):
         llc = plain.llc - bias
         left = 0.0
         if order == 1 and plain.llc:
             left = max(0.0, bias**2 - bias_stderr**2) / (2 * abs(plain.llc))
         parts = [
-            (((1 + a) * plain.stderr) ** 2, plain.ess),
-            ((a * coarse.stderr) ** 2, coarse.ess),
+            (((1 + a) * plain.stderr) ** 2, draws),
+            ((a * coarse.stderr) ** 2, coarse_draws),
             (left**2, math.inf),
         ]
     else:
         llc = plain.llc
         unknown = max(0.0, bias**2 - bias_stderr**2)
-        parts = [(plain.stderr**2, plain.ess), (unknown, min(plain.ess, coarse.ess))]
+        parts = [(plain.stderr**2, draws), (unknown, min(draws, coarse_draws))]
     stderr = math.sqrt(sum(variance for variance, _ in parts)) * _student(parts)
     return replace(plain, llc=llc, stderr=stderr, bias=bias, bias_stderr=bias_stderr)
 

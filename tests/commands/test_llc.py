@@ -102,7 +102,7 @@ def test_the_figure_has_the_losses_of_all_checkpoints_and_the_cautions(
         return llc_figure(table, training, **words)
 
     monkeypatch.setattr(llc_command, "llc_figure", draw)
-    slope = "the potential has a slope at w* (tilt above 1), so chains slide down it"
+    slope = "the potential has a slope at w* (one that matters to λ̂), so chains slide down it"
     monkeypatch.setattr(LLCEstimate, "cautions", (slope,))
     assert len(estimate(run, checkpoints=(0, 2))) == 2
     assert drawn["training"]["step"].tolist() == [0, 30, 60]

@@ -78,6 +78,49 @@ def test_without_localisation_and_of_older_traces_the_tilt_is_unknown():
     assert math.isnan(ls.estimate_llc(trace.drop_vars("tilt")).tilt)
 
 
+def test_a_gentle_slope_in_a_flat_direction_matters_to_a_small_coefficient():
+    """Exact: two stiff directions make ½ each, less 0.9² for the slope along the flat one."""
+    one = bowl([1000.0, 1000.0, 0.0], [0.0, 0.0, 0.9 * math.sqrt(5)])
+    assert one.tilt < 1
+    assert one.slope_effect == pytest.approx(0.81, rel=1e-3)
+    assert one.llc == pytest.approx(1000 / 1005 - 0.81, abs=4 * one.stderr)
+    assert "slope at w*" in one.cautions[0]
+
+
+def test_a_steep_slope_in_a_stiff_direction_matters_to_nothing():
+    one = bowl([1e4, 1e4, 1e4], [10.0, 0.0, 0.0], step=1e-5)
+    assert one.tilt > 4
+    assert one.slope_effect == pytest.approx(100 / 2 / 1e4, rel=0.02)
+    assert one.cautions == ()
+
+
+def test_a_trace_of_before_the_shift_was_measured_goes_by_the_tilt():
+    one = replace(estimate(0.0), slope_shift=math.nan, tilt=1.5)
+    assert "slope at w*" in one.cautions[0]
+    assert replace(one, tilt=0.9).cautions == ()
+
+
+class Bowl(torch.nn.Module):
+    """½ Σ c w² + g·w, at w* = 0."""
+
+    def __init__(self, curvatures: list[float], slope: list[float]) -> None:
+        super().__init__()
+        self.w = torch.nn.Parameter(torch.zeros(len(curvatures), dtype=torch.float64))
+        self.c, self.g = (torch.tensor(one, dtype=torch.float64) for one in (curvatures, slope))
+
+    def forward(self) -> torch.Tensor:
+        return 0.5 * (self.c * self.w**2).sum() + (self.g * self.w).sum()
+
+
+def bowl(curvatures: list[float], slope: list[float], step: float = 1e-4):
+    posterior = ls.LocalPosterior(Bowl(curvatures, slope), None, nbeta=1.0, localization=5.0)
+    kernel = ls.BAOAB(step_size=math.sqrt(step) * 2, friction=math.sqrt(5))
+    trace = ls.sample(
+        posterior, kernel, num_chains=8, num_steps=4000, compile=False, progress=False
+    )
+    return ls.estimate_llc(trace)
+
+
 def test_a_number_that_is_the_localisations_has_a_caution():
     sides = {"llc_half_localization": 2.0, "llc_double_localization": 1.0}
     one = replace(estimate(0.0), **sides, localization_slope_stderr=0.01)
@@ -86,6 +129,6 @@ def test_a_number_that_is_the_localisations_has_a_caution():
     steep = replace(one, llc_half_localization=2.2)
     assert "the localisation more than of the network" in steep.cautions[0]
     assert replace(steep, localization_slope_stderr=0.1).cautions == ()  # it may be chance
-    curve = ls.LLCCurve([one, replace(steep, tilt=2.0)])
+    curve = ls.LLCCurve([one, replace(steep, slope_shift=2.0)])
     assert curve.to_dataframe()["cautions"].str.count(r"\|").tolist() == [0, 1]
     assert np.isfinite(curve.llc).all()

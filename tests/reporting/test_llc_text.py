@@ -81,7 +81,7 @@ def test_cautions_are_said_once_for_all_their_checkpoints() -> None:
 
 
 def test_a_caption_has_cautions_in_a_few_words() -> None:
-    slope = "the potential has a slope at w* (tilt above 1), so chains slide down it: say so"
+    slope = "the potential has a slope at w* (one that matters), so chains slide down it: say so"
     table = TABLE.assign(cautions=[slope, f"{slope} | λ̂ goes as γ to −0.5, so compare", slope])
     assert cautions_in_brief(table) == [
         "the potential has a slope at w* at all 3 checkpoints",

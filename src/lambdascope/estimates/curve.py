@@ -12,15 +12,17 @@ from lambdascope.estimates.display import NORMAL_95, html_table, text_table
 from lambdascope.estimates.verdict import Demands, Status
 from lambdascope.wording import BETWEEN_SENTENCES, with_error
 
-# ‖∇U(w*)‖/√γ. In a flat direction the slope moves chains by so many widths 1/√γ of the
-# localisation, in a stiff one by less. λ̂ with that direction was 16 % below that without it at a
-# tilt of 2.4 (the last checkpoint of the README's example, docs/estimator.md).
-LARGEST_TILT = 1.0
+# √(gᵀ(H + γ)⁻¹g) of the slope g at w*, in widths of the posterior: from one on chains leave the
+# place where w* is. At the last checkpoint of the README's example, with 2.4, λ̂ with the gradient's
+# direction is 16 % below that without it, more than a quadratic's (docs/estimator.md).
+LARGEST_SHIFT = 1.0
+# What the slope takes from λ̂ in a quadratic potential, as a share of λ̂.
+LARGEST_EFFECT = 0.1
 # −d log λ̂ / d log γ, from which on λ̂ is γ's more than the network's: flat directions have 1.
 LARGEST_SLOPE = 0.5
 _SLOPING = (
-    "the potential has a slope at w* (tilt above 1), so chains slide down it: λ̂ across the "
-    "gradient (OrthogonalToGradient, --orthogonal-to-gradient), or without weight decay in the "
+    "the potential has a slope at w* (one that matters to λ̂), so chains slide down it: λ̂ across "
+    "the gradient (OrthogonalToGradient, --orthogonal-to-gradient), or without weight decay in the "
     "potential, may be another; say which one you quote"
 )
 _STEEP = (
@@ -67,6 +69,9 @@ class LLCEstimate:
         localization: γ; NaN where the trace does not tell.
         tilt: ‖∇U(w*)‖/√γ in the directions that may move, U = nβ·L_n and weight decay: 0 at a
             minimum; NaN where the trace does not tell.
+        slope_shift: How far that slope moves the chains, in their widths, by the curvature at w*
+            (`sampling.sliding`): the tilt in a flat direction, next to nothing in a stiff one.
+        slope_effect: What the slope takes from λ̂ in a quadratic potential of that curvature.
         demands: What the verdict asked of the chains.
         method: How λ̂ was made, in words; empty for the plain estimator.
     """
@@ -97,6 +102,8 @@ class LLCEstimate:
     localization_slope_stderr: float = math.nan
     localization: float = math.nan
     tilt: float = math.nan
+    slope_shift: float = math.nan
+    slope_effect: float = math.nan
     demands: Demands = field(default_factory=Demands)
     method: str = ""
 
@@ -114,11 +121,18 @@ class LLCEstimate:
     def cautions(self) -> tuple[str, ...]:
         """What to keep in mind beside the verdict, a sentence each: of what λ̂ tells."""
         found = {
-            _SLOPING: self.tilt > LARGEST_TILT,
+            _SLOPING: self._slides,
             _STEEP: self.localization_slope - 2 * self.localization_slope_stderr > LARGEST_SLOPE,
             _UNHELD: self.localization == 0,
         }
         return tuple(caution for caution, applies in found.items() if applies)
+
+    @property
+    def _slides(self) -> bool:
+        if math.isnan(self.slope_shift):  # a trace of before it was measured
+            return self.tilt > LARGEST_SHIFT
+        matters = max(LARGEST_EFFECT * abs(self.llc), 2 * self.stderr)
+        return self.slope_shift > LARGEST_SHIFT or self.slope_effect > matters
 
     @property
     def interval(self) -> tuple[float, float]:
@@ -195,6 +209,8 @@ class LLCCurve(Sequence[LLCEstimate]):
                 "localization_slope": one.localization_slope,
                 "localization_slope_stderr": one.localization_slope_stderr,
                 "tilt": one.tilt,
+                "slope_shift": one.slope_shift,
+                "slope_effect": one.slope_effect,
                 "cautions": BETWEEN_SENTENCES.join(one.cautions),
             }
             for one in self

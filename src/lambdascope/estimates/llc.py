@@ -233,9 +233,16 @@ def estimate_one(trace: xr.Dataset, num_burnin: int, demands: Demands | None = N
         demands=demands or Demands(),
         llc_uncorrected=llc,
         mc_stderr=stderr,
-        tilt=float(trace["tilt"]) if "tilt" in trace else math.nan,
-        localization=float(trace["localization"]) if "localization" in trace else math.nan,
+        localization=_of(trace, "localization"),
+        tilt=_of(trace, "tilt"),
+        slope_shift=_of(trace, "slope_shift"),
+        slope_effect=_of(trace, "slope_effect"),
     )
+
+
+def _of(trace: xr.Dataset, name: str) -> float:
+    """A checkpoint's number; NaN in traces of before it was recorded."""
+    return float(trace[name]) if name in trace else math.nan
 
 
 def _temperatures(trace: xr.Dataset) -> NDArray[np.float64] | None:

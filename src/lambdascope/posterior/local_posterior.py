@@ -170,8 +170,8 @@ class LocalPosterior:
         return total / max(self.samples.num_samples, 1)
 
     @functools.cached_property
-    def slope(self) -> float:
-        """‖∇U(w*)‖ within the directions that may move, in 1/parameter; 0 at a minimum of U.
+    def slope_gradient(self) -> Tensor:
+        """∇U(w*) [param] within the directions that may move, in 1/parameter; 0 at a minimum of U.
 
         U = nβ·L_n + (nβ·wd/2)·‖w‖², the potential without localisation, which is flat at w*.
         """
@@ -181,7 +181,12 @@ class LocalPosterior:
             gradient = gradient * self.mask
         if self.normal is not None:
             gradient = gradient - (gradient @ self.normal) * self.normal
-        return self.nbeta * gradient.norm().item()
+        return self.nbeta * gradient
+
+    @property
+    def slope(self) -> float:
+        """‖∇U(w*)‖, the length of `slope_gradient`."""
+        return self.slope_gradient.norm().item()
 
     def with_localization(self, localization: float) -> "LocalPosterior":
         """The same posterior with another γ, in 1/parameter²; everything else is shared."""

@@ -30,6 +30,8 @@ _TAKEN = frozenset(
         "num_samples",
         "num_free",
         "tilt",
+        "slope_shift",
+        "slope_effect",
         "step_factor",
     ]
 )

@@ -1,5 +1,6 @@
 """The stiffest direction of a potential, from which step sizes follow."""
 
+import contextlib
 from collections.abc import Sequence
 
 import numpy as np
@@ -75,27 +76,66 @@ def _at_once(posteriors: Sequence[LocalPosterior], num_parameters: int) -> tuple
 
 def _of_chunk(stack: PosteriorStack, which: list[int], here: Tensor, samples: int) -> Tensor:
     """[place], at weights `here` [place, param] of the posteriors `which`."""
-    chains = stack.of_chains(which, torch.zeros(len(which), 4, dtype=torch.int32))
-
-    def target_of(chains: ChainTensors) -> ChunkTarget:
-        index = _drawn(chains.num_samples.clamp(1), samples) + chains.offset
-        batch = tuple(tensor[index] for tensor in stack.data)
-        return ChunkTarget(stack, chains, [batch], shared_batch=not stack.has_data)
-
-    target = target_of(chains)
+    products = _Products(stack, which, here, samples)
     generator = torch.Generator().manual_seed(0)
     direction = torch.randn(here.shape[1], generator=generator, dtype=torch.float64).to(here)
-    v = _unit(target.restrict(direction.expand_as(here).clone()))
-    reach = _REACH * here.norm(dim=1, keepdim=True).clamp(min=1.0)
+    v = _unit(products.target.restrict(direction.expand_as(here).clone()))
     curvature = torch.zeros(len(which), dtype=here.dtype, device=here.device)
-    with explained_gradients(stack, chains, target_of):
+    with products.explained():
         for _ in range(_ITERATIONS):
-            ahead = target.evaluate(here + reach * v).potential_gradient
-            behind = target.evaluate(here - reach * v).potential_gradient
-            bent = target.restrict(ahead - behind) / (2 * reach)
+            bent = products(v)
             curvature = bent.norm(dim=1)  # at most the largest, and nearer to it each time
             v = _unit(bent)
     return curvature
+
+
+class _Products:
+    """∇²U(w)·v at several places, by central differences of the gradient on some samples."""
+
+    def __init__(self, stack: PosteriorStack, which: list[int], here: Tensor, samples: int) -> None:
+        self._stack, self._here, self._samples = stack, here, samples
+        self._chains = stack.of_chains(which, torch.zeros(len(which), 4, dtype=torch.int32))
+        self.target = self._target_of(self._chains)
+        self._reach = _REACH * here.norm(dim=1, keepdim=True).clamp(min=1.0)
+
+    def __call__(self, v: Tensor) -> Tensor:
+        """[place, param], of unit vectors `v` [place, param] that may move."""
+        ahead = self.target.evaluate(self._here + self._reach * v).potential_gradient
+        behind = self.target.evaluate(self._here - self._reach * v).potential_gradient
+        return self.target.restrict(ahead - behind) / (2 * self._reach)
+
+    def explained(self) -> contextlib.AbstractContextManager[None]:
+        """Errors of the model, said as those of a gradient."""
+        return explained_gradients(self._stack, self._chains, self._target_of)
+
+    def _target_of(self, chains: ChainTensors) -> ChunkTarget:
+        index = _drawn(chains.num_samples.clamp(1), self._samples) + chains.offset
+        batch = tuple(tensor[index] for tensor in self._stack.data)
+        return ChunkTarget(self._stack, chains, [batch], shared_batch=not self._stack.has_data)
+
+
+class CurvatureProducts:
+    """(∇²U(w*) + γ)·v of one posterior, the localisation's curvature with the potential's.
+
+    On the samples that `largest_curvature` takes.
+
+    Args:
+        posterior: U, γ and w*.
+        device: As for `sample`.
+    """
+
+    def __init__(self, posterior: LocalPosterior, device: str = "auto") -> None:
+        stack = PosteriorStack([posterior], choose_device(device))
+        samples, _ = _at_once([posterior], posterior.num_parameters)
+        self._products = _Products(stack, [0], stack.w_star, samples)
+        self._like = stack.w_star
+
+    def __call__(self, v: Tensor) -> Tensor:
+        """[param], of `v` [param], both in float64 and within the directions that may move."""
+        length = v.norm().clamp(min=torch.finfo(v.dtype).tiny)
+        with self._products.explained():
+            bent = self._products((v / length)[None].to(self._like))
+        return length * bent[0].to(v)
 
 
 def _drawn(num_samples: Tensor, samples: int) -> Tensor:

@@ -18,6 +18,7 @@ from lambdascope.errors import LambdascopeError, shown
 from lambdascope.posterior.local_posterior import LocalPosterior
 from lambdascope.samplers.base import Kernel
 from lambdascope.sampling.recorder import Recorder, Series
+from lambdascope.sampling.sliding import sliding
 
 FORMAT = 1
 _UNITS = {
@@ -30,6 +31,8 @@ _UNITS = {
     "localization": "γ, in 1/parameter²",
     "num_samples": "n, in samples",
     "tilt": "‖∇U(w*)‖/√γ, U without localisation, dimensionless",
+    "slope_shift": "√(gᵀ(H + γ)⁻¹g), how far the slope g at w* moves chains, in their widths",
+    "slope_effect": "that the slope at w* lowers λ̂ by, in a quadratic potential, dimensionless",
     "num_free": "directions that chains may move in, a count",
     "step_factor": "factor on the sampler's step size",
 }
@@ -100,11 +103,14 @@ class TraceDescription:
     def columns(self) -> dict[str, tuple[list[str], np.ndarray]]:
         """What is known before sampling: dimensions and values of each variable."""
         many = self.posteriors
+        slid = sliding(many, self.device)
         found = {
             "initial_loss": np.array([p.initial_loss for p in many], dtype=np.float64),
             "nbeta": np.array([p.nbeta for p in many], dtype=np.float64),
             "localization": np.array([p.localization for p in many], dtype=np.float64),
             "tilt": np.array([_tilt(p) for p in many], dtype=np.float64),
+            "slope_shift": slid.shift,
+            "slope_effect": slid.effect,
             "num_samples": np.array([p.samples.num_samples for p in many], dtype=np.int64),
             "num_free": np.array([p.num_free for p in many], dtype=np.int64),
         }

@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import json
 import math
+import re
 from pathlib import Path
 
 import numpy as np
@@ -348,6 +349,43 @@ def test_a_diverging_cell_is_trained_beside_the_others_once(
     assert numbers == [0, 1, 2, 3]
     assert table["cell"].unique().tolist() == [1, 3]
     assert table["llc"].notna().any()
+
+
+def test_a_cell_without_an_estimate_costs_its_neighbours_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An enormous nβ makes the chains of its cell diverge."""
+    text = FILE.replace('train.seed = "0..1"', "llc.nbeta = [10.0, 1e30]")
+    numbers = counted(monkeypatch)
+    found = sweep(tmp_path, text)
+    table = found.run(progress=False)
+    assert numbers == [0, 1, 2, 3]  # once, side by side
+    assert [cell.number for cell, _ in found.failed()] == [1, 3]
+    assert "no chain gave an estimate at step" in found.failed()[0][1]
+    assert set(table["cell"]) == {0, 2}
+
+
+def test_what_is_kept_is_the_file_as_its_cells_were_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    edited = FILE.replace('train.seed = "0..1"', 'train.seed = "5..6"')
+
+    def edit_and_work(batch):
+        (tmp_path / "small.toml").write_text(edited)
+        return work_on(batch)
+
+    work_with(monkeypatch, edit_and_work)
+    sweep(tmp_path).run(progress=False)
+    assert (tmp_path / "results" / "sweep.toml").read_text() == FILE
+    assert "small.toml was edited meanwhile" in capsys.readouterr().err
+
+
+def test_cells_that_are_measured_one_by_one_make_small_batches(tmp_path: Path) -> None:
+    many = FILE.replace('train.seed = "0..1"', 'train.seed = "0..8"')
+    assert [len(batch) for batch in batches_of(sweep(tmp_path, many).plan.cells)] == [9, 9]
+    plain = re.search(r"\[llc\].*?(?=\n\[)", many, re.DOTALL)[0]
+    automatic = many.replace(plain, "[llc]\nmax_steps = 400\n")
+    assert [len(batch) for batch in batches_of(sweep(tmp_path, automatic).plan.cells)] == [3] * 6
 
 
 def test_seeds_share_a_batch_and_shapes_do_not(tmp_path: Path) -> None:

@@ -9,7 +9,15 @@ from pathlib import Path
 import pytest
 
 from lambdascope.errors import LambdascopeError
-from lambdascope.sweeps import Cell, Engine, LocalEngine, Outcome, ProcessEngine, engines
+from lambdascope.sweeps import (
+    Cell,
+    Engine,
+    LocalEngine,
+    Outcome,
+    ProcessEngine,
+    engines,
+    shared_out,
+)
 from tests.sweeps.cells import (
     cell,
     dying,
@@ -130,3 +138,13 @@ def test_workers_end_with_a_parent_that_is_killed(tmp_path: Path) -> None:
 def test_no_workers_is_no_pool() -> None:
     with pytest.raises(LambdascopeError, match="workers=0: a whole number ≥ 1"):
         ProcessEngine(0)
+
+
+def test_batches_are_cut_until_every_worker_has_one() -> None:
+    cells = [cell(number) for number in range(7)]
+    assert shared_out([cells], 1) == [cells]
+    assert shared_out([cells], 2) == [cells[:4], cells[4:]]
+    assert [len(one) for one in shared_out([cells], 3)] == [2, 2, 3]
+    assert shared_out([cells[:4], cells[4:]], 2) == [cells[:4], cells[4:]]
+    assert shared_out([cells[:2]], 8) == [cells[:1], cells[1:2]]
+    assert shared_out([], 3) == []

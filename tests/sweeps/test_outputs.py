@@ -144,3 +144,16 @@ def test_a_file_under_another_name_can_adopt_its_results(out: Path, file: Path) 
     for name in ("sweep.toml", "outputs.json"):
         (out / name).unlink()
     SweepOutputs(out, renamed).keep_file()
+
+
+def test_the_file_is_kept_as_its_cells_were_read(tmp_path: Path) -> None:
+    file = tmp_path / "sweep.toml"
+    file.write_text("# as it was")
+    outputs = SweepOutputs(tmp_path / "out", file, file.read_text())
+    assert not outputs.was_edited()
+    file.write_text("# edited while the cells were worked on")
+    outputs.keep_file()
+    assert (tmp_path / "out" / "sweep.toml").read_text() == "# as it was"
+    assert outputs.was_edited()
+    file.unlink()
+    assert outputs.was_edited()

@@ -19,8 +19,8 @@ class HessianConfig(Config):
     """Which checkpoints, counted from 0 (default: the last one)."""
 
     top: int = Field(default=200, ge=1)
-    """Largest eigenvalues; asked for as many as there are parameters, the matrix itself is formed
-    and all of them come out exactly (count)."""
+    """Largest eigenvalues, at most one a parameter; asked for as many as there are parameters, or
+    where there are no more than 600, the matrix itself is formed and all are exact (count)."""
 
     bottom: int = Field(default=5, ge=0)
     """Smallest eigenvalues, the most negative first; each costs many times what a large one does

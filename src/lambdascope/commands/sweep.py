@@ -29,6 +29,7 @@ from lambdascope.sweeps import (
     SweepOutputs,
     SweepPlan,
     read_plan,
+    shared_out,
 )
 
 _TABLE, _SPECTRA = "sweep.csv", "sweep_hessian.csv"
@@ -55,7 +56,7 @@ class Sweep:
         except LambdascopeError as error:
             raise LambdascopeError(f"{file}: {error}") from None
         self.records = CellRecords(out or Path("runs") / Path(file).stem)
-        self._outputs = SweepOutputs(self.records.path, Path(file))
+        self._outputs = SweepOutputs(self.records.path, Path(file), self.plan.text)
         self.not_drawn: dict[str, str] = {}
         """File name → why `draw` could not draw that figure yet."""
 
@@ -97,14 +98,18 @@ class Sweep:
             with Progress(
                 "sweep", total=total, unit="cell", initial=total - len(missing), wanted=progress
             ) as bar:
-                for batch, outcomes in worker.outcomes(
-                    self.system.batches_of(missing), self.system.work_on
-                ):
+                batches = shared_out(self.system.batches_of(missing), worker.num_workers)
+                for batch, outcomes in worker.outcomes(batches, self.system.work_on):
                     for cell, outcome in zip(batch, outcomes, strict=True):
                         self.records.put(cell, outcome)
                         if outcome.error is not None:
                             bar.write(f"{cell} failed: {outcome.error}")
                     bar.update(len(batch))
+                if self._outputs.was_edited():
+                    bar.write(
+                        f"{self.plan.path} was edited meanwhile: what stands is of the file as it "
+                        "was, kept as sweep.toml; the same command works out what is new"
+                    )
             return self.draw()
 
     def missing(self, *, retry_failed: bool = False) -> list[Cell]:

@@ -13,12 +13,18 @@ from lambdascope.sweeps import Cell, Outcome
 
 # Chains of more cells gain nothing in speed, and a batch is what an interruption costs.
 MOST_CELLS = 16
+# Where each cell is measured by itself, a batch saves time in training only, and an interruption
+# costs every measurement in it.
+MOST_MEASURED_ALONE = 4
 # Settings of the estimate in which cells of one batch may differ: each chain carries its own.
 _FREE_LLC = {"nbeta", "n_multiplier", "temp_multiplier", "localization", "weight_decay"}
 
 
 def batches_of(cells: Sequence[Cell]) -> list[list[Cell]]:
     """Cells that can train and be sampled side by side, at most sixteen together.
+
+    At most four where λ̂ is the automatic one, or a Hessian is measured: these take cells one by
+    one.
 
     Batches of one shape are about equally large, so that they can share a compiled step.
     """
@@ -35,7 +41,10 @@ def batches_of(cells: Sequence[Cell]) -> list[list[Cell]]:
         groups.setdefault(str(alike), []).append(cell)
     batches = []
     for group in groups.values():
-        size = math.ceil(len(group) / math.ceil(len(group) / MOST_CELLS))
+        own = settings_of(group[0])
+        alone = own.checkpoints("hessian") or (own.checkpoints("llc") and own.llc.is_automatic)
+        most = MOST_MEASURED_ALONE if alone else MOST_CELLS
+        size = math.ceil(len(group) / math.ceil(len(group) / most))
         batches += [group[start : start + size] for start in range(0, len(group), size)]
     return batches
 
@@ -45,24 +54,29 @@ def work_on(batch: Sequence[Cell]) -> list[Outcome]:
 
     Training and the plain estimator run as one batch. A chain's random numbers follow from its
     cell's own settings, so a cell gives the same numbers whichever cells are beside it, to
-    rounding. A run that diverges is the failure of its cell alone.
-
-    Raises:
-        LambdascopeError: no chain gives an estimate.
+    rounding. A run that diverges, or of which no chain gives an estimate, is the failure of its
+    cell alone.
     """
     begun = time.perf_counter()
     trained = list(zip(batch, _trained([settings_of(cell).train for cell in batch]), strict=True))
     sound = [(cell, run) for cell, run in trained if run.diverged is None]
     rows = [_training_rows(run) for _, run in sound]
+    errors: list[str | None] = []
     if sound:
-        add_estimates([cell for cell, _ in sound], [run for _, run in sound], rows)
-    for (cell, run), own in zip(sound, rows, strict=True):
-        add_circuits(settings_of(cell), run, own)
-        add_hessians(settings_of(cell), run, own)
+        errors = add_estimates([cell for cell, _ in sound], [run for _, run in sound], rows)
+    for (cell, run), own, error in zip(sound, rows, errors, strict=True):
+        if error is None:
+            add_circuits(settings_of(cell), run, own)
+            add_hessians(settings_of(cell), run, own)
     seconds = (time.perf_counter() - begun) / len(batch)
-    measured = iter(rows)
+    measured = iter(
+        Outcome(rows=own, seconds=seconds)
+        if error is None
+        else Outcome(error=error, seconds=seconds)
+        for own, error in zip(rows, errors, strict=True)
+    )
     return [
-        Outcome(rows=next(measured), seconds=seconds)
+        next(measured)
         if run.diverged is None
         else Outcome(error=divergence([run.config], {0: run.diverged}), seconds=seconds)
         for _, run in trained

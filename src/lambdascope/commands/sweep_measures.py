@@ -2,7 +2,7 @@
 
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from lambdascope.commands.hessian import spectrum_of
@@ -28,14 +28,16 @@ Rows = list[dict[str, Any]]
 _CHAINS_ROUNDED_TO = 8
 
 
-def add_estimates(batch: Sequence[Cell], runs: Sequence[TrainedRun], rows: Sequence[Rows]) -> None:
+def add_estimates(
+    batch: Sequence[Cell], runs: Sequence[TrainedRun], rows: Sequence[Rows]
+) -> list[str | None]:
     """Put λ̂ and its diagnostics into the rows of the checkpoints that are wanted.
 
     The plain estimator takes all cells as one batch. The automatic one takes them one by one: what
     it chooses for a cell must not depend on the cells beside it.
 
-    Raises:
-        LambdascopeError: no chain gave an estimate.
+    Returns:
+        for each cell why it has no estimate; None if it has.
     """
     found: list[tuple[list[LocalPosterior], list[int], Rows]] = []
     for cell, run, own in zip(batch, runs, rows, strict=True):
@@ -48,17 +50,25 @@ def add_estimates(batch: Sequence[Cell], runs: Sequence[TrainedRun], rows: Seque
         found.append((posteriors, labels, [own[index] for index in chosen]))
     llc = settings_of(batch[0]).llc
     if not found[0][0]:
-        return
+        return [None] * len(batch)
     if llc.is_automatic:
-        for posteriors, labels, wanted in found:
-            _write(wanted, automatic_estimates(posteriors, llc, labels))
-        return
+        return [_automatic(posteriors, llc, labels, wanted) for posteriors, labels, wanted in found]
     curve = plain_estimates(
         [posterior for posteriors, _, _ in found for posterior in posteriors],
         llc,
         [label for _, labels, _ in found for label in labels],
     )
-    _write([row for _, _, wanted in found for row in wanted], curve)
+    estimates = iter(curve)
+    return [_write(wanted, [next(estimates) for _ in wanted]) for _, _, wanted in found]
+
+
+def _automatic(
+    posteriors: Sequence[LocalPosterior], llc: LLCConfig, labels: Sequence[int], wanted: Rows
+) -> str | None:
+    try:
+        return _write(wanted, automatic_estimates(posteriors, llc, labels))
+    except LambdascopeError as error:  # of this cell: no step keeps its chains finite
+        return str(error)
 
 
 def plain_estimates(
@@ -175,13 +185,13 @@ def add_hessians(settings: Settings, run: TrainedRun, rows: Rows) -> None:
         }
 
 
-def _write(rows: Rows, curve: LLCCurve) -> None:
-    for row, one in zip(rows, curve, strict=True):
+def _write(rows: Rows, estimates: Iterable[LLCEstimate]) -> str | None:
+    """Put a cell's estimates into its rows; returns why it has none, or None."""
+    for row, one in zip(rows, estimates, strict=True):
         row |= estimate_row(one)
         if math.isnan(one.llc):
-            raise LambdascopeError(
-                f"no chain gave an estimate at step {row['step']}: {one.status}; {one.advice}"
-            )
+            return f"no chain gave an estimate at step {row['step']}: {one.status}; {one.advice}"
+    return None
 
 
 def _network(run: TrainedRun, index: int) -> Network:

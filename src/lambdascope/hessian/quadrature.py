@@ -20,6 +20,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.interpolate import PchipInterpolator
+from scipy.stats import norm, t
 from torch import Tensor
 
 from lambdascope.hessian.operator import HessianOperator
@@ -47,7 +48,8 @@ class SpectralQuadrature:
     ) -> tuple[float, float]:
         """Tr f(H) and its standard error over probes.
 
-        The error is 0 where every eigenvalue is known, NaN where there is one probe only.
+        The error is widened by Student's factor for few probes, so that the value ± 1.96 errors is
+        a 95 % interval; 0 where every eigenvalue is known, NaN where there is one probe only.
 
         Args:
             function: f, applied element by element.
@@ -57,7 +59,10 @@ class SpectralQuadrature:
             return known, 0.0
         probes = (self.weights * function(self.nodes)).sum(axis=1)
         count = len(probes)
-        error = float(probes.std(ddof=1)) / math.sqrt(count) if count > 1 else math.nan
+        if count < 2:
+            return known + float(probes.mean()), math.nan
+        error = float(probes.std(ddof=1)) / math.sqrt(count)
+        error *= float(t.ppf(0.975, count - 1) / norm.ppf(0.975))
         return known + float(probes.mean()), error
 
     def spacing(self, places: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -82,9 +82,9 @@ def hessian_spectrum(
 ) -> HessianSpectrum:
     """Both ends of a spectrum by Lanczos, the rest by stochastic Lanczos quadrature.
 
-    Where there are no more than 600 directions, or as many eigenvalues are asked for as there are
-    (or more), the matrix is formed and the whole spectrum computed: then all of it is exact, and
-    no more than d eigenvalues are returned.
+    Where there are no more than 600 directions, or as many eigenvalues are asked for as there are,
+    the matrix is formed and the whole spectrum computed: then all of it is exact. Of no more than
+    600 directions all are returned where more are asked for; of more directions that is refused.
 
     Args:
         operator: The Hessian.
@@ -99,8 +99,8 @@ def hessian_spectrum(
         seed: Of the random starts.
 
     Raises:
-        LambdascopeError: for a count below its least, a matrix too large to form, or eigenvalues
-            that Lanczos does not resolve.
+        LambdascopeError: for a count below its least, or above d, a matrix too large to form, or
+            eigenvalues that Lanczos does not resolve.
     """
     for name, value, least in (
         ("num_largest", num_largest, 1),
@@ -111,6 +111,12 @@ def hessian_spectrum(
         if value < least:
             raise LambdascopeError(f"{name}={value!r}: a whole number ≥ {least} is accepted.")
     size = operator.size
+    for name, value in (("num_largest", num_largest), ("num_smallest", num_smallest)):
+        if value > size > _DENSE_BY_CHOICE:
+            raise LambdascopeError(
+                f"{name}={value}: the matrix has {size:,} eigenvalues, one a parameter; up to that "
+                "many are accepted."
+            )
     if size <= _DENSE_BY_CHOICE or num_largest + num_smallest >= size:
         return _dense(operator, num_largest, num_smallest)
     with _threads_for(operator):

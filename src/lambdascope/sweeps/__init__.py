@@ -1,6 +1,6 @@
 """Grids of runs: what a sweep's file says, which cells stand, and the engines that work on them."""
 
-from lambdascope.sweeps.engines import Engine, LocalEngine, ProcessEngine
+from lambdascope.sweeps.engines import Engine, LocalEngine, ProcessEngine, shared_out
 from lambdascope.sweeps.figures import FigureWish
 from lambdascope.sweeps.outputs import KEPT_FILE, SweepOutputs
 from lambdascope.sweeps.plan import Cell, SweepPlan, Vocabulary, read_plan
@@ -21,4 +21,5 @@ __all__ = [
     "SweepPlan",
     "Vocabulary",
     "read_plan",
+    "shared_out",
 ]

@@ -27,6 +27,11 @@ class Engine(ABC):
 
     name: str
 
+    @property
+    def num_workers(self) -> int:
+        """Batches that are worked on at once, as far as that is known before they begin."""
+        return 1
+
     @abstractmethod
     def outcomes(self, batches: Sequence[Batch], work: Work) -> Iterator[Worked]:
         """Each batch with the outcomes of its cells, as they come.
@@ -68,6 +73,11 @@ class ProcessEngine(Engine):
         if num_workers < 1:
             raise LambdascopeError(f"workers={num_workers}: a whole number ≥ 1 is accepted")
         self._num_workers, self._initialize = num_workers, initialize
+
+    @property
+    def num_workers(self) -> int:
+        """See `Engine`."""
+        return self._num_workers
 
     def outcomes(self, batches: Sequence[Batch], work: Work) -> Iterator[Worked]:
         """See `Engine`."""
@@ -136,6 +146,22 @@ def _end_with_parent() -> None:
     assert parent is not None  # only workers run this
     parent.join()
     os._exit(1)
+
+
+def shared_out(batches: Sequence[Batch], num_workers: int) -> list[Batch]:
+    """Batches cut in two, the largest first, until every worker has one.
+
+    Args:
+        batches: Cells that may be worked on together.
+        num_workers: As of `Engine`.
+    """
+    found = [list(batch) for batch in batches]
+    while len(found) < num_workers and any(len(batch) > 1 for batch in found):
+        largest = max(range(len(found)), key=lambda place: len(found[place]))
+        batch = found[largest]
+        middle = (len(batch) + 1) // 2
+        found[largest : largest + 1] = [batch[:middle], batch[middle:]]
+    return list(found)
 
 
 def attempt(work: Work, batch: Batch) -> list[Outcome]:

@@ -27,13 +27,15 @@ class SweepOutputs:
     Args:
         path: The directory; it is made when something is written.
         file: The sweep's file.
+        text: Of the file, as its cells were read from it; None: as it is now.
 
     Raises:
         LambdascopeError: the directory holds the results of another sweep, or its state is broken.
     """
 
-    def __init__(self, path: Path, file: Path) -> None:
+    def __init__(self, path: Path, file: Path, text: str | None = None) -> None:
         self.path, self._file = Path(path), Path(file)
+        self._text = self._file.read_text(encoding="utf-8") if text is None else text
         state = self._read()
         self._written: dict[str, dict[str, str]] = state.get("outputs", {})
         self._source = self._source_of(state.get("file"))
@@ -41,9 +43,16 @@ class SweepOutputs:
     def keep_file(self) -> None:
         """Put the sweep's file beside its results."""
         make_folder(self.path)
-        atomic_write_text(self.path / KEPT_FILE, self._file.read_text(encoding="utf-8"))
+        atomic_write_text(self.path / KEPT_FILE, self._text)
         self._written = self._read().get("outputs", {})
         self._save()
+
+    def was_edited(self) -> bool:
+        """Whether the file is another one by now than its cells were read from."""
+        try:
+            return self._file.read_text(encoding="utf-8") != self._text
+        except (OSError, ValueError):  # removed, or being written
+            return True
 
     def write(self, name: str, content: bytes, shows: str) -> None:
         """Write an output, whole or not at all.
@@ -95,7 +104,7 @@ class SweepOutputs:
         kept, own = self.path / KEPT_FILE, self._file.resolve()
         if own == kept.resolve():  # as a report opens it
             return known or str(own)
-        if kept.is_file() and kept.read_bytes() == self._file.read_bytes():
+        if kept.is_file() and kept.read_text(encoding="utf-8") == self._text:
             return str(own)
         if known is None:
             if kept.is_file() and self._has_records():

@@ -102,6 +102,7 @@ class SweepPlan:
         axes: Names of what varies, in the order of the file.
         cells: All combinations.
         figures: The figures wanted.
+        text: Of the file as it was read: it may be edited while its cells are worked on.
     """
 
     path: Path
@@ -109,6 +110,7 @@ class SweepPlan:
     axes: tuple[str, ...]
     cells: tuple[Cell, ...]
     figures: tuple[FigureWish, ...]
+    text: str
 
 
 def read_plan(path: Path, systems: Mapping[str, Vocabulary]) -> SweepPlan:
@@ -124,7 +126,7 @@ def read_plan(path: Path, systems: Mapping[str, Vocabulary]) -> SweepPlan:
             axes of different lengths; a cell's settings are refused (said with cell and field); two
             cells are the same; a figure asks for what there is not.
     """
-    document = _document(path)
+    text, document = _document(path)
     system = document.pop("system", next(iter(systems)))
     if not isinstance(system, str) or system not in systems:
         raise LambdascopeError(f"{path}: system={system!r}: {', '.join(systems)} are accepted")
@@ -156,12 +158,13 @@ def read_plan(path: Path, systems: Mapping[str, Vocabulary]) -> SweepPlan:
         raise LambdascopeError(
             f"{path}: two figures would be {twice[0]}: give one of them a name of its own"
         )
-    return SweepPlan(path, system, axes, cells, tuple(wishes))
+    return SweepPlan(path, system, axes, cells, tuple(wishes), text)
 
 
-def _document(path: Path) -> dict[str, Any]:
+def _document(path: Path) -> tuple[str, dict[str, Any]]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        return text, tomllib.loads(text)
     except OSError as error:
         raise LambdascopeError(
             f"{path} can't be read ({error.strerror or error}): give a sweep's TOML file"

@@ -14,6 +14,7 @@ from types import ModuleType
 from typing import Any, TextIO, cast
 
 from lambdascope.errors import LambdascopeError
+from lambdascope.machine import usable_cores
 from lambdascope.sweeps.engines import Batch, Engine, Work, Worked, attempt
 from lambdascope.sweeps.records import Outcome
 
@@ -63,6 +64,13 @@ class RayEngine(Engine):
             )
         self._ray = _import_ray()
         self._address, self._num_workers, self._initialize = address, num_workers, initialize
+
+    @property
+    def num_workers(self) -> int:
+        """See `Engine`; of a cluster that stands, and no number given, it is not known yet."""
+        if self._num_workers is not None:
+            return self._num_workers
+        return usable_cores() if self._address is None else 1
 
     def outcomes(self, batches: Sequence[Batch], work: Work) -> Iterator[Worked]:
         """See `Engine`.

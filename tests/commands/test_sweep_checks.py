@@ -140,7 +140,7 @@ def test_an_estimate_across_the_gradient_stands_beside_it_with_a_note(
 ) -> None:
     notes = []
 
-    def said(table, spectra, wish, axes, note):
+    def said(table, spectra, wish, axes, note, cells):
         notes.append((wish.y, note))
         return "nothing"
 

@@ -158,6 +158,55 @@ def test_a_map_hatches_doubtful_estimates_and_nothing_else() -> None:
     assert "hatched" not in counts._supxlabel.get_text()
 
 
+def test_failed_and_missing_fields_of_the_plan_stand_in_the_map() -> None:
+    axes = ("llc.step_size", "llc.localization", "train.seed")
+    cells = pd.DataFrame(
+        [
+            {"cell": 4 * i + 2 * j + seed, axes[0]: step, axes[1]: gamma, axes[2]: seed}
+            for i, step in enumerate([1e-4, 1e-2])
+            for j, gamma in enumerate([5.0, 50.0])
+            for seed in (0, 1)
+        ]
+    )
+    states = ["finished", "failed", "failed", "failed", "failed", "missing", "missing", "missing"]
+    cells = cells.assign(state=states)
+    table = cells[cells["state"] == "finished"].assign(step=50, llc=7.0, status="converged")
+    wish = FigureWish(x=axes[0], map_over=axes[1])
+    figure = draw(table, pd.DataFrame(), wish, axes, "", cells)
+    drawn = figure.axes[0]
+    assert [text.get_text() for text in drawn.get_xticklabels()] == ["0.0001", "0.01"]
+    assert [text.get_text() for text in drawn.get_yticklabels()] == ["5", "50"]
+    assert {text.get_position(): text.get_text() for text in drawn.texts} == {
+        (0, 0): "7.00",
+        (0, -0.28): "1 of 2 failed",
+        (0, 1): "×",
+        (1, 0): "×",
+        (1, 1): "–",
+    }
+    caption = figure._supxlabel.get_text().replace("\n", " ")
+    assert "×: failed · –: nothing measured yet" in caption
+
+
+def test_a_cell_that_failed_is_failed_at_every_step_of_a_map() -> None:
+    cells = pd.DataFrame({"cell": [0, 1], "train.p": [5, 7], "state": ["finished", "failed"]})
+    table = pd.DataFrame({"cell": 0, "train.p": 5, "step": [0, 10], "test_loss": [2.0, 1.0]})
+    wish = FigureWish(x="step", y="test_loss", map_over="train.p")
+    figure = draw(table, pd.DataFrame(), wish, ("train.p",), "", cells)
+    assert [text.get_text() for text in figure.axes[0].texts] == ["2.00", "1.00", "×", "×"]
+
+
+def test_a_panel_of_which_every_cell_failed_stands_beside_the_others() -> None:
+    cells = TABLE[["cell", *AXES]].assign(state="finished")
+    cells.loc[cells["train.task"] == "random", "state"] = "failed"
+    wish = FigureWish(x="train.p", map_over="llc.n_multiplier", panel="train.task")
+    finished = TABLE[TABLE["train.task"] == "addition"]
+    figure = draw(finished, pd.DataFrame(), wish, AXES, "", cells)
+    addition, random, _ = figure.axes
+    assert random.get_title() == "random"
+    assert {text.get_text() for text in random.texts} == {"×"}
+    assert "×" not in {text.get_text() for text in addition.texts}
+
+
 @pytest.mark.parametrize("log", [(True, False), (False, True), (True, True)])
 def test_a_straight_line_is_bent_by_a_logarithmic_axis(log: tuple[bool, bool]) -> None:
     wish = FigureWish(x="train.p", log_x=log[0], log_y=log[1], line=True)

@@ -8,18 +8,20 @@ from lambdascope.commands.sweep_checks import compares_with_hessian
 from lambdascope.sweeps import Cell, FigureWish, SweepPlan
 
 
-def caption_of(plan: SweepPlan, table: pd.DataFrame, wish: FigureWish) -> str:
+def caption_of(plan: SweepPlan, cells: pd.DataFrame, wish: FigureWish) -> str:
     """The caption.
 
     Args:
         plan: The sweep.
-        table: What stands of it, as in sweep.csv.
+        cells: Of `cell_states`.
         wish: The figure.
     """
     parts = []
-    finished, total = table["cell"].nunique(), len(plan.cells)
-    if finished < total:
-        parts.append(f"{finished} of {total} cells finished")
+    states, total = cells["state"].value_counts(), len(cells)
+    if "missing" in states:
+        parts.append(f"{states.get('finished', 0)} of {total} cells finished")
+    if "failed" in states:
+        parts.append(f"{states['failed']} of {total} cells failed")
     # What is measured, not settings, which have a dot.
     if any(name.startswith("llc") and "." not in name for name in (wish.x, *wish.y)):
         across = any(_llc(cell).orthogonal_to_gradient for cell in plan.cells)

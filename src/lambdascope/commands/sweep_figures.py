@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from lambdascope.commands.sweep_curves import doubtful_of, lines_of, means_of, runs_of, slopes_of
+from lambdascope.commands.sweep_curves import lines_of, means_of, runs_of, slopes_of
 from lambdascope.commands.sweep_labels import (
     family_label_of,
     label_of,
@@ -15,9 +15,9 @@ from lambdascope.commands.sweep_labels import (
     symbol,
     value_name,
 )
+from lambdascope.commands.sweep_maps import map_of
 from lambdascope.commands.sweep_table import ASYMPTOTIC, finals
 from lambdascope.reporting.sweep_figure import SweepPanel, sweep_figure
-from lambdascope.reporting.sweep_map import sweep_map
 from lambdascope.sweeps import FigureWish
 
 # What exact values stand beside.
@@ -26,7 +26,12 @@ _THEORY = ["family", "x", "exact", "label"]
 
 
 def draw(
-    table: pd.DataFrame, spectra: pd.DataFrame, wish: FigureWish, axes: Sequence[str], note: str
+    table: pd.DataFrame,
+    spectra: pd.DataFrame,
+    wish: FigureWish,
+    axes: Sequence[str],
+    note: str,
+    cells: pd.DataFrame | None = None,
 ) -> Figure | str:
     """A figure; or, where nothing of what it shows can be drawn yet, the reason in a sentence.
 
@@ -36,13 +41,15 @@ def draw(
         wish: What is wanted.
         axes: Of the sweep.
         note: How the numbers were made, for the caption.
+        cells: A row a cell of the plan, with its axes and its state, as of `cell_states`; None
+            takes those of the table, all finished.
     """
     chosen = _chosen(table, spectra, wish)
     if chosen.empty:
         at = "" if wish.x == "step" else " at its last checkpoint"
         return f"no finished cell has {' or '.join(wish.y)}{at}"
     if wish.map_over is not None:
-        return _map(chosen, wish, note)
+        return map_of(chosen, _all_finished(table, axes) if cells is None else cells, wish, note)
     panels = panels_of(table, spectra, wish, axes)
     if not panels and wish.slope_over is not None:
         return f"a slope needs finished cells at two values of {wish.slope_over}"
@@ -114,30 +121,10 @@ def _theory(rows: pd.DataFrame, wish: FigureWish, axes: Sequence[str]) -> pd.Dat
     return means.reset_index()[_THEORY]
 
 
-def _map(rows: pd.DataFrame, wish: FigureWish, note: str) -> Figure:
-    assert wish.map_over is not None
-    y = wish.y[0]
-    fields = pd.DataFrame({"x": rows[wish.x], "y": rows[wish.map_over], "value": rows[y]})
-    fields["panel"] = (
-        "" if wish.panel is None else [value_name(wish.panel, v) for v in rows[wish.panel]]
-    )
-    fields["doubtful"] = doubtful_of(rows, y)
-    panels = list(dict.fromkeys(fields["panel"]))
-    grouped = fields.groupby(["panel", "x", "y"], sort=False)
-    most = int(grouped.size().max())
-    table = grouped.agg(value=("value", "mean"), doubtful=("doubtful", "any")).reset_index()
-    over = "" if most == 1 else f"means of up to {most} runs"
-    any_doubtful = bool(fields["doubtful"].any())
-    hatched = "hatched: a run whose status is not 'converged'" if any_doubtful else ""
-    return sweep_map(
-        table,
-        x_label=label_of(wish.x),
-        y_label=label_of(wish.map_over),
-        value_label=label_of(y),
-        panels=panels,
-        title=wish.title or f"{plain(y)} over {lower(wish.x)} and {lower(wish.map_over)}",
-        caption=" · ".join(filter(None, [over, hatched, note])),
-    )
+def _all_finished(table: pd.DataFrame, axes: Sequence[str]) -> pd.DataFrame:
+    """The table's cells, as if they were all that there are."""
+    known = [axis for axis in axes if axis in table]
+    return table[["cell", *known]].drop_duplicates("cell").assign(state="finished")
 
 
 def _chosen(table: pd.DataFrame, spectra: pd.DataFrame, wish: FigureWish) -> pd.DataFrame:

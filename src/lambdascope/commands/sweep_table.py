@@ -53,6 +53,16 @@ def spectra(plan: SweepPlan, records: CellRecords) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
 
+def cell_states(plan: SweepPlan, records: CellRecords) -> pd.DataFrame:
+    """A row for each cell of the plan: cell, its axes, state ("finished", "failed", "missing")."""
+    rows = []
+    for cell in plan.cells:
+        outcome = records.get(cell)
+        state = "missing" if outcome is None else "failed" if outcome.error else "finished"
+        rows.append({"cell": cell.number, **_point(plan, cell), "state": state})
+    return pd.DataFrame(rows)
+
+
 def finals(table: pd.DataFrame) -> pd.DataFrame:
     """The last checkpoint of each cell."""
     return table[table["step"] == table.groupby("cell")["step"].transform("max")]
@@ -121,8 +131,11 @@ def _finished(plan: SweepPlan, records: CellRecords) -> Iterator[tuple[Cell, Out
 
 def _label(plan: SweepPlan, cell: Cell) -> dict[str, Any]:
     """What tells a cell apart, as the table has it."""
-    point = {axis: cell.value(axis) for axis in plan.axes}
-    return {"cell": cell.number, "key": cell.key, **point}
+    return {"cell": cell.number, "key": cell.key, **_point(plan, cell)}
+
+
+def _point(plan: SweepPlan, cell: Cell) -> dict[str, Any]:
+    return {axis: cell.value(axis) for axis in plan.axes}
 
 
 def _groups(table: pd.DataFrame, axes: Sequence[str]) -> list[tuple[tuple[Any, ...], pd.DataFrame]]:

@@ -148,6 +148,17 @@ def test_a_figure_for_each_axis_and_those_asked_for_first(results: Path) -> None
     assert figures[0]["quantities"][1]["families"][0]["mean"] == [5, 5, 5]
 
 
+def test_figure_and_headline_say_what_other_axis_they_average_over(results: Path) -> None:
+    text = html.unescape(report(results).path.read_text())
+    assert "Means are over" not in text  # seeds only
+    file = results / "sweep.toml"
+    file.write_text(file.read_text().replace('family = "train.activation"', ""))
+    made = report(results)
+    over = "train.activation (2) × train.seed (3)"
+    assert f'<p class="note">Means are over {over}.</p>' in html.unescape(made.path.read_text())
+    assert f"mean learning coefficient λ̂, over {over}, goes from" in made.finding
+
+
 def test_every_cell_is_listed_and_failures_say_why(results: Path) -> None:
     path = report(results).path
     cells = table_of(path, "cells")

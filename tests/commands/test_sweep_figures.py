@@ -8,6 +8,7 @@ import pytest
 
 from lambdascope.commands.sweep_curves import lines_of, means_of, runs_of, slopes_of
 from lambdascope.commands.sweep_figures import draw, panels_of
+from lambdascope.commands.sweep_pooling import pooled_over
 from lambdascope.sweeps import FigureWish
 
 AXES = ("train.task", "train.p", "llc.n_multiplier", "train.seed")
@@ -205,6 +206,51 @@ def test_a_panel_of_which_every_cell_failed_stands_beside_the_others() -> None:
     assert random.get_title() == "random"
     assert {text.get_text() for text in random.texts} == {"×"}
     assert "×" not in {text.get_text() for text in addition.texts}
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        (
+            {"x": "train.p"},
+            "standard deviation over train.task (2) × llc.n_multiplier (2) × train.seed (2), up to "
+            "8 runs",
+        ),
+        (
+            {"x": "step", "family": "train.p", "panel": "llc.n_multiplier"},
+            "standard deviation over train.task (2) × train.seed (2), up to 4 runs",
+        ),
+        (
+            {"x": "train.p", "family": "train.task", "panel": "llc.n_multiplier"},
+            "standard deviation over up to 2 runs",
+        ),
+        (
+            {"x": "train.p", "map_over": "llc.n_multiplier"},
+            "means over train.task (2) × train.seed (2), up to 4 runs",
+        ),
+        (
+            {"x": "train.p", "map_over": "llc.n_multiplier", "panel": "train.task"},
+            "means over up to 2 runs",
+        ),
+        (
+            {"x": "llc.n_multiplier", "slope_over": "train.p"},
+            "standard error over train.task (2) × train.seed (2), up to 4 runs",
+        ),
+    ],
+)
+def test_a_caption_says_over_what_it_averages(settings: dict, said: str) -> None:
+    figure = draw(TABLE, pd.DataFrame(), FigureWish(**settings), AXES, "")
+    assert said in figure._supxlabel.get_text().replace("\n", " ")
+
+
+def test_axes_side_by_side_are_no_product_and_one_that_x_decides_is_not_averaged() -> None:
+    sizes = TABLE[TABLE["train.task"] == "addition"].assign(
+        width=TABLE["train.p"], depth=TABLE["train.p"] + 1
+    )
+    axes = ("width", "depth", "train.seed")
+    over = pooled_over(sizes, FigureWish(x="llc.n_multiplier"), axes)
+    assert over == "6 combinations of width, depth and train.seed"
+    assert pooled_over(sizes, FigureWish(x="width"), axes) == ""
 
 
 @pytest.mark.parametrize("log", [(True, False), (False, True), (True, True)])

@@ -16,6 +16,7 @@ from lambdascope.commands.sweep_labels import (
     value_name,
 )
 from lambdascope.commands.sweep_maps import map_of
+from lambdascope.commands.sweep_pooling import over_runs, pooled_over
 from lambdascope.commands.sweep_table import ASYMPTOTIC, finals
 from lambdascope.reporting.sweep_figure import SweepPanel, sweep_figure
 from lambdascope.sweeps import FigureWish
@@ -49,7 +50,8 @@ def draw(
         at = "" if wish.x == "step" else " at its last checkpoint"
         return f"no finished cell has {' or '.join(wish.y)}{at}"
     if wish.map_over is not None:
-        return map_of(chosen, _all_finished(table, axes) if cells is None else cells, wish, note)
+        known = _all_finished(table, axes) if cells is None else cells
+        return map_of(chosen, known, wish, axes, note)
     panels = panels_of(table, spectra, wish, axes)
     if not panels and wish.slope_over is not None:
         return f"a slope needs finished cells at two values of {wish.slope_over}"
@@ -62,7 +64,13 @@ def draw(
         log=(wish.log_x, wish.log_y),
         stacked=len(wish.y) > 1,
         title=wish.title or _title(wish),
-        caption=_caption(panels, wish, note, off=wish.log_x and bool((chosen[wish.x] <= 0).any())),
+        caption=_caption(
+            panels,
+            wish,
+            pooled_over(chosen, wish, axes),
+            note,
+            off=wish.log_x and bool((chosen[wish.x] <= 0).any()),
+        ),
     )
 
 
@@ -156,13 +164,15 @@ def _parts(rows: pd.DataFrame, wish: FigureWish) -> list[tuple[str, pd.DataFrame
     return [(value_name(wish.panel, one), rows[rows[wish.panel] == one]) for one in values]
 
 
-def _caption(panels: Sequence[SweepPanel], wish: FigureWish, note: str, *, off: bool) -> str:
+def _caption(
+    panels: Sequence[SweepPanel], wish: FigureWish, pooled: str, note: str, *, off: bool
+) -> str:
     """How the figure was made; `off`: a logarithmic axis has no place for some of it."""
     most = max(int(panel.runs.groupby(["family", "x"]).size().max()) for panel in panels)
     doubtful = sum(int(panel.runs["doubtful"].sum()) for panel in panels)
     total = sum(len(panel.runs) for panel in panels if panel.runs["doubtful"].any())
     spread = "the slope's standard error" if wish.slope_over else "standard deviation"
-    parts = [f"line and band: mean ± {spread} over up to {most} runs · faint: each run"]
+    parts = [f"line and band: mean ± {spread} {over_runs(most, pooled)} · faint: each run"]
     if most == 1:
         parts = ["one run a point, band: its standard error"]
     if doubtful:

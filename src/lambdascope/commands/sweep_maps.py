@@ -8,13 +8,16 @@ from matplotlib.figure import Figure
 
 from lambdascope.commands.sweep_curves import doubtful_of
 from lambdascope.commands.sweep_labels import label_of, lower, plain, value_name
+from lambdascope.commands.sweep_pooling import over_runs, pooled_over
 from lambdascope.reporting.sweep_map import sweep_map
 from lambdascope.sweeps import FigureWish
 
 _PLACE = ["panel", "x", "y"]
 
 
-def map_of(rows: pd.DataFrame, cells: pd.DataFrame, wish: FigureWish, note: str) -> Figure:
+def map_of(
+    rows: pd.DataFrame, cells: pd.DataFrame, wish: FigureWish, axes: Sequence[str], note: str
+) -> Figure:
     """Draw a map.
 
     Rows and columns are those of the plan, so that where nothing could be measured there is a
@@ -24,15 +27,16 @@ def map_of(rows: pd.DataFrame, cells: pd.DataFrame, wish: FigureWish, note: str)
         rows: What it shows, of finished cells: a row a cell, or a cell and checkpoint.
         cells: A row a cell of the plan: `cell`, its axes, `state`.
         wish: With `map_over`.
+        axes: Of the sweep.
         note: How the numbers were made, for the caption.
     """
     y = wish.y[0]
     fields = fields_of(rows, cells, wish)
-    over = int(fields["finished"].max())
+    most = int(fields["finished"].max())
     empty = fields["value"].isna() & (fields["failed"] == 0)
     crossed = fields["value"].isna() & (fields["failed"] > 0)
     parts = [
-        f"means of up to {over} runs" if over > 1 else "",
+        f"means {over_runs(most, pooled_over(rows, wish, axes))}" if most > 1 else "",
         "hatched: a run whose status is not 'converged'" if fields["doubtful"].any() else "",
         "×: failed" if crossed.any() else "",
         "–: nothing measured yet" if empty.any() else "",

@@ -89,7 +89,7 @@ def _trend(figure: SweepFigureRecord) -> str:
         return ""
     several = runs.groupby(["family", "x"]).size().max() > 1
     if several:
-        what = f"mean {what}"
+        what = f"mean {what}, over {figure.pooled}," if figure.pooled else f"mean {what}"
     errors = "" if several or means["spread"].isna().all() else " (± one standard error)"
     x_label = _lower(figure.x_label)
     if means["family"].nunique() == 1 and pd.api.types.is_numeric_dtype(means["x"]):

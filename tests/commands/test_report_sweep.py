@@ -17,6 +17,7 @@ import torch
 import lambdascope
 from lambdascope.cli import main
 from lambdascope.cli.parsing import parse
+from lambdascope.commands import report_sweep
 from lambdascope.commands.report import report
 from lambdascope.commands.report_tables import COLUMNS
 from lambdascope.commands.sweep import Sweep
@@ -157,6 +158,27 @@ def test_figure_and_headline_say_what_other_axis_they_average_over(results: Path
     over = "train.activation (2) × train.seed (3)"
     assert f'<p class="note">Means are over {over}.</p>' in html.unescape(made.path.read_text())
     assert f"mean learning coefficient λ̂, over {over}, goes from" in made.finding
+
+
+def test_maps_are_drawn_from_the_records(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = []
+    monkeypatch.setattr(report_sweep, "png_bytes", lambda figure: shown.append(figure) or b"new")
+    figures = '[[figures]]\nx = "train.p"\nmap_over = "train.activation"\npanel = "train.seed"\n'
+    other = figures + 'y = "test_loss"\n'
+    file = results / "sweep.toml"
+    file.write_text(file.read_text() + figures + other)
+    (results / "figures").mkdir()
+    stale = "llc_vs_train_p.png"  # of before the cells stood
+    (results / "figures" / stale).write_bytes(b"old")
+    page = html.unescape(report(results).path.read_text())
+    pictures = re.findall(r'<img src="data:image/png;base64,(.*?)" alt="(.*?)">', page)
+    assert pictures == [
+        ("bmV3", "Learning coefficient λ̂ over modulus p and activation"),
+        ("bmV3", "Test loss over modulus p and activation"),
+    ]
+    written = [text.get_text() for axes in shown[0].axes[:3] for text in axes.texts]
+    assert (len(written), written.count("×"), written.count("–")) == (18, 1, 1)
+    assert "1 of 18 cells failed" in shown[0]._supxlabel.get_text().replace("\n", " ")
 
 
 def test_every_cell_is_listed_and_failures_say_why(results: Path) -> None:

@@ -50,9 +50,15 @@ def map_of(
         y_label=label_of(str(wish.map_over)),
         value_label=label_of(y),
         panels=_panels(rows, cells, wish),
-        title=wish.title or f"{plain(y)} over {lower(wish.x)} and {lower(str(wish.map_over))}",
+        title=map_title(wish),
         caption=" · ".join(filter(None, parts)),
     )
+
+
+def map_title(wish: FigureWish) -> str:
+    """What a map shows."""
+    over = f"{lower(wish.x)} and {lower(str(wish.map_over))}"
+    return wish.title or f"{plain(wish.y[0])} over {over}"
 
 
 def fields_of(rows: pd.DataFrame, cells: pd.DataFrame, wish: FigureWish) -> pd.DataFrame:

@@ -140,6 +140,8 @@ def _chosen(table: pd.DataFrame, spectra: pd.DataFrame, wish: FigureWish) -> pd.
     rows = spectra if "eigenvalue" in wish.y else table
     if rows.empty:
         return rows
+    if rows is spectra:
+        rows = rows[rows["end"] == "largest"]
     # Along training every checkpoint is a point; along anything else the last one is.
     rows = rows if wish.x == "step" else finals(rows)
     # No infinity either: a figure has no place for it.

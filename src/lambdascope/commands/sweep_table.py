@@ -22,8 +22,12 @@ _SHOWN = (
     "test_loss",
     "test_accuracy",
 )
-# A list in a row of its own, one table further.
-_SPECTRUM = "eigenvalues"
+# Lists of a record's row, which have a table of their own: end of the spectrum → values, residuals.
+_SPECTRUM = {
+    "largest": ("eigenvalues", "eigenvalues_residual"),
+    "smallest": ("smallest_eigenvalues", "smallest_eigenvalues_residual"),
+}
+_LISTS = {name for names in _SPECTRUM.values() for name in names}
 
 
 def measurements(plan: SweepPlan, records: CellRecords) -> pd.DataFrame:
@@ -32,7 +36,7 @@ def measurements(plan: SweepPlan, records: CellRecords) -> pd.DataFrame:
     for cell, outcome in _finished(plan, records):
         label = _label(plan, cell)
         for row in outcome.rows:
-            rows.append(label | {name: one for name, one in row.items() if name != _SPECTRUM})
+            rows.append(label | {name: one for name, one in row.items() if name not in _LISTS})
     table = pd.DataFrame(rows)
     if len(table) and "llc" not in table:
         table["llc"] = math.nan
@@ -40,16 +44,21 @@ def measurements(plan: SweepPlan, records: CellRecords) -> pd.DataFrame:
 
 
 def spectra(plan: SweepPlan, records: CellRecords) -> pd.DataFrame:
-    """A row for each finished cell, checkpoint and eigenvalue, the largest first."""
+    """A row for each finished cell, checkpoint and eigenvalue, as in hessian.csv.
+
+    Its columns: number, key, axes, checkpoint, step, end ("largest" or "smallest"), rank (from 1,
+    the outermost), eigenvalue, residual (‖Hv − λv‖; NaN in records from before it was kept, which
+    have no smallest ones either).
+    """
     parts = []
     for cell, outcome in _finished(plan, records):
         for row in outcome.rows:
-            if _SPECTRUM in row:
-                values = row[_SPECTRUM]
-                part = pd.DataFrame({"rank": range(1, len(values) + 1), "eigenvalue": values})
-                label = _label(plan, cell)
-                label |= {name: row[name] for name in ("checkpoint", "step")}
-                parts.append(part.assign(**label)[[*label, "rank", "eigenvalue"]])
+            label = _label(plan, cell) | {name: row.get(name) for name in ("checkpoint", "step")}
+            for end, (values, residuals) in _SPECTRUM.items():
+                if found := row.get(values):
+                    part = pd.DataFrame({"rank": range(1, len(found) + 1), "eigenvalue": found})
+                    part = part.assign(residual=row.get(residuals, math.nan), end=end, **label)
+                    parts.append(part[[*label, "end", "rank", "eigenvalue", "residual"]])
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
 

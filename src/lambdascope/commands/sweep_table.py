@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from lambdascope.commands.sweep_checks import posteriors_differ
 from lambdascope.sweeps import Cell, CellRecords, Outcome, SweepPlan
 from lambdascope.wording import aligned, number, with_error
 
@@ -13,11 +14,12 @@ from lambdascope.wording import aligned, number, with_error
 SEEDS = ("train.seed", "train.data_seed", "llc.seed", "network.seed", "hessian.seed")
 ASYMPTOTIC = "as nβ → ∞"
 """In the column exact_holds: the exact value is λ, the limit, and not λ̂ at the cell's own nβ."""
+_DIMENSION = "effective_dimension"
 _SHOWN = (
     "llc",
     "exact",
     "num_circuits",
-    "effective_dimension",
+    _DIMENSION,
     "train_loss",
     "test_loss",
     "test_accuracy",
@@ -31,12 +33,19 @@ _LISTS = {name for names in _SPECTRUM.values() for name in names}
 
 
 def measurements(plan: SweepPlan, records: CellRecords) -> pd.DataFrame:
-    """A row for each finished cell and checkpoint: number, key, axes, what was measured."""
+    """A row for each finished cell and checkpoint: number, key, axes, what was measured.
+
+    Where the effective dimension is of another posterior than λ̂, the column
+    effective_dimension_note says in what.
+    """
     rows: list[dict[str, Any]] = []
     for cell, outcome in _finished(plan, records):
         label = _label(plan, cell)
+        differs = posteriors_differ(cell)
         for row in outcome.rows:
             rows.append(label | {name: one for name, one in row.items() if name not in _LISTS})
+            if differs and {"llc", _DIMENSION} <= set(row):
+                rows[-1][f"{_DIMENSION}_note"] = f"of another posterior than llc: {differs}"
     table = pd.DataFrame(rows)
     if len(table) and "llc" not in table:
         table["llc"] = math.nan
@@ -112,6 +121,15 @@ def summary_text(plan: SweepPlan, table: pd.DataFrame) -> str:
     last = finals(table)
     axes = [name for name in plan.axes if name not in SEEDS]
     shown = [name for name in _SHOWN if name in last and last[name].notna().any()]
+    notes = ["±: standard deviation over runs"]
+    differ = [(cell, why) for cell in plan.cells if (why := posteriors_differ(cell))]
+    if differ and {"llc", _DIMENSION} <= set(shown):
+        shown.remove(_DIMENSION)  # beside λ̂ it would be taken for the same
+        cell, why = differ[0]
+        notes.append(
+            f"the effective dimension is left out: it is of another posterior than λ̂ ({cell}: "
+            f"{why}); sweep.csv has it"
+        )
     headers = {"llc": "λ̂"}
     if "exact_holds" in last and (last["exact_holds"].dropna() == ASYMPTOTIC).all():
         headers["exact"] = f"exact {ASYMPTOTIC}"
@@ -119,7 +137,6 @@ def summary_text(plan: SweepPlan, table: pd.DataFrame) -> str:
     for point, rows in _groups(last, axes):
         cells = [_mean_text(rows[name]) for name in shown]
         lines.append([*(str(value) for value in point), str(len(rows)), *cells])
-    notes = ["±: standard deviation over runs"]
     if len(doubtful := doubtful_rows(last)):
         counts = doubtful["status"].value_counts(sort=False)
         notes.append(

@@ -315,7 +315,7 @@ def test_estimates_of_one_posterior_are_averaged(seeds: Path, tmp_path: Path) ->
     [
         (
             {"localization": 500.0, "parameters": "embedding*"},
-            "localisation γ (500, 5) and parameters (embedding*, all)",
+            "localisation γ (500, 5) and parameters that move (embedding*, all)",
             {"llc.localization": ["500", "5"], "llc.parameters": ["embedding*", "all"]},
         ),
         ({"nbeta": 3.0}, "inverse temperature nβ (3, ", {}),
@@ -390,4 +390,18 @@ def test_in_a_browser(browser: Any, results: Path, width: int) -> None:
         page.get_by_role("link", name="Save sweep.csv").click()
     assert Path(saved.value.path()).read_bytes() == (results / "sweep.csv").read_bytes()
     assert found.said == []
+    page.close()
+
+
+@pytest.mark.slow
+def test_in_a_browser_one_place_has_a_bar_instead_of_a_band(browser: Any, results: Path) -> None:
+    file = results / "sweep.toml"
+    text = file.read_text().replace("[11, 13, 17]", "[13]")
+    file.write_text(text.replace("line = true", ""))
+    page = opened(browser, report(results).path, 1280).page
+    drawn = page.evaluate(
+        "document.getElementById('chart-0').data.map(t => [t.fill ?? '', t.error_y?.array ?? []])"
+    )
+    assert [bars for _, bars in drawn if bars] == [[1], [1]]  # λ̂ of three seeds is 1 apart
+    assert not [fill for fill, _ in drawn if fill == "tonexty"]
     page.close()

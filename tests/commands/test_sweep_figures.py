@@ -35,6 +35,11 @@ TABLE = pd.DataFrame(
 )
 
 
+def caption_of(figure) -> str:
+    """A figure's caption as one line."""
+    return figure._supxlabel.get_text().replace("\n", " · ")
+
+
 def test_runs_are_what_agrees_in_all_axes_without_a_place() -> None:
     wish = FigureWish(x="train.p", family="train.task")
     addition = runs_of(TABLE, "llc", wish, AXES).query("family == 'addition'")
@@ -267,6 +272,42 @@ def test_a_straight_line_is_bent_by_a_logarithmic_axis(log: tuple[bool, bool]) -
     figure = draw(TABLE, pd.DataFrame(), wish, AXES, "")
     (drawn,) = [one for one in figure.axes[0].lines if str(one.get_label()).startswith("slope")]
     assert len(drawn.get_xdata()) == 200
+
+
+def test_one_place_has_a_bar_and_one_run_no_more_than_its_own_error() -> None:
+    one = TABLE[TABLE["train.p"] == 5]
+    wish = FigureWish(x="train.p", panel="train.task", family="llc.n_multiplier")
+    said = "dot and bar: mean ± standard deviation over up to 2 runs"
+    assert said in caption_of(draw(one, pd.DataFrame(), wish, AXES, ""))
+    single = TABLE[TABLE["train.seed"] == 0]
+    for y, error in (("llc", ", band: its standard error"), ("num_circuits", "")):
+        shown = wish.model_copy(update={"y": (y,)})
+        caption = caption_of(draw(single, pd.DataFrame(), shown, AXES, "a note"))
+        assert caption.split(" · ")[0] == f"one run a point{error}"
+
+
+def test_a_slope_of_two_points_has_no_error() -> None:
+    two = TABLE[(TABLE["train.p"] != 9) & (TABLE["train.seed"] == 0)]
+    two = two[two["train.task"] == "addition"]
+    line = lines_of(
+        runs_of(two[two["llc.n_multiplier"] == 1.0], "llc", FigureWish(x="train.p"), AXES)
+    )
+    assert line["label"].tolist() == ["slope 3.00 (two points: no error)"] * 2
+    wish = FigureWish(x="llc.n_multiplier", slope_over="train.p")
+    caption = caption_of(draw(two, pd.DataFrame(), wish, AXES, ""))
+    said = "one run a point · 2 of 2 slopes are of two points, and have no error · hollow: 2 of 2"
+    assert caption.startswith(said)
+    some = TABLE[(TABLE["train.p"] != 9) | (TABLE["llc.n_multiplier"] == 2.0)]
+    some = some[(some["train.seed"] == 0) & (some["train.task"] == "addition")]
+    caption = caption_of(draw(some, pd.DataFrame(), wish, AXES, ""))
+    assert caption.startswith("one run a point, band: the slope's standard error · 1 of 2 slopes")
+
+
+def test_values_without_a_place_on_a_logarithmic_axis_are_counted() -> None:
+    for count, said in ((1, "1 value ≤ 0 has no place"), (2, "2 values ≤ 0 have no place")):
+        some = TABLE.assign(llc=np.where(TABLE.index < count, -1.0, TABLE["llc"]))
+        figure = draw(some, pd.DataFrame(), FigureWish(x="train.p", log_y=True), AXES, "")
+        assert said in caption_of(figure)
 
 
 def test_step_0_has_no_place_on_a_logarithmic_axis() -> None:

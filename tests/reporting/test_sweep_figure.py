@@ -3,6 +3,8 @@
 import math
 
 import pandas as pd
+import pytest
+from matplotlib.collections import LineCollection
 
 from lambdascope.reporting.style import png_bytes
 from lambdascope.reporting.sweep_figure import SweepPanel, sweep_figure
@@ -97,6 +99,16 @@ def test_a_single_run_has_no_spread() -> None:
     figure = drawn(panel(RUNS[RUNS["run"] == "0"]))
     assert png_bytes(figure, dpi=40).startswith(b"\x89PNG")
     assert math.isclose(figure.get_size_inches()[0], 9.0)
+
+
+def test_at_a_single_place_the_spread_is_a_bar() -> None:
+    (axes,) = drawn(panel(RUNS[RUNS["x"] == 29])).axes
+    bars = [one for one in axes.collections if isinstance(one, LineCollection)]
+    (low, high), (other_low, _) = (one.get_segments()[0][:, 1] for one in bars)
+    # 29, 58 and 87: mean 58, standard deviation 29; the other family stands one higher.
+    assert (low, high, other_low) == pytest.approx((29, 87, 30))
+    (axes,) = drawn(panel(RUNS[(RUNS["x"] == 29) & (RUNS["run"] == "0")])).axes
+    assert len(axes.collections) == 0  # a single run without an error
 
 
 def test_doubtful_runs_are_hollow() -> None:

@@ -173,10 +173,17 @@ def _caption(
     most = max(int(panel.runs.groupby(["family", "x"]).size().max()) for panel in panels)
     doubtful = sum(int(panel.runs["doubtful"].sum()) for panel in panels)
     total = sum(len(panel.runs) for panel in panels if panel.runs["doubtful"].any())
-    spread = "the slope's standard error" if wish.slope_over else "standard deviation"
-    parts = [f"line and band: mean ± {spread} {over_runs(most, pooled)} · faint: each run"]
+    means = pd.concat([panel.means for panel in panels])
     if most == 1:
-        parts = ["one run a point, band: its standard error"]
+        parts = [f"one run a point{_its_error(panels, wish)}"]
+    else:
+        spread = "the slope's standard error" if wish.slope_over else "standard deviation"
+        parts = [
+            f"{_marks(panels)}: mean ± {spread} {over_runs(most, pooled)}",
+            "faint: each run",
+        ]
+    if wish.slope_over and (bare := int(means["spread"].isna().sum())):
+        parts.append(f"{bare} of {len(means)} slopes are of two points, and have no error")
     if doubtful:
         parts.append(f"hollow: {doubtful} of {total} whose status is not 'converged'")
     shown = {panel.y_label for panel in panels}
@@ -185,8 +192,24 @@ def _caption(
     if off:
         parts.append(f"{lower(wish.x)} 0 has no place on a logarithmic axis")
     if wish.log_y and (below := sum(int((panel.runs["y"] <= 0).sum()) for panel in panels)):
-        parts.append(f"{below} values ≤ 0 have no place on a logarithmic axis")
+        what = "value ≤ 0 has" if below == 1 else "values ≤ 0 have"
+        parts.append(f"{below} {what} no place on a logarithmic axis")
     return " · ".join(filter(None, [*parts, note]))
+
+
+def _marks(panels: Sequence[SweepPanel]) -> str:
+    """How mean and spread are drawn: at a single x there is neither line nor band."""
+    single = all(panel.means.groupby("family").size().max() == 1 for panel in panels)
+    return "dot and bar" if single else "line and band"
+
+
+def _its_error(panels: Sequence[SweepPanel], wish: FigureWish) -> str:
+    """What is drawn about a single run, if anything is."""
+    if all(panel.means["spread"].isna().all() for panel in panels):
+        return ""
+    mark = _marks(panels).split(" and ")[1]
+    whose = "the slope's" if wish.slope_over else "its"
+    return f", {mark}: {whose} standard error"
 
 
 def _title(wish: FigureWish) -> str:

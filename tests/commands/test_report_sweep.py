@@ -126,8 +126,24 @@ def test_the_finding_counts_and_names_the_ends(results: Path) -> None:
     assert report(results).finding == (
         "16 of 18 cells are finished, 1 failed, 1 still to come; mean learning coefficient λ̂ is "
         "largest, 51.50 ± 0.71, at modulus p 17, relu, and smallest, 23.0 ± 1.0, at modulus p 11, "
-        "gelu."
+        "gelu; 10 of 16 estimates converged."
     )
+
+
+@pytest.mark.parametrize("setting", ['family = "train.activation"', 'slope_over = "train.seed"'])
+def test_the_finding_says_where_hardly_an_estimate_converged(results: Path, setting: str) -> None:
+    for file in (results / "cells").iterdir():
+        document = json.loads(file.read_text())
+        for row in document["outcome"]["rows"][-1:]:
+            row["status"] = "escaped"
+        file.write_text(json.dumps(document))
+    file = results / "sweep.toml"
+    text = file.read_text().replace('family = "train.activation"\nline = true', setting)
+    file.write_text(text)
+    assert setting in text
+    made = report(results)
+    assert made.finding.endswith("; only 0 of 16 estimates converged.")
+    assert "0 of 16 final estimates of λ̂ converged" in made.path.read_text()
 
 
 def test_a_figure_for_each_axis_and_those_asked_for_first(results: Path) -> None:

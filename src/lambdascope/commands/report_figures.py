@@ -90,6 +90,7 @@ def _records(
             over_seeds=wish.x in SEEDS,
             log=(wish.log_x, wish.log_y),
             pooled=pooled,
+            is_slope=wish.slope_over is not None,
         )
         for title, panels in by_title.items()
     ]

@@ -45,6 +45,7 @@ class SweepFigureRecord:
         log: Whether the horizontal and the vertical axis are logarithmic.
         pooled: What means are over besides seeds, such as "train.task (2) × train.seed (3)"; empty
             where they are over nothing else.
+        is_slope: Whether it shows slopes, each of several estimates.
     """
 
     title: str
@@ -54,6 +55,7 @@ class SweepFigureRecord:
     over_seeds: bool
     log: tuple[bool, bool]
     pooled: str = ""
+    is_slope: bool = False
 
 
 @dataclass(frozen=True)

@@ -79,7 +79,7 @@ def sweep_map(
 
 def _write(axes: Axes, column: int, row: int, one: Any, norm: Normalize) -> None:
     """A field's value; hatched where it is doubtful, crossed where its runs failed."""
-    written = {"ha": "center", "va": "center"}
+    written: dict[str, Any] = {"ha": "center", "va": "center"}
     if not np.isfinite(one.value):
         if np.isnan(one.value) and one.failed:
             axes.add_patch(_field(column, row, facecolor=style.PALE_GREY))

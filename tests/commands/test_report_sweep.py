@@ -17,6 +17,7 @@ import torch
 import lambdascope
 from lambdascope.cli import main
 from lambdascope.cli.parsing import parse
+from lambdascope.commands import report_sweep
 from lambdascope.commands.report import report
 from lambdascope.commands.report_tables import COLUMNS
 from lambdascope.commands.sweep import Sweep
@@ -125,8 +126,24 @@ def test_the_finding_counts_and_names_the_ends(results: Path) -> None:
     assert report(results).finding == (
         "16 of 18 cells are finished, 1 failed, 1 still to come; mean learning coefficient λ̂ is "
         "largest, 51.50 ± 0.71, at modulus p 17, relu, and smallest, 23.0 ± 1.0, at modulus p 11, "
-        "gelu."
+        "gelu; 10 of 16 estimates converged."
     )
+
+
+@pytest.mark.parametrize("setting", ['family = "train.activation"', 'slope_over = "train.seed"'])
+def test_the_finding_says_where_hardly_an_estimate_converged(results: Path, setting: str) -> None:
+    for file in (results / "cells").iterdir():
+        document = json.loads(file.read_text())
+        for row in document["outcome"]["rows"][-1:]:
+            row["status"] = "escaped"
+        file.write_text(json.dumps(document))
+    file = results / "sweep.toml"
+    text = file.read_text().replace('family = "train.activation"\nline = true', setting)
+    file.write_text(text)
+    assert setting in text
+    made = report(results)
+    assert made.finding.endswith("; only 0 of 16 estimates converged.")
+    assert "0 of 16 final estimates of λ̂ converged" in made.path.read_text()
 
 
 def test_a_figure_for_each_axis_and_those_asked_for_first(results: Path) -> None:
@@ -146,6 +163,38 @@ def test_a_figure_for_each_axis_and_those_asked_for_first(results: Path) -> None
     names = [one["name"] for one in figures[0]["quantities"]]
     assert names == ["llc", "test_loss", "train_loss", "test_accuracy", "train_accuracy"]
     assert figures[0]["quantities"][1]["families"][0]["mean"] == [5, 5, 5]
+
+
+def test_figure_and_headline_say_what_other_axis_they_average_over(results: Path) -> None:
+    text = html.unescape(report(results).path.read_text())
+    assert "Means are over" not in text  # seeds only
+    file = results / "sweep.toml"
+    file.write_text(file.read_text().replace('family = "train.activation"', ""))
+    made = report(results)
+    over = "train.activation (2) × train.seed (3)"
+    assert f'<p class="note">Means are over {over}.</p>' in html.unescape(made.path.read_text())
+    assert f"mean learning coefficient λ̂, over {over}, goes from" in made.finding
+
+
+def test_maps_are_drawn_from_the_records(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = []
+    monkeypatch.setattr(report_sweep, "png_bytes", lambda figure: shown.append(figure) or b"new")
+    figures = '[[figures]]\nx = "train.p"\nmap_over = "train.activation"\npanel = "train.seed"\n'
+    other = figures + 'y = "test_loss"\n'
+    file = results / "sweep.toml"
+    file.write_text(file.read_text() + figures + other)
+    (results / "figures").mkdir()
+    stale = "llc_vs_train_p.png"  # of before the cells stood
+    (results / "figures" / stale).write_bytes(b"old")
+    page = html.unescape(report(results).path.read_text())
+    pictures = re.findall(r'<img src="data:image/png;base64,(.*?)" alt="(.*?)">', page)
+    assert pictures == [
+        ("bmV3", "Learning coefficient λ̂ over modulus p and activation"),
+        ("bmV3", "Test loss over modulus p and activation"),
+    ]
+    written = [text.get_text() for axes in shown[0].axes[:3] for text in axes.texts]
+    assert (len(written), written.count("×"), written.count("–")) == (18, 1, 1)
+    assert "1 of 18 cells failed" in shown[0]._supxlabel.get_text().replace("\n", " ")
 
 
 def test_every_cell_is_listed_and_failures_say_why(results: Path) -> None:
@@ -282,7 +331,7 @@ def test_estimates_of_one_posterior_are_averaged(seeds: Path, tmp_path: Path) ->
     [
         (
             {"localization": 500.0, "parameters": "embedding*"},
-            "localisation γ (500, 5) and parameters (embedding*, all)",
+            "localisation γ (500, 5) and parameters that move (embedding*, all)",
             {"llc.localization": ["500", "5"], "llc.parameters": ["embedding*", "all"]},
         ),
         ({"nbeta": 3.0}, "inverse temperature nβ (3, ", {}),
@@ -357,4 +406,18 @@ def test_in_a_browser(browser: Any, results: Path, width: int) -> None:
         page.get_by_role("link", name="Save sweep.csv").click()
     assert Path(saved.value.path()).read_bytes() == (results / "sweep.csv").read_bytes()
     assert found.said == []
+    page.close()
+
+
+@pytest.mark.slow
+def test_in_a_browser_one_place_has_a_bar_instead_of_a_band(browser: Any, results: Path) -> None:
+    file = results / "sweep.toml"
+    text = file.read_text().replace("[11, 13, 17]", "[13]")
+    file.write_text(text.replace("line = true", ""))
+    page = opened(browser, report(results).path, 1280).page
+    drawn = page.evaluate(
+        "document.getElementById('chart-0').data.map(t => [t.fill ?? '', t.error_y?.array ?? []])"
+    )
+    assert [bars for _, bars in drawn if bars] == [[1], [1]]  # λ̂ of three seeds is 1 apart
+    assert not [fill for fill, _ in drawn if fill == "tonexty"]
     page.close()

@@ -2,12 +2,15 @@
 
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from lambdascope.commands import sweep as sweep_command
 from lambdascope.commands.llc_config import LLCConfig, PlainSettings
 from lambdascope.commands.sweep import Sweep
+from lambdascope.commands.sweep_standing import result_of
 from lambdascope.errors import LambdascopeError
+from lambdascope.runs.tables import read_table
 from lambdascope.sweeps import Outcome
 
 
@@ -135,12 +138,38 @@ def test_an_estimate_beside_the_effective_dimension_is_of_the_same_posterior(
     opened(tmp_path, BESIDE.replace('"llc", ', "") + text + "\n")  # nothing stands beside it
 
 
+def test_of_another_posterior_the_effective_dimension_is_not_in_the_summary(
+    tmp_path: Path,
+) -> None:
+    row = {"checkpoint": 1, "step": 9, "llc": 7.0, "effective_dimension": 5.25}
+    start = {"checkpoint": 0, "step": 0, "test_loss": 1.0}
+    file = BESIDE.replace('"llc", ', "")
+    for text, why in (("[llc]\nlogit_scale = 2.0\n", "llc.logit_scale=2.0"), ("", "")):
+        (tmp_path / "results" / "sweep.toml").unlink(missing_ok=True)
+        found = opened(tmp_path, file + text)
+        found.records.put(found.plan.cells[0], Outcome(rows=[start, row]))
+        result = result_of(found, found.table())
+        written = read_table(tmp_path / "results" / "sweep.csv")
+        assert written["effective_dimension"].tolist()[-1] == 5.25
+        if why:
+            said = f"of another posterior than λ̂ (cell 0: {why}, and the Hessian's is 1.0)"
+            assert said in result.summary
+            assert "5.25" not in result.summary
+            notes = written["effective_dimension_note"].tolist()
+            assert notes[-1] == f"of another posterior than llc: {why}, and the Hessian's is 1.0"
+            assert pd.isna(notes[0])
+        else:
+            assert "5.25" in result.summary
+            assert "posterior" not in result.summary
+            assert "effective_dimension_note" not in written
+
+
 def test_an_estimate_across_the_gradient_stands_beside_it_with_a_note(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     notes = []
 
-    def said(table, spectra, wish, axes, note):
+    def said(table, spectra, wish, axes, note, cells):
         notes.append((wish.y, note))
         return "nothing"
 

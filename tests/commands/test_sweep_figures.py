@@ -8,6 +8,7 @@ import pytest
 
 from lambdascope.commands.sweep_curves import lines_of, means_of, runs_of, slopes_of
 from lambdascope.commands.sweep_figures import draw, panels_of
+from lambdascope.commands.sweep_pooling import pooled_over
 from lambdascope.sweeps import FigureWish
 
 AXES = ("train.task", "train.p", "llc.n_multiplier", "train.seed")
@@ -32,6 +33,11 @@ TABLE = pd.DataFrame(
         for seed in (0, 1)
     ]
 )
+
+
+def caption_of(figure) -> str:
+    """A figure's caption as one line."""
+    return figure._supxlabel.get_text().replace("\n", " · ")
 
 
 def test_runs_are_what_agrees_in_all_axes_without_a_place() -> None:
@@ -158,6 +164,100 @@ def test_a_map_hatches_doubtful_estimates_and_nothing_else() -> None:
     assert "hatched" not in counts._supxlabel.get_text()
 
 
+def test_failed_and_missing_fields_of_the_plan_stand_in_the_map() -> None:
+    axes = ("llc.step_size", "llc.localization", "train.seed")
+    cells = pd.DataFrame(
+        [
+            {"cell": 4 * i + 2 * j + seed, axes[0]: step, axes[1]: gamma, axes[2]: seed}
+            for i, step in enumerate([1e-4, 1e-2])
+            for j, gamma in enumerate([5.0, 50.0])
+            for seed in (0, 1)
+        ]
+    )
+    states = ["finished", "failed", "failed", "failed", "failed", "missing", "missing", "missing"]
+    cells = cells.assign(state=states)
+    table = cells[cells["state"] == "finished"].assign(step=50, llc=7.0, status="converged")
+    wish = FigureWish(x=axes[0], map_over=axes[1])
+    figure = draw(table, pd.DataFrame(), wish, axes, "", cells)
+    drawn = figure.axes[0]
+    assert [text.get_text() for text in drawn.get_xticklabels()] == ["0.0001", "0.01"]
+    assert [text.get_text() for text in drawn.get_yticklabels()] == ["5", "50"]
+    assert {text.get_position(): text.get_text() for text in drawn.texts} == {
+        (0, 0): "7.00",
+        (0, -0.28): "1 of 2 failed",
+        (0, 1): "×",
+        (1, 0): "×",
+        (1, 1): "–",
+    }
+    caption = figure._supxlabel.get_text().replace("\n", " ")
+    assert "×: failed · –: nothing measured yet" in caption
+
+
+def test_a_cell_that_failed_is_failed_at_every_step_of_a_map() -> None:
+    cells = pd.DataFrame({"cell": [0, 1], "train.p": [5, 7], "state": ["finished", "failed"]})
+    table = pd.DataFrame({"cell": 0, "train.p": 5, "step": [0, 10], "test_loss": [2.0, 1.0]})
+    wish = FigureWish(x="step", y="test_loss", map_over="train.p")
+    figure = draw(table, pd.DataFrame(), wish, ("train.p",), "", cells)
+    assert [text.get_text() for text in figure.axes[0].texts] == ["2.00", "1.00", "×", "×"]
+
+
+def test_a_panel_of_which_every_cell_failed_stands_beside_the_others() -> None:
+    cells = TABLE[["cell", *AXES]].assign(state="finished")
+    cells.loc[cells["train.task"] == "random", "state"] = "failed"
+    wish = FigureWish(x="train.p", map_over="llc.n_multiplier", panel="train.task")
+    finished = TABLE[TABLE["train.task"] == "addition"]
+    figure = draw(finished, pd.DataFrame(), wish, AXES, "", cells)
+    addition, random, _ = figure.axes
+    assert random.get_title() == "random"
+    assert {text.get_text() for text in random.texts} == {"×"}
+    assert "×" not in {text.get_text() for text in addition.texts}
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        (
+            {"x": "train.p"},
+            "standard deviation over train.task (2) × llc.n_multiplier (2) × train.seed (2), up to "
+            "8 runs",
+        ),
+        (
+            {"x": "step", "family": "train.p", "panel": "llc.n_multiplier"},
+            "standard deviation over train.task (2) × train.seed (2), up to 4 runs",
+        ),
+        (
+            {"x": "train.p", "family": "train.task", "panel": "llc.n_multiplier"},
+            "standard deviation over up to 2 runs",
+        ),
+        (
+            {"x": "train.p", "map_over": "llc.n_multiplier"},
+            "means over train.task (2) × train.seed (2), up to 4 runs",
+        ),
+        (
+            {"x": "train.p", "map_over": "llc.n_multiplier", "panel": "train.task"},
+            "means over up to 2 runs",
+        ),
+        (
+            {"x": "llc.n_multiplier", "slope_over": "train.p"},
+            "standard error over train.task (2) × train.seed (2), up to 4 runs",
+        ),
+    ],
+)
+def test_a_caption_says_over_what_it_averages(settings: dict, said: str) -> None:
+    figure = draw(TABLE, pd.DataFrame(), FigureWish(**settings), AXES, "")
+    assert said in figure._supxlabel.get_text().replace("\n", " ")
+
+
+def test_axes_side_by_side_are_no_product_and_one_that_x_decides_is_not_averaged() -> None:
+    sizes = TABLE[TABLE["train.task"] == "addition"].assign(
+        width=TABLE["train.p"], depth=TABLE["train.p"] + 1
+    )
+    axes = ("width", "depth", "train.seed")
+    over = pooled_over(sizes, FigureWish(x="llc.n_multiplier"), axes)
+    assert over == "6 combinations of width, depth and train.seed"
+    assert pooled_over(sizes, FigureWish(x="width"), axes) == ""
+
+
 @pytest.mark.parametrize("log", [(True, False), (False, True), (True, True)])
 def test_a_straight_line_is_bent_by_a_logarithmic_axis(log: tuple[bool, bool]) -> None:
     wish = FigureWish(x="train.p", log_x=log[0], log_y=log[1], line=True)
@@ -172,6 +272,42 @@ def test_a_straight_line_is_bent_by_a_logarithmic_axis(log: tuple[bool, bool]) -
     figure = draw(TABLE, pd.DataFrame(), wish, AXES, "")
     (drawn,) = [one for one in figure.axes[0].lines if str(one.get_label()).startswith("slope")]
     assert len(drawn.get_xdata()) == 200
+
+
+def test_one_place_has_a_bar_and_one_run_no_more_than_its_own_error() -> None:
+    one = TABLE[TABLE["train.p"] == 5]
+    wish = FigureWish(x="train.p", panel="train.task", family="llc.n_multiplier")
+    said = "dot and bar: mean ± standard deviation over up to 2 runs"
+    assert said in caption_of(draw(one, pd.DataFrame(), wish, AXES, ""))
+    single = TABLE[TABLE["train.seed"] == 0]
+    for y, error in (("llc", ", band: its standard error"), ("num_circuits", "")):
+        shown = wish.model_copy(update={"y": (y,)})
+        caption = caption_of(draw(single, pd.DataFrame(), shown, AXES, "a note"))
+        assert caption.split(" · ")[0] == f"one run a point{error}"
+
+
+def test_a_slope_of_two_points_has_no_error() -> None:
+    two = TABLE[(TABLE["train.p"] != 9) & (TABLE["train.seed"] == 0)]
+    two = two[two["train.task"] == "addition"]
+    line = lines_of(
+        runs_of(two[two["llc.n_multiplier"] == 1.0], "llc", FigureWish(x="train.p"), AXES)
+    )
+    assert line["label"].tolist() == ["slope 3.00 (two points: no error)"] * 2
+    wish = FigureWish(x="llc.n_multiplier", slope_over="train.p")
+    caption = caption_of(draw(two, pd.DataFrame(), wish, AXES, ""))
+    said = "one run a point · 2 of 2 slopes are of two points, and have no error · hollow: 2 of 2"
+    assert caption.startswith(said)
+    some = TABLE[(TABLE["train.p"] != 9) | (TABLE["llc.n_multiplier"] == 2.0)]
+    some = some[(some["train.seed"] == 0) & (some["train.task"] == "addition")]
+    caption = caption_of(draw(some, pd.DataFrame(), wish, AXES, ""))
+    assert caption.startswith("one run a point, band: the slope's standard error · 1 of 2 slopes")
+
+
+def test_values_without_a_place_on_a_logarithmic_axis_are_counted() -> None:
+    for count, said in ((1, "1 value ≤ 0 has no place"), (2, "2 values ≤ 0 have no place")):
+        some = TABLE.assign(llc=np.where(TABLE.index < count, -1.0, TABLE["llc"]))
+        figure = draw(some, pd.DataFrame(), FigureWish(x="train.p", log_y=True), AXES, "")
+        assert said in caption_of(figure)
 
 
 def test_step_0_has_no_place_on_a_logarithmic_axis() -> None:

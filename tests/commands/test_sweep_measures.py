@@ -13,11 +13,14 @@ from lambdascope.commands.hessian import hessian
 from lambdascope.commands.hessian_config import HessianConfig
 from lambdascope.commands.sweep import Sweep
 from lambdascope.commands.sweep_cells import work_on
+from lambdascope.commands.sweep_figures import panels_of
+from lambdascope.commands.sweep_table import spectra
 from lambdascope.commands.train import train
 from lambdascope.estimates.automatic import automatic_llc
 from lambdascope.modular_addition.config import TrainConfig
 from lambdascope.runs.tables import read_table
 from lambdascope.sampling import sample
+from lambdascope.sweeps import Outcome
 
 BASE = """
 [train]
@@ -94,17 +97,34 @@ def test_the_hessian_is_that_of_the_command(tmp_path: Path) -> None:
         ("hessian_smallest", "smallest"),
     ):
         np.testing.assert_allclose(rows[ours], own.summary[theirs], rtol=1e-5, atol=1e-9)
-    spectra = read_table(tmp_path / "results" / "sweep_hessian.csv")
-    assert spectra.groupby("step").size().tolist() == [8, 8]
-    largest = own.eigenvalues[own.eigenvalues["end"] == "largest"]
-    np.testing.assert_allclose(spectra["eigenvalue"], largest["eigenvalue"], rtol=1e-5)
-    assert "eigenvalues" not in table
+    held = read_table(tmp_path / "results" / "sweep_hessian.csv")
+    theirs = own.eigenvalues
+    places = ["step", "end", "rank"]
+    assert held[places].to_numpy().tolist() == theirs[places].to_numpy().tolist()
+    assert held.groupby("end", sort=False).size().to_dict() == {"largest": 16, "smallest": 4}
+    np.testing.assert_allclose(held["eigenvalue"], theirs["eigenvalue"], rtol=1e-5, atol=1e-9)
+    np.testing.assert_allclose(held["residual"], theirs["residual"], atol=1e-6)
+    assert not [name for name in table if "eigenvalues" in name]
+    (panel,) = panels_of(table, held, found.plan.figures[0], found.plan.axes)
+    assert panel.runs["x"].max() == 8  # the leading end alone
     assert [path.name for path in found.paths()] == [
         "sweep.csv",
         "sweep_hessian.csv",
         "eigenvalue_vs_rank.png",
         "effective_dimension_hessian_trace_vs_step.png",
     ]
+
+
+def test_records_of_before_both_ends_were_kept_have_the_leading_one(tmp_path: Path) -> None:
+    found = sweep(tmp_path, "[measure]\nhessian = 'final'\n")
+    row = {"checkpoint": 2, "step": 40, "hessian_largest": 3.0, "eigenvalues": [3.0, 1.0]}
+    found.records.put(found.plan.cells[0], Outcome(rows=[row]))
+    rows = spectra(found.plan, found.records)
+    assert rows[["end", "rank", "eigenvalue"]].to_numpy().tolist() == [
+        ["largest", 1, 3.0],
+        ["largest", 2, 1.0],
+    ]
+    assert rows["residual"].isna().all()
 
 
 def test_circuits_are_those_of_the_command(tmp_path: Path) -> None:

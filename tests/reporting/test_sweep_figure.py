@@ -3,6 +3,8 @@
 import math
 
 import pandas as pd
+import pytest
+from matplotlib.collections import LineCollection
 
 from lambdascope.reporting.style import png_bytes
 from lambdascope.reporting.sweep_figure import SweepPanel, sweep_figure
@@ -99,6 +101,16 @@ def test_a_single_run_has_no_spread() -> None:
     assert math.isclose(figure.get_size_inches()[0], 9.0)
 
 
+def test_at_a_single_place_the_spread_is_a_bar() -> None:
+    (axes,) = drawn(panel(RUNS[RUNS["x"] == 29])).axes
+    bars = [one for one in axes.collections if isinstance(one, LineCollection)]
+    (low, high), (other_low, _) = (one.get_segments()[0][:, 1] for one in bars)
+    # 29, 58 and 87: mean 58, standard deviation 29; the other family stands one higher.
+    assert (low, high, other_low) == pytest.approx((29, 87, 30))
+    (axes,) = drawn(panel(RUNS[(RUNS["x"] == 29) & (RUNS["run"] == "0")])).axes
+    assert len(axes.collections) == 0  # a single run without an error
+
+
 def test_doubtful_runs_are_hollow() -> None:
     (axes,) = drawn(panel(RUNS.assign(doubtful=RUNS["x"] == 29))).axes
     hollow = [line for line in axes.lines if line.get_markerfacecolor() == "white"]
@@ -125,26 +137,52 @@ def test_panels_share_an_axis_side_by_side_and_have_their_own_below_each_other()
     assert below.axes[0].get_ylim() != below.axes[1].get_ylim()
 
 
-def test_a_map_writes_its_values_and_hatches_the_doubtful() -> None:
-    table = pd.DataFrame(
-        [
-            {"panel": name, "x": x, "y": y, "value": 10 * x + y, "doubtful": x == 2}
-            for name in ("addition", "random")
-            for x in (1, 2)
-            for y in (5, 7)
-        ]
-    )
-    figure = sweep_map(
+FIELDS = pd.DataFrame(
+    [
+        {"panel": name, "x": x, "y": y, "value": 10 * x + y, "doubtful": x == 2}
+        for name in ("addition", "random")
+        for x in (1, 2)
+        for y in (5, 7)
+    ]
+).assign(finished=1, failed=0)
+
+
+def mapped(table: pd.DataFrame, panels: tuple[str, ...] = ("addition",)):
+    return sweep_map(
         table,
+        columns=[1, 2],
+        rows=[5, 7],
         x_label="step size",
         y_label="localisation",
         value_label="λ̂",
-        panels=["addition", "random"],
+        panels=panels,
         title="a title",
         caption="a caption",
     )
+
+
+def test_a_map_writes_its_values_and_hatches_the_doubtful() -> None:
+    figure = mapped(FIELDS, ("addition", "random"))
     first, second, _ = figure.axes
     assert [first.get_title(), second.get_title()] == ["addition", "random"]
     assert {text.get_text() for text in first.texts} == {"15.0", "17.0", "25.0", "27.0"}
     assert len(first.patches) == 2
     assert png_bytes(figure, dpi=40).startswith(b"\x89PNG")
+
+
+def test_a_map_tells_failed_fields_from_empty_ones() -> None:
+    one = FIELDS[FIELDS["panel"] == "addition"].reset_index(drop=True)
+    one = one.assign(
+        value=[15.0, math.nan, math.nan, math.inf], failed=[1, 3, 0, 0], finished=[2, 0, 0, 1],
+        doubtful=False,
+    )  # fmt: skip
+    axes = mapped(one).axes[0]
+    written = {text.get_position(): text.get_text() for text in axes.texts}
+    assert written == {
+        (0, 0): "15.0",
+        (0, -0.28): "1 of 3 failed",
+        (0, 1): "×",
+        (1, 0): "–",
+        (1, 1): "∞",
+    }
+    assert [text.get_text() for text in axes.get_yticklabels()] == ["5", "7"]

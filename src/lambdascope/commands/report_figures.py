@@ -6,7 +6,8 @@ import pandas as pd
 
 from lambdascope.commands.sweep_figures import panels_of
 from lambdascope.commands.sweep_labels import family_label_of, label_of
-from lambdascope.commands.sweep_table import SEEDS
+from lambdascope.commands.sweep_pooling import pooled_over
+from lambdascope.commands.sweep_table import SEEDS, finals
 from lambdascope.reporting.page.sweep_record import SweepFigureRecord
 from lambdascope.reporting.sweep_figure import SweepPanel
 from lambdascope.sweeps import FigureWish
@@ -72,6 +73,9 @@ def _records(
     # Spectra and slopes are quantities of their own kind.
     is_open = "eigenvalue" not in wish.y and wish.slope_over is None
     more = [name for name in _QUANTITIES if name not in wish.y and _is_known(table, name)]
+    # All measurements have the same cells at their last checkpoint; spectra have rows of their own.
+    shown = spectra if "eigenvalue" in wish.y else table
+    pooled = pooled_over(shown if wish.x == "step" else finals(shown), wish, axes)
     by_title: dict[str, dict[str, SweepPanel]] = {}
     for name in [*wish.y, *(more if is_open else [])]:
         single = wish.model_copy(update={"y": (name,)})
@@ -85,6 +89,8 @@ def _records(
             quantities=panels,
             over_seeds=wish.x in SEEDS,
             log=(wish.log_x, wish.log_y),
+            pooled=pooled,
+            is_slope=wish.slope_over is not None,
         )
         for title, panels in by_title.items()
     ]

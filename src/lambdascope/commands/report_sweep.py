@@ -5,14 +5,20 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from lambdascope.commands.command_lines import arguments_of, command_line
 from lambdascope.commands.report_figures import sweep_figures
 from lambdascope.commands.sweep import Sweep
+from lambdascope.commands.sweep_captions import caption_of
 from lambdascope.commands.sweep_config import settings_of
-from lambdascope.commands.sweep_table import measurements, spectra
+from lambdascope.commands.sweep_figures import draw
+from lambdascope.commands.sweep_maps import map_title
+from lambdascope.commands.sweep_table import cell_states, measurements, spectra
 from lambdascope.commands.systems import MODULAR_ADDITION
 from lambdascope.errors import LambdascopeError
 from lambdascope.reporting.page.sweep_record import SweepCell, SweepRecord
+from lambdascope.reporting.style import png_bytes
 from lambdascope.runs.tables import table_text
 from lambdascope.sweeps import KEPT_FILE, Cell, Outcome
 
@@ -46,7 +52,7 @@ def read_sweep(path: Path) -> SweepRecord:
         axes=plan.axes,
         cells=[_cell(sweep, cell, sweep.records.get(cell)) for cell in plan.cells],
         figures=sweep_figures(table, eigenvalues, plan.figures, plan.axes),
-        pictures=_maps(sweep),
+        pictures=_maps(sweep, table, eigenvalues),
         csv=table_text(table) if len(table) else "",
         line=f"{command_line('sweep', Path('run'), [str(file), '--out', str(path)])}",
         shared=_shared(plan.cells[0], plan.axes),
@@ -97,13 +103,18 @@ def _lines(sweep: Sweep, cell: Cell, run: Path) -> list[str]:
     return [*lines, command_line("report", run)]
 
 
-def _maps(sweep: Sweep) -> dict[str, bytes]:
-    found = {}
-    for wish in sweep.plan.figures:
-        path = sweep.records.path / "figures" / wish.file_name
-        if wish.map_over is not None and path.is_file():
-            title = wish.title or f"{', '.join(wish.y)} over {wish.x} and {wish.map_over}"
-            found[title] = path.read_bytes()
+def _maps(sweep: Sweep, table: pd.DataFrame, eigenvalues: pd.DataFrame) -> dict[str, bytes]:
+    """Title → PNG, drawn from the records as the page's curves are: figures/ may be older."""
+    found: dict[str, bytes] = {}
+    cells = cell_states(sweep.plan, sweep.records)
+    for wish in sweep.plan.figures if len(table) else ():
+        if wish.map_over is not None:
+            note = caption_of(sweep.plan, cells, wish)
+            figure = draw(table, eigenvalues, wish, sweep.plan.axes, note, cells)
+            if not isinstance(figure, str):  # else nothing of it is measured yet
+                title = map_title(wish)
+                alone = title not in found
+                found[title if alone else f"{title} ({wish.file_name})"] = png_bytes(figure)
     return found
 
 

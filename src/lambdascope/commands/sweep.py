@@ -11,7 +11,7 @@ from lambdascope.commands.sweep_captions import caption_of
 from lambdascope.commands.sweep_estimate import Estimate
 from lambdascope.commands.sweep_figures import draw
 from lambdascope.commands.sweep_systems import SYSTEMS
-from lambdascope.commands.sweep_table import measurements, spectra
+from lambdascope.commands.sweep_table import cell_states, measurements, spectra
 from lambdascope.errors import LambdascopeError
 from lambdascope.machine import usable_cores
 from lambdascope.progress import Progress
@@ -144,9 +144,10 @@ class Sweep:
         table, eigenvalues = self._tables()
         self.not_drawn = {}
         if len(table):
+            cells = cell_states(self.plan, self.records)
             for wish in self.plan.figures:
-                note = caption_of(self.plan, table, wish)
-                figure = draw(table, eigenvalues, wish, self.plan.axes, note)
+                note = caption_of(self.plan, cells, wish)
+                figure = draw(table, eigenvalues, wish, self.plan.axes, note, cells)
                 if isinstance(figure, str):  # its cells failed, or are still missing
                     self.not_drawn[wish.file_name] = figure
                     continue

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import cache
+from typing import Any
 
 from lambdascope.commands.sweep_config import MEASURED, Settings, settings_of
 from lambdascope.errors import LambdascopeError
@@ -174,14 +175,36 @@ def _check_measures(settings: Settings) -> None:
 
 
 def _check_same_posterior(settings: Settings) -> None:
-    """Refuse λ̂ beside the effective dimension of another posterior.
+    """Refuse λ̂ in one figure with the effective dimension of another posterior."""
+    if found := _other_posterior(settings):
+        name, value, accepted = found
+        raise LambdascopeError(
+            f"llc.{name}={value!r} with a figure of llc and effective_dimension: the Hessian's "
+            f"is {accepted!r}, and beside it only λ̂ of the same posterior is accepted"
+        )
 
-    λ̂ across the gradient is not refused, here or by `lambdascope hessian`: it differs by a known
-    half at most, and the figure says so.
+
+def posteriors_differ(cell: Cell) -> str:
+    """In what a cell's λ̂ is of another posterior than its effective dimension; "" in nothing.
+
+    Args:
+        cell: Of any system.
+    """
+    if "hessian" not in cell.configs or not (found := _other_posterior(settings_of(cell))):
+        return ""
+    name, value, accepted = found
+    return f"llc.{name}={value!r}, and the Hessian's is {accepted!r}"
+
+
+def _other_posterior(settings: Settings) -> tuple[str, Any, Any] | None:
+    """The first setting in which the two posteriors differ, λ̂'s value of it, and the Hessian's.
+
+    λ̂ across the gradient is none, here or for `lambdascope hessian`: it differs by a known half at
+    most, and the figure says so.
     """
     llc, hessian = settings.llc, settings.hessian
     if "none" in (settings.measure.llc, settings.measure.hessian):
-        return
+        return None
     decay = settings.train.weight_decay if hessian.weight_decay else 0.0
     names = _trainable(settings.train)
     moved, covered = (Parameters(*(one.parameters or "*")).select(names) for one in (llc, hessian))
@@ -191,7 +214,5 @@ def _check_same_posterior(settings: Settings) -> None:
         ("logit_scale", llc.logit_scale, 1.0),
     ):
         if value != accepted:
-            raise LambdascopeError(
-                f"llc.{name}={value!r} with a figure of llc and effective_dimension: the Hessian's "
-                f"is {accepted!r}, and beside it only λ̂ of the same posterior is accepted"
-            )
+            return name, value, accepted
+    return None

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from lambdascope.commands.sweep_lines import straight_line
+from lambdascope.commands.sweep_lines import Line, straight_line
 from lambdascope.sweeps import FigureWish
-from lambdascope.wording import with_error
+from lambdascope.wording import number, with_error
 
 _COLUMNS = ["family", "run", "x", "y", "doubtful"]
 _LINE = ["family", "x", "y", "label"]
@@ -61,7 +61,8 @@ def slopes_of(runs: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
 
     Returns:
         means: family, x, mean, spread, where spread is the slope's standard error over all runs
-        (least squares, independent equal scatter); runs: family, run, x, y, doubtful.
+        (least squares, independent equal scatter), NaN of two points; runs: family, run, x, y,
+        doubtful.
     """
     means, single = [], []
     for (family, x), rows in runs.groupby(["family", "x"], sort=False):
@@ -95,9 +96,15 @@ def lines_of(runs: pd.DataFrame, *, log: tuple[bool, bool] = (False, False)) -> 
         fit = straight_line(rows["x"].tolist(), rows["y"].tolist())
         ends = float(rows["x"].min()), float(rows["x"].max())
         spaced = np.geomspace if log[0] else np.linspace
-        label = f"slope {with_error(fit.slope, fit.slope_stderr)}"
+        label = f"slope {_slope_text(fit)}"
         found += [
             {"family": family, "x": float(x), "y": fit.at(float(x)), "label": label}
             for x in spaced(*ends, _POINTS_A_LINE if any(log) else 2)
         ]
     return pd.DataFrame(found, columns=_LINE)
+
+
+def _slope_text(fit: Line) -> str:
+    if math.isnan(fit.slope_stderr):
+        return f"{number(fit.slope)} (two points: no error)"
+    return with_error(fit.slope, fit.slope_stderr)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from lambdascope.commands.sweep_curves import doubtful_of, lines_of, means_of, runs_of, slopes_of
+from lambdascope.commands.sweep_curves import lines_of, means_of, runs_of, slopes_of
 from lambdascope.commands.sweep_labels import (
     family_label_of,
     label_of,
@@ -15,9 +15,10 @@ from lambdascope.commands.sweep_labels import (
     symbol,
     value_name,
 )
+from lambdascope.commands.sweep_maps import map_of
+from lambdascope.commands.sweep_pooling import over_runs, pooled_over
 from lambdascope.commands.sweep_table import ASYMPTOTIC, finals
 from lambdascope.reporting.sweep_figure import SweepPanel, sweep_figure
-from lambdascope.reporting.sweep_map import sweep_map
 from lambdascope.sweeps import FigureWish
 
 # What exact values stand beside.
@@ -26,7 +27,12 @@ _THEORY = ["family", "x", "exact", "label"]
 
 
 def draw(
-    table: pd.DataFrame, spectra: pd.DataFrame, wish: FigureWish, axes: Sequence[str], note: str
+    table: pd.DataFrame,
+    spectra: pd.DataFrame,
+    wish: FigureWish,
+    axes: Sequence[str],
+    note: str,
+    cells: pd.DataFrame | None = None,
 ) -> Figure | str:
     """A figure; or, where nothing of what it shows can be drawn yet, the reason in a sentence.
 
@@ -36,13 +42,16 @@ def draw(
         wish: What is wanted.
         axes: Of the sweep.
         note: How the numbers were made, for the caption.
+        cells: A row a cell of the plan, with its axes and its state, as of `cell_states`; None
+            takes those of the table, all finished.
     """
     chosen = _chosen(table, spectra, wish)
     if chosen.empty:
         at = "" if wish.x == "step" else " at its last checkpoint"
         return f"no finished cell has {' or '.join(wish.y)}{at}"
     if wish.map_over is not None:
-        return _map(chosen, wish, note)
+        known = _all_finished(table, axes) if cells is None else cells
+        return map_of(chosen, known, wish, axes, note)
     panels = panels_of(table, spectra, wish, axes)
     if not panels and wish.slope_over is not None:
         return f"a slope needs finished cells at two values of {wish.slope_over}"
@@ -55,7 +64,13 @@ def draw(
         log=(wish.log_x, wish.log_y),
         stacked=len(wish.y) > 1,
         title=wish.title or _title(wish),
-        caption=_caption(panels, wish, note, off=wish.log_x and bool((chosen[wish.x] <= 0).any())),
+        caption=_caption(
+            panels,
+            wish,
+            pooled_over(chosen, wish, axes),
+            note,
+            off=wish.log_x and bool((chosen[wish.x] <= 0).any()),
+        ),
     )
 
 
@@ -114,30 +129,10 @@ def _theory(rows: pd.DataFrame, wish: FigureWish, axes: Sequence[str]) -> pd.Dat
     return means.reset_index()[_THEORY]
 
 
-def _map(rows: pd.DataFrame, wish: FigureWish, note: str) -> Figure:
-    assert wish.map_over is not None
-    y = wish.y[0]
-    fields = pd.DataFrame({"x": rows[wish.x], "y": rows[wish.map_over], "value": rows[y]})
-    fields["panel"] = (
-        "" if wish.panel is None else [value_name(wish.panel, v) for v in rows[wish.panel]]
-    )
-    fields["doubtful"] = doubtful_of(rows, y)
-    panels = list(dict.fromkeys(fields["panel"]))
-    grouped = fields.groupby(["panel", "x", "y"], sort=False)
-    most = int(grouped.size().max())
-    table = grouped.agg(value=("value", "mean"), doubtful=("doubtful", "any")).reset_index()
-    over = "" if most == 1 else f"means of up to {most} runs"
-    any_doubtful = bool(fields["doubtful"].any())
-    hatched = "hatched: a run whose status is not 'converged'" if any_doubtful else ""
-    return sweep_map(
-        table,
-        x_label=label_of(wish.x),
-        y_label=label_of(wish.map_over),
-        value_label=label_of(y),
-        panels=panels,
-        title=wish.title or f"{plain(y)} over {lower(wish.x)} and {lower(wish.map_over)}",
-        caption=" · ".join(filter(None, [over, hatched, note])),
-    )
+def _all_finished(table: pd.DataFrame, axes: Sequence[str]) -> pd.DataFrame:
+    """The table's cells, as if they were all that there are."""
+    known = [axis for axis in axes if axis in table]
+    return table[["cell", *known]].drop_duplicates("cell").assign(state="finished")
 
 
 def _chosen(table: pd.DataFrame, spectra: pd.DataFrame, wish: FigureWish) -> pd.DataFrame:
@@ -145,6 +140,8 @@ def _chosen(table: pd.DataFrame, spectra: pd.DataFrame, wish: FigureWish) -> pd.
     rows = spectra if "eigenvalue" in wish.y else table
     if rows.empty:
         return rows
+    if rows is spectra:
+        rows = rows[rows["end"] == "largest"]
     # Along training every checkpoint is a point; along anything else the last one is.
     rows = rows if wish.x == "step" else finals(rows)
     # No infinity either: a figure has no place for it.
@@ -169,15 +166,24 @@ def _parts(rows: pd.DataFrame, wish: FigureWish) -> list[tuple[str, pd.DataFrame
     return [(value_name(wish.panel, one), rows[rows[wish.panel] == one]) for one in values]
 
 
-def _caption(panels: Sequence[SweepPanel], wish: FigureWish, note: str, *, off: bool) -> str:
+def _caption(
+    panels: Sequence[SweepPanel], wish: FigureWish, pooled: str, note: str, *, off: bool
+) -> str:
     """How the figure was made; `off`: a logarithmic axis has no place for some of it."""
     most = max(int(panel.runs.groupby(["family", "x"]).size().max()) for panel in panels)
     doubtful = sum(int(panel.runs["doubtful"].sum()) for panel in panels)
     total = sum(len(panel.runs) for panel in panels if panel.runs["doubtful"].any())
-    spread = "the slope's standard error" if wish.slope_over else "standard deviation"
-    parts = [f"line and band: mean ± {spread} over up to {most} runs · faint: each run"]
+    means = pd.concat([panel.means for panel in panels])
     if most == 1:
-        parts = ["one run a point, band: its standard error"]
+        parts = [f"one run a point{_its_error(panels, wish)}"]
+    else:
+        spread = "the slope's standard error" if wish.slope_over else "standard deviation"
+        parts = [
+            f"{_marks(panels)}: mean ± {spread} {over_runs(most, pooled)}",
+            "faint: each run",
+        ]
+    if wish.slope_over and (bare := int(means["spread"].isna().sum())):
+        parts.append(f"{bare} of {len(means)} slopes are of two points, and have no error")
     if doubtful:
         parts.append(f"hollow: {doubtful} of {total} whose status is not 'converged'")
     shown = {panel.y_label for panel in panels}
@@ -186,8 +192,24 @@ def _caption(panels: Sequence[SweepPanel], wish: FigureWish, note: str, *, off: 
     if off:
         parts.append(f"{lower(wish.x)} 0 has no place on a logarithmic axis")
     if wish.log_y and (below := sum(int((panel.runs["y"] <= 0).sum()) for panel in panels)):
-        parts.append(f"{below} values ≤ 0 have no place on a logarithmic axis")
+        what = "value ≤ 0 has" if below == 1 else "values ≤ 0 have"
+        parts.append(f"{below} {what} no place on a logarithmic axis")
     return " · ".join(filter(None, [*parts, note]))
+
+
+def _marks(panels: Sequence[SweepPanel]) -> str:
+    """How mean and spread are drawn: at a single x there is neither line nor band."""
+    single = all(panel.means.groupby("family").size().max() == 1 for panel in panels)
+    return "dot and bar" if single else "line and band"
+
+
+def _its_error(panels: Sequence[SweepPanel], wish: FigureWish) -> str:
+    """What is drawn about a single run, if anything is."""
+    if all(panel.means["spread"].isna().all() for panel in panels):
+        return ""
+    mark = _marks(panels).split(" and ")[1]
+    whose = "the slope's" if wish.slope_over else "its"
+    return f", {mark}: {whose} standard error"
 
 
 def _title(wish: FigureWish) -> str:

@@ -181,8 +181,15 @@ def add_hessians(settings: Settings, run: TrainedRun, rows: Rows) -> None:
             "hessian_trace_stderr": spectrum.trace_stderr,
             "hessian_largest": float(spectrum.largest[0]),
             "hessian_smallest": float(spectrum.smallest[0]) if len(spectrum.smallest) else math.nan,
-            "eigenvalues": [float(value) for value in spectrum.largest],
+            "eigenvalues": _floats(spectrum.largest),
+            "eigenvalues_residual": _floats(spectrum.largest_residual),
+            "smallest_eigenvalues": _floats(spectrum.smallest),
+            "smallest_eigenvalues_residual": _floats(spectrum.smallest_residual),
         }
+
+
+def _floats(values: Iterable[Any]) -> list[float]:
+    return [float(value) for value in values]
 
 
 def _write(rows: Rows, estimates: Iterable[LLCEstimate]) -> str | None:

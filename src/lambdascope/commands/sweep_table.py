@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from lambdascope.commands.sweep_checks import posteriors_differ
 from lambdascope.sweeps import Cell, CellRecords, Outcome, SweepPlan
 from lambdascope.wording import aligned, number, with_error
 
@@ -13,26 +14,38 @@ from lambdascope.wording import aligned, number, with_error
 SEEDS = ("train.seed", "train.data_seed", "llc.seed", "network.seed", "hessian.seed")
 ASYMPTOTIC = "as nβ → ∞"
 """In the column exact_holds: the exact value is λ, the limit, and not λ̂ at the cell's own nβ."""
+_DIMENSION = "effective_dimension"
 _SHOWN = (
     "llc",
     "exact",
     "num_circuits",
-    "effective_dimension",
+    _DIMENSION,
     "train_loss",
     "test_loss",
     "test_accuracy",
 )
-# A list in a row of its own, one table further.
-_SPECTRUM = "eigenvalues"
+# Lists of a record's row, which have a table of their own: end of the spectrum → values, residuals.
+_SPECTRUM = {
+    "largest": ("eigenvalues", "eigenvalues_residual"),
+    "smallest": ("smallest_eigenvalues", "smallest_eigenvalues_residual"),
+}
+_LISTS = {name for names in _SPECTRUM.values() for name in names}
 
 
 def measurements(plan: SweepPlan, records: CellRecords) -> pd.DataFrame:
-    """A row for each finished cell and checkpoint: number, key, axes, what was measured."""
+    """A row for each finished cell and checkpoint: number, key, axes, what was measured.
+
+    Where the effective dimension is of another posterior than λ̂, the column
+    effective_dimension_note says in what.
+    """
     rows: list[dict[str, Any]] = []
     for cell, outcome in _finished(plan, records):
         label = _label(plan, cell)
+        differs = posteriors_differ(cell)
         for row in outcome.rows:
-            rows.append(label | {name: one for name, one in row.items() if name != _SPECTRUM})
+            rows.append(label | {name: one for name, one in row.items() if name not in _LISTS})
+            if differs and {"llc", _DIMENSION} <= set(row):
+                rows[-1][f"{_DIMENSION}_note"] = f"of another posterior than llc: {differs}"
     table = pd.DataFrame(rows)
     if len(table) and "llc" not in table:
         table["llc"] = math.nan
@@ -40,17 +53,32 @@ def measurements(plan: SweepPlan, records: CellRecords) -> pd.DataFrame:
 
 
 def spectra(plan: SweepPlan, records: CellRecords) -> pd.DataFrame:
-    """A row for each finished cell, checkpoint and eigenvalue, the largest first."""
+    """A row for each finished cell, checkpoint and eigenvalue, as in hessian.csv.
+
+    Its columns: number, key, axes, checkpoint, step, end ("largest" or "smallest"), rank (from 1,
+    the outermost), eigenvalue, residual (‖Hv − λv‖; NaN in records from before it was kept, which
+    have no smallest ones either).
+    """
     parts = []
     for cell, outcome in _finished(plan, records):
         for row in outcome.rows:
-            if _SPECTRUM in row:
-                values = row[_SPECTRUM]
-                part = pd.DataFrame({"rank": range(1, len(values) + 1), "eigenvalue": values})
-                label = _label(plan, cell)
-                label |= {name: row[name] for name in ("checkpoint", "step")}
-                parts.append(part.assign(**label)[[*label, "rank", "eigenvalue"]])
+            label = _label(plan, cell) | {name: row.get(name) for name in ("checkpoint", "step")}
+            for end, (values, residuals) in _SPECTRUM.items():
+                if found := row.get(values):
+                    part = pd.DataFrame({"rank": range(1, len(found) + 1), "eigenvalue": found})
+                    part = part.assign(residual=row.get(residuals, math.nan), end=end, **label)
+                    parts.append(part[[*label, "end", "rank", "eigenvalue", "residual"]])
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+
+
+def cell_states(plan: SweepPlan, records: CellRecords) -> pd.DataFrame:
+    """A row for each cell of the plan: cell, its axes, state ("finished", "failed", "missing")."""
+    rows = []
+    for cell in plan.cells:
+        outcome = records.get(cell)
+        state = "missing" if outcome is None else "failed" if outcome.error else "finished"
+        rows.append({"cell": cell.number, **_point(plan, cell), "state": state})
+    return pd.DataFrame(rows)
 
 
 def finals(table: pd.DataFrame) -> pd.DataFrame:
@@ -93,6 +121,15 @@ def summary_text(plan: SweepPlan, table: pd.DataFrame) -> str:
     last = finals(table)
     axes = [name for name in plan.axes if name not in SEEDS]
     shown = [name for name in _SHOWN if name in last and last[name].notna().any()]
+    notes = ["±: standard deviation over runs"]
+    differ = [(cell, why) for cell in plan.cells if (why := posteriors_differ(cell))]
+    if differ and {"llc", _DIMENSION} <= set(shown):
+        shown.remove(_DIMENSION)  # beside λ̂ it would be taken for the same
+        cell, why = differ[0]
+        notes.append(
+            f"the effective dimension is left out: it is of another posterior than λ̂ ({cell}: "
+            f"{why}); sweep.csv has it"
+        )
     headers = {"llc": "λ̂"}
     if "exact_holds" in last and (last["exact_holds"].dropna() == ASYMPTOTIC).all():
         headers["exact"] = f"exact {ASYMPTOTIC}"
@@ -100,7 +137,6 @@ def summary_text(plan: SweepPlan, table: pd.DataFrame) -> str:
     for point, rows in _groups(last, axes):
         cells = [_mean_text(rows[name]) for name in shown]
         lines.append([*(str(value) for value in point), str(len(rows)), *cells])
-    notes = ["±: standard deviation over runs"]
     if len(doubtful := doubtful_rows(last)):
         counts = doubtful["status"].value_counts(sort=False)
         notes.append(
@@ -121,8 +157,11 @@ def _finished(plan: SweepPlan, records: CellRecords) -> Iterator[tuple[Cell, Out
 
 def _label(plan: SweepPlan, cell: Cell) -> dict[str, Any]:
     """What tells a cell apart, as the table has it."""
-    point = {axis: cell.value(axis) for axis in plan.axes}
-    return {"cell": cell.number, "key": cell.key, **point}
+    return {"cell": cell.number, "key": cell.key, **_point(plan, cell)}
+
+
+def _point(plan: SweepPlan, cell: Cell) -> dict[str, Any]:
+    return {axis: cell.value(axis) for axis in plan.axes}
 
 
 def _groups(table: pd.DataFrame, axes: Sequence[str]) -> list[tuple[tuple[Any, ...], pd.DataFrame]]:

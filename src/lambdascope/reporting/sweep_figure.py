@@ -21,7 +21,7 @@ class SweepPanel:
         title: Above it; empty if there is one panel.
         y_label: With its unit.
         means: `family`, `x`, `mean`, `spread` (standard deviation over runs; of a single run its
-            standard error; NaN where neither is known).
+            standard error; NaN where neither is known): a band, or at a single x a bar.
         runs: `family`, `run`, `x`, `y`, `doubtful`: each run by itself; doubtful ones are hollow.
         lines: Straight lines, as points to join: `family`, `x`, `y`, `label`; may be empty.
         theory: Exact values: `family`, `x`, `exact`, `label`, which says what they are; may be
@@ -131,9 +131,12 @@ def _draw_family(
             )
     where = [places[x] for x in own["x"]]
     spread = own["spread"].fillna(0.0)
-    axes.fill_between(
-        where, own["mean"] - spread, own["mean"] + spread, color=colour, alpha=0.18, linewidth=0
-    )
+    if len(own) > 1:
+        axes.fill_between(
+            where, own["mean"] - spread, own["mean"] + spread, color=colour, alpha=0.18, linewidth=0
+        )
+    elif spread.iloc[0] > 0:  # a band of one place has no width
+        axes.errorbar(where, own["mean"], yerr=spread, fmt="none", ecolor=colour, capsize=4)
     name = str(family).replace("_", " ")
     label = "mean of the runs" if family_label is None else f"{family_label} {name}".strip()
     marker = None if many else "o"

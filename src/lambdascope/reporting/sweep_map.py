@@ -1,6 +1,7 @@
 """A quantity over two axes of a sweep, as coloured fields with their values written in."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -20,6 +21,8 @@ _WIDE = 20.0
 def sweep_map(
     table: pd.DataFrame,
     *,
+    columns: Sequence[Any],
+    rows: Sequence[Any],
     x_label: str,
     y_label: str,
     value_label: str,
@@ -30,7 +33,11 @@ def sweep_map(
     """Draw it, a panel for each family side by side, all on one scale of colours.
 
     Args:
-        table: `panel`, `x`, `y`, `value`, `doubtful` (hatched).
+        table: `panel`, `x`, `y`, `value`, `doubtful` (hatched), `finished` and `failed` (how many
+            of the field's runs are). Where there is no value, a field of which runs failed has a
+            cross, and another a dash.
+        columns: Values of `x`, from the left.
+        rows: Values of `y`, from below.
         x_label: With its unit.
         y_label: With its unit.
         value_label: With its unit.
@@ -44,15 +51,16 @@ def sweep_map(
         values = table["value"].to_numpy()
         finite = values[np.isfinite(values)]
         low, high = float(finite.min()), float(finite.max())
+        if low == high:  # one colour, in the middle of a scale that has a length
+            low, high = low - (abs(low) or 1.0) / 2, high + (abs(high) or 1.0) / 2
         norm = LogNorm(low, high) if low > 0 and high > _WIDE * low else Normalize(low, high)
-        columns = _ordered(table["x"])
-        rows = _ordered(table["y"])
         image = None
         for axes, panel in zip(grid, panels, strict=True):
             own = table[table["panel"] == panel] if len(panels) > 1 else table
             field = np.full((len(rows), len(columns)), np.nan)
             for one in own.itertuples():
-                field[rows.index(one.y), columns.index(one.x)] = one.value
+                if np.isfinite(one.value):
+                    field[rows.index(one.y), columns.index(one.x)] = one.value
             image = axes.imshow(field, origin="lower", aspect="auto", cmap="cividis", norm=norm)
             for one in own.itertuples():
                 _write(axes, columns.index(one.x), rows.index(one.y), one, norm)
@@ -69,28 +77,29 @@ def sweep_map(
     return figure
 
 
-def _write(axes: Axes, column: int, row: int, one: object, norm: Normalize) -> None:
-    """A field's value; hatched where it is doubtful."""
-    value, doubtful = one.value, one.doubtful  # type: ignore[attr-defined]
-    if not np.isfinite(value):
-        axes.text(column, row, "–", ha="center", va="center", color=style.GREY)
+def _write(axes: Axes, column: int, row: int, one: Any, norm: Normalize) -> None:
+    """A field's value; hatched where it is doubtful, crossed where its runs failed."""
+    written: dict[str, Any] = {"ha": "center", "va": "center"}
+    if not np.isfinite(one.value):
+        if np.isnan(one.value) and one.failed:
+            axes.add_patch(_field(column, row, facecolor=style.PALE_GREY))
+            axes.text(column, row, "×", color=style.VERMILION, fontsize=22, **written)
+        else:
+            axes.text(column, row, number(one.value), color=style.GREY, **written)
         return
-    red, green, blue, _ = matplotlib.colormaps["cividis"](norm(value))
+    red, green, blue, _ = matplotlib.colormaps["cividis"](norm(one.value))
     dark = 0.3 * red + 0.59 * green + 0.11 * blue < 0.5
     colour = "white" if dark else "black"
-    axes.text(column, row, number(value), ha="center", va="center", color=colour, fontsize=11)
-    if doubtful:
-        axes.add_patch(
-            Rectangle(
-                (column - 0.5, row - 0.5), 1, 1, fill=False, hatch="///", linewidth=0,
-                edgecolor=colour, alpha=0.35,
-            )
-        )  # fmt: skip
+    axes.text(column, row, number(one.value), color=colour, fontsize=11, **written)
+    if one.failed:
+        said = f"{one.failed} of {one.finished + one.failed} failed"
+        axes.text(column, row - 0.28, said, color=colour, fontsize=8, **written)
+    if one.doubtful:
+        axes.add_patch(_field(column, row, fill=False, hatch="///", edgecolor=colour, alpha=0.35))
 
 
-def _ordered(values: pd.Series) -> list[object]:
-    distinct = list(dict.fromkeys(values))
-    return sorted(distinct) if pd.api.types.is_numeric_dtype(values) else distinct
+def _field(column: int, row: int, **look: Any) -> Rectangle:
+    return Rectangle((column - 0.5, row - 0.5), 1, 1, linewidth=0, **look)
 
 
 def _short(value: object) -> str:

@@ -35,8 +35,9 @@ def sweep_finding(record: SweepRecord) -> str:
     for state in ("failed", "missing"):
         if count := len(_in_state(record, state)):
             said += f", {count} {'failed' if state == 'failed' else 'still to come'}"
-    clause = _trend(record.figures[0]) if record.figures else ""
-    said = f"{said}; {clause}." if clause else f"{said}."
+    if record.figures and (clause := _trend(record.figures[0])):
+        said += f"; {clause}{_doubt(record)}"
+    said += "."
     return f"{said} {record.note}" if record.note else said
 
 
@@ -69,13 +70,29 @@ def _verdicts(record: SweepRecord) -> list[Verdict]:
     ]
     if missing:
         verdicts.append(Verdict("", f"{len(missing)} still to come"))
-    stati = [c.last["status"] for c in record.cells if isinstance(c.last.get("status"), str)]
-    if stati:
+    if stati := _stati(record):
         good = stati.count("converged")
         whole = f"all {good}" if good == len(stati) else f"{good} of {len(stati)}"
         mark = "good" if good == len(stati) else "warn"
         verdicts.append(Verdict(mark, f"{whole} final estimates of λ̂ converged"))
     return verdicts
+
+
+def _stati(record: SweepRecord) -> list[str]:
+    """The verdicts on λ̂ at the last checkpoint."""
+    return [c.last["status"] for c in record.cells if isinstance(c.last.get("status"), str)]
+
+
+def _doubt(record: SweepRecord) -> str:
+    """How many of the estimates in the first figure converged; nothing where all did."""
+    figure = record.figures[0]
+    doubtful = next(iter(figure.quantities.values())).runs["doubtful"].astype(bool)
+    if not doubtful.any():
+        return ""
+    good, total = int((~doubtful).sum()), len(doubtful)
+    if figure.is_slope:  # each run is a slope of several estimates
+        good, total = _stati(record).count("converged"), len(_stati(record))
+    return f"; {'only ' if good < total / 2 else ''}{good} of {total} estimates converged"
 
 
 def _trend(figure: SweepFigureRecord) -> str:
@@ -89,7 +106,7 @@ def _trend(figure: SweepFigureRecord) -> str:
         return ""
     several = runs.groupby(["family", "x"]).size().max() > 1
     if several:
-        what = f"mean {what}"
+        what = f"mean {what}, over {figure.pooled}," if figure.pooled else f"mean {what}"
     errors = "" if several or means["spread"].isna().all() else " (± one standard error)"
     x_label = _lower(figure.x_label)
     if means["family"].nunique() == 1 and pd.api.types.is_numeric_dtype(means["x"]):

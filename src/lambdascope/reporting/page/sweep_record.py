@@ -43,6 +43,9 @@ class SweepFigureRecord:
         quantities: Name → panel; the first is shown first.
         over_seeds: Whether the horizontal axis is a seed, along which runs are repetitions.
         log: Whether the horizontal and the vertical axis are logarithmic.
+        pooled: What means are over besides seeds, such as "train.task (2) × train.seed (3)"; empty
+            where they are over nothing else.
+        is_slope: Whether it shows slopes, each of several estimates.
     """
 
     title: str
@@ -51,6 +54,8 @@ class SweepFigureRecord:
     quantities: Mapping[str, SweepPanel]
     over_seeds: bool
     log: tuple[bool, bool]
+    pooled: str = ""
+    is_slope: bool = False
 
 
 @dataclass(frozen=True)

@@ -21,8 +21,9 @@ function familyTraces(family, colour, dash, isNumeric, number) {
     x: line.x, y: line.y, mode: "lines", line: { color: colour, width: 1.5, dash: "dot" }, hoverinfo: "skip",
   }));
   const exact = { x: family.exact.x, y: family.exact.y, mode: "lines", line: { color: colour, width: 2, dash: "dashdot" }, hovertemplate: "exact %{y:.4~g}<extra></extra>" };
-  const band = isNumeric ? [{ ...outline, y: bounds(-1) }, { ...outline, y: bounds(1), fill: "tonexty", fillcolor: `${colour}2e` }] : [];
-  if (!isNumeric) mean.error_y = { type: "data", array: family.spread.map((spread) => spread ?? 0), color: colour, thickness: 1.5 };
+  const hasBand = isNumeric && family.x.length > 1; // of one place it would have no width
+  const band = hasBand ? [{ ...outline, y: bounds(-1) }, { ...outline, y: bounds(1), fill: "tonexty", fillcolor: `${colour}2e` }] : [];
+  if (!hasBand) mean.error_y = { type: "data", array: family.spread.map((spread) => spread ?? 0), color: colour, thickness: 1.5 };
   return [...band, ...runs, ...lines, exact, mean];
 }
 

@@ -77,6 +77,31 @@ def test_a_stiff_checkpoint_has_long_enough_chains_at_other_localizations():
         assert abs(one.localization_slope - slope) < 4 * one.localization_slope_stderr < 0.3
 
 
+@pytest.mark.slow
+def test_the_slope_in_the_localisation_has_the_error_that_it_states():
+    """Forty estimates of one quadratic; both sides share their random numbers."""
+    curvature = np.geomspace(0.01, 30.0, 10)
+    posterior = quadratic_posterior(curvature.tolist(), nbeta=100.0, localization=5.0)
+    curve = automatic_llc([posterior] * 40, AutomaticSettings(), **QUIET).curve
+    stiff = 100.0 * curvature
+    half, double = ((0.5 * stiff / (stiff + gamma)).sum() for gamma in (2.5, 10.0))
+    slopes = np.array([one.localization_slope for one in curve])
+    stated = np.array([one.localization_slope_stderr for one in curve])
+    # Forty draws know their own spread to 11 %.
+    assert slopes.std(ddof=1) == pytest.approx(np.median(stated), rel=0.4)
+    assert abs(slopes.mean() - math.log(half / double) / math.log(4)) < 4 * stated.mean() / 6
+    assert np.mean(np.abs(slopes - math.log(half / double) / math.log(4)) < 1.96 * stated) > 0.8
+    apart = [
+        math.hypot(
+            one.llc_half_localization_stderr / one.llc_half_localization,
+            one.llc_double_localization_stderr / one.llc_double_localization,
+        )
+        / math.log(4)
+        for one in curve
+    ]
+    assert np.median(stated) < 0.5 * np.median(apart)
+
+
 def test_chains_at_other_localizations_that_are_too_short_are_left_out():
     many = [quadratic_posterior([1.0, 1e-3], nbeta=nbeta) for nbeta in (300.0, 3e6)]
     result = automatic_llc(many, AutomaticSettings(max_steps=1500), **QUIET)

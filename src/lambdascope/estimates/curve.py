@@ -65,7 +65,10 @@ class LLCEstimate:
         step_size: The step that was chosen, in the sampler's unit; NaN where the user chose it.
         llc_half_localization: λ̂ at γ/2, from short chains; NaN where not asked for.
         llc_double_localization: λ̂ at 2γ.
-        localization_slope_stderr: Monte Carlo error of `localization_slope`.
+        llc_half_localization_stderr: Standard error of λ̂ at γ/2: its chains are few.
+        llc_double_localization_stderr: Standard error of λ̂ at 2γ.
+        localization_slope_stderr: Monte Carlo error of `localization_slope`, smaller than these two
+            make it, whose chains share their random numbers.
         localization: γ; NaN where the trace does not tell.
         tilt: ‖∇U(w*)‖/√γ in the directions that may move, U = nβ·L_n and weight decay: 0 at a
             minimum; NaN where the trace does not tell.
@@ -99,6 +102,8 @@ class LLCEstimate:
     step_size: float = math.nan
     llc_half_localization: float = math.nan
     llc_double_localization: float = math.nan
+    llc_half_localization_stderr: float = math.nan
+    llc_double_localization_stderr: float = math.nan
     localization_slope_stderr: float = math.nan
     localization: float = math.nan
     tilt: float = math.nan
@@ -205,7 +210,9 @@ class LLCCurve(Sequence[LLCEstimate]):
                 "bias": one.bias,
                 "bias_stderr": one.bias_stderr,
                 "llc_half_localization": one.llc_half_localization,
+                "llc_half_localization_stderr": one.llc_half_localization_stderr,
                 "llc_double_localization": one.llc_double_localization,
+                "llc_double_localization_stderr": one.llc_double_localization_stderr,
                 "localization_slope": one.localization_slope,
                 "localization_slope_stderr": one.localization_slope_stderr,
                 "tilt": one.tilt,

@@ -143,7 +143,7 @@ def combined(
         llc = plain.llc
         unknown = max(0.0, bias**2 - bias_stderr**2)
         parts = [(plain.stderr**2, draws), (unknown, min(draws, coarse_draws))]
-    stderr = math.sqrt(sum(variance for variance, _ in parts)) * _student(parts)
+    stderr = math.sqrt(sum(variance for variance, _ in parts)) * student(parts)
     return replace(plain, llc=llc, stderr=stderr, bias=bias, bias_stderr=bias_stderr)
 
 
@@ -174,7 +174,7 @@ def _is_subtracted(bias: float, bias_stderr: float, order: int) -> bool:
     return order == 1 or abs(bias) > _STANDS_OUT * bias_stderr
 
 
-def _student(parts: Sequence[tuple[float, float]]) -> float:
+def student(parts: Sequence[tuple[float, float]]) -> float:
     """By how much Student's 95 % interval of a sum is wider than the normal one.
 
     Args:

@@ -7,8 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from lambdascope.estimates import diagnostics
 from lambdascope.estimates.curve import LLCEstimate
+from lambdascope.estimates.extrapolation import student
 from lambdascope.estimates.llc import estimate_one
 from lambdascope.estimates.step_choice import FEWEST_STEPS, RELAXATIONS_DROPPED, StepChoice
 from lambdascope.estimates.verdict import Status
@@ -45,7 +48,8 @@ def with_other_localizations(
         max_steps: Most steps of a chain.
         common: Further arguments of `sample`.
     """
-    sides, doubts = [], []
+    sides: list[list[LLCEstimate]] = []
+    traces, drops, left_out, doubts = [], [], [], []
     for name, words, factor in _SIDES:
         # SGLD forgets the softest direction by its γ, BAOAB by its friction, which stays.
         slower = max(1.0, 1 / factor) if isinstance(choice.kernel, SGLD) else 1.0
@@ -69,26 +73,68 @@ def with_other_localizations(
             estimate_one(trace.isel(checkpoint=place), min(int(dropped), num_steps // 2))
             for place, dropped in enumerate(burnin)
         ]
-        sides.append(
-            [
-                (math.nan, math.nan) if left_out else (one.llc, one.stderr)
-                for one, left_out in zip(side, short, strict=True)
-            ]
-        )
+        sides.append(side)
+        traces.append(trace)
+        drops.append(np.minimum(burnin, num_steps // 2))
+        left_out.append(short)
         doubts += _doubts(side, short, words, int(2 * burnin.max()))
     beside = []
-    for one, (half, half_stderr), (double, double_stderr) in zip(estimates, *sides, strict=True):
-        with np.errstate(all="ignore"):
-            relative = np.hypot(np.divide(half_stderr, half), np.divide(double_stderr, double))
+    for place, one in enumerate(estimates):
+        half, double = (
+            (math.nan, math.nan) if short[place] else _with_error(side[place])
+            for side, short in zip(sides, left_out, strict=True)
+        )
         beside.append(
             replace(
                 one,
-                llc_half_localization=half,
-                llc_double_localization=double,
-                localization_slope_stderr=float(relative) / math.log(4),
+                llc_half_localization=half[0],
+                llc_half_localization_stderr=half[1],
+                llc_double_localization=double[0],
+                llc_double_localization_stderr=double[1],
+                localization_slope_stderr=_slope_error(
+                    [side[place] for side in sides],
+                    [
+                        trace["loss"].isel(checkpoint=place).values[:, dropped[place] :]
+                        for trace, dropped in zip(traces, drops, strict=True)
+                    ],
+                ),
             )
         )
     return beside, doubts
+
+
+def _with_error(one: LLCEstimate) -> tuple[float, float]:
+    """λ̂ and its standard error, widened for few draws as the estimate's own is."""
+    return one.llc, one.stderr * student([(one.stderr**2, one.ess)])
+
+
+def _slope_error(sides: Sequence[LLCEstimate], losses: Sequence[NDArray[np.floating]]) -> float:
+    """Standard error of log(λ̂(γ/2)/λ̂(2γ)) / log 4.
+
+    Chains of both sides share their random numbers, and much of their fluctuation with them: where
+    they are equally long the error is that of the difference, step by step. Else (SGLD, whose
+    burn-in goes with γ) they count as independent.
+
+    Args:
+        sides: At γ/2 and at 2γ.
+        losses: [chain, step] of either after burn-in.
+    """
+    half, double = sides
+    if not (half.llc > 0 and double.llc > 0):
+        return math.nan
+    if losses[0].shape != losses[1].shape:
+        return math.hypot(half.stderr / half.llc, double.stderr / double.llc) / math.log(4)
+    shares = [
+        one.nbeta * (loss.astype(np.float64) - one.initial_loss) / one.llc
+        for one, loss in zip(sides, losses, strict=True)
+    ]
+    paired = shares[0] - shares[1]
+    paired = paired[np.isfinite(paired).all(axis=1)]
+    if not len(paired):
+        return math.nan
+    means = diagnostics.block_means(paired)
+    error = diagnostics.standard_error(means)
+    return error * student([(error**2, diagnostics.ess(means))]) / math.log(4)
 
 
 def _doubts(

@@ -7,6 +7,7 @@ from torch import nn
 
 import lambdascope as ls
 from lambdascope.errors import LambdascopeError
+from lambdascope.estimates import step_check
 from tests.problems import classifier_posterior, draw, quadratic_posterior
 
 QUIET = {"progress": False, "compile": False, "device": "cpu"}
@@ -51,6 +52,23 @@ def test_each_checkpoint_has_its_own():
     )
     assert [one.checkpoint for one in found] == [3, 7]
     assert all(0 < one.mala_acceptance <= 1 and one.noise_ratio > 0 for one in found)
+
+
+def test_large_samples_are_taken_a_few_at_once(monkeypatch):
+    """Memory decides how many, and the acceptance is the same."""
+    taken, target = [], step_check._target
+
+    def watched(stack, w, at_once):
+        taken.append(at_once)
+        return target(stack, w, at_once)
+
+    monkeypatch.setattr(step_check, "_target", watched)
+    posterior, kernel = classifier_posterior(), ls.SGLD(step_size=0.01, batch_size=8)
+    (whole,) = ls.check_step(posterior, kernel, num_chains=2, num_steps=10, **QUIET)
+    monkeypatch.setattr(step_check, "_MOST_BYTES", 7 * 2 * posterior.bytes_per_sample)
+    (parts,) = ls.check_step(posterior, kernel, num_chains=2, num_steps=10, **QUIET)
+    assert taken == [4096, 7]
+    assert parts.mala_acceptance == pytest.approx(whole.mala_acceptance, rel=1e-5)
 
 
 def test_other_kernels_are_refused():

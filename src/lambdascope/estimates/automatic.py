@@ -20,9 +20,10 @@ import xarray as xr
 
 from lambdascope.errors import LambdascopeError
 from lambdascope.estimates.curve import LLCCurve, LLCEstimate
-from lambdascope.estimates.extrapolation import COARSE, extrapolated_llc
+from lambdascope.estimates.extrapolation import extrapolated_llc
 from lambdascope.estimates.other_localizations import with_other_localizations
 from lambdascope.estimates.step_choice import (
+    COARSE,
     FEWEST_STEPS,
     RELAXATIONS_DROPPED,
     StepChoice,

@@ -22,13 +22,11 @@ from lambdascope.errors import LambdascopeError
 from lambdascope.estimates import diagnostics
 from lambdascope.estimates.curve import LLCCurve, LLCEstimate
 from lambdascope.estimates.llc import checked, estimate_one
+from lambdascope.estimates.step_choice import COARSE
 from lambdascope.estimates.verdict import SOUND, Demands, Status, judge_value
 
 ORDERS = {"SGLD": 1, "BAOAB": 2}
 """Order in the step size of each sampler's bias."""
-
-COARSE = 2.0
-"""How many times longer the coarse chains' step is."""
 
 # A bias of second order is small at a sensible step and drowned in its own error; it is subtracted
 # only where it stands out by so many standard errors, and enters the error otherwise.

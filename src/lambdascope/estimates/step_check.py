@@ -27,8 +27,10 @@ from lambdascope.sampling.plan import choose_device
 from lambdascope.sampling.stack import PosteriorStack
 from lambdascope.sampling.target import ChunkTarget
 
-# Proposals and minibatches drawn at each point; samples whose gradient is taken at once.
+# Proposals and minibatches drawn at each point; samples whose gradient is taken at once, fewer
+# where the points' backward passes would keep more than so many bytes.
 _PROPOSALS, _MINIBATCHES, _AT_ONCE = 4, 16, 4096
+_MOST_BYTES = 1 << 30
 
 
 @dataclass(frozen=True)
@@ -100,23 +102,27 @@ def check_step(
         if len(ends):
             stack = PosteriorStack([posterior], device)
             ends = ends.to(stack.w_star)
-            acceptance = _acceptance(stack, ends, kernel.step_size, generator)
+            at_once = _AT_ONCE
+            if stack.has_data:
+                kept = max(posterior.bytes_per_sample, 1.0) * len(ends)
+                at_once = max(1, min(_AT_ONCE, int(_MOST_BYTES / kept)))
+            target = _target(stack, ends, at_once)
+            acceptance = _acceptance(target, ends, kernel.step_size, generator)
             ratio = _noise_ratio(stack, ends, kernel, generator)
         found.append(StepCheck(labels[position], acceptance, ratio))
     return found
 
 
-def _target(stack: PosteriorStack, w: Tensor) -> ChunkTarget:
-    """All data, in parts, for points `w` [point, param] of one posterior."""
+def _target(stack: PosteriorStack, w: Tensor, at_once: int) -> ChunkTarget:
+    """All data, so many samples at once, for points `w` [point, param] of one posterior."""
     chains = stack.of_chains([0] * len(w), torch.zeros(len(w), 4, dtype=torch.int32))
     if not stack.has_data:
         return ChunkTarget(stack, chains, [()], shared_batch=True)
-    parts = [tensor.split(_AT_ONCE) for tensor in stack.full_batch()]
+    parts = [tensor.split(at_once) for tensor in stack.full_batch()]
     return ChunkTarget(stack, chains, list(zip(*parts, strict=True)), shared_batch=True)
 
 
-def _acceptance(stack: PosteriorStack, w: Tensor, step: float, generator: torch.Generator) -> float:
-    target = _target(stack, w)
+def _acceptance(target: ChunkTarget, w: Tensor, step: float, generator: torch.Generator) -> float:
     here = evaluated(target, w)
     total = 0.0
     for _ in range(_PROPOSALS):

@@ -34,7 +34,14 @@ LARGEST_FULL_BATCH, _LARGEST_PART, _MOST_PARTS = 100_000, 10_000, 20
 # forget: e^−5 of the start is left.
 FEWEST_STEPS, RELAXATIONS_DROPPED = 300, 5.0
 _PILOT_STEPS = 80
+# Where no localisation tells of a softest direction, in 1/time.
+_FREE_FRICTION = 0.1
+# A pilot that went so many times as far as the localisation alone lets it, squared and a direction,
+# ran away, though its numbers are finite yet.
+_RAN_AWAY = 1e3
 _PLACES, _MOST_PLACES = 1000, 6
+COARSE = 2.0
+"""How many times longer the coarse chains' step is."""
 # Chains a posterior, a quarter of them at the coarse step; more where a step reads few numbers and
 # costs next to nothing.
 _CHAINS, _CHEAP_CHAINS, _CHEAP_STEP = 4, 16, 4096
@@ -49,7 +56,8 @@ _GROWN, _MOST_GROWTH = 1.5, 16.0
 # A shorter pilot may stay near w* and meet nothing of what the longer step ran into. From what that
 # step was made for, the curvature is held so many times larger: half the step of BAOAB.
 _HELD = 4.0
-_MOST_PILOTS = 10
+_TINY_STEP = 1e-12  # of a posterior that has none: nothing is read from its chains
+_MOST_PILOTS, _MOST_HALVINGS = 10, 6
 # Of the memory, for backward passes.
 _MEMORY_SHARE = 0.25
 
@@ -135,11 +143,11 @@ def _kernel(many: Sequence[LocalPosterior], device: torch.device) -> Kernel:
         return SGLD(step_size=1.0, batch_size=_SGLD_BATCH)
     num_parts = ceil_div(largest, part) if largest > 0 else 1
     # The softest direction has ω² = γ, and a friction of 2ω forgets it fastest; half of that hardly
-    # costs it time and leaves the others freer.
-    softest = math.sqrt(min(posterior.localization for posterior in many))
+    # costs it time and leaves the others freer. More friction than 2ω would slow it down.
+    held = [posterior.localization for posterior in many if posterior.localization > 0]
     return BAOAB(
         step_size=1.0,
-        friction=max(softest, 0.1),
+        friction=math.sqrt(min(held)) if held else _FREE_FRICTION,
         microbatch_size=ceil_div(largest, num_parts) if num_parts > 1 else None,
     )
 
@@ -201,29 +209,65 @@ def _curvature(
     places = int(np.clip(_PLACES // many[0].num_parameters, 1, _MOST_PLACES))
     w_star = np.stack([posterior.w_star.cpu().numpy() for posterior in many])
     for _ in range(_MOST_PILOTS):
-        pilot = sample(
-            many,
-            kernel,
-            num_steps=_PILOT_STEPS,
-            checkpoints=labels,
-            thinning=max(1, (_PILOT_STEPS - 1) // places),
-            step_factors=np.repeat(
-                _steps(kernel, search.found, scale)[:, None], common["num_chains"], axis=1
-            ),
-            observables={"w": many[0].layout.ravel},
-            progress=False,
-            **common,
+        visited, sane = _pilot(
+            many, kernel, labels, common, _steps(kernel, search.found, scale), places
         )
         bar.say("choosing the step: pilots")
         bar.update()
-        visited = np.asarray(pilot["w"].values)[:, :, 1:].reshape(len(many), -1, w_star.shape[1])
-        finite = np.isfinite(visited).all(axis=2)
-        points = np.where(finite[:, :, None], visited, w_star[:, None])
+        points = np.where(sane[:, :, None], visited, w_star[:, None])
         along = largest_curvature(many, points, device=common["device"])
-        search.hear(np.where(finite.all(axis=1), np.fmax(at_start, along), np.inf))
+        search.hear(np.where(sane.all(axis=1), np.fmax(at_start, along), np.inf))
         if search.settled.all():
             break
-    return np.where(search.settled, search.found, np.nan)
+    found = np.where(search.settled, search.found, np.nan)
+    # A few samples that outweigh the rest are not among those that the curvature is measured on. The
+    # chains of the longer step tell: where they run away the steps are halved.
+    for _ in range(_MOST_HALVINGS):
+        _, sane = _pilot(
+            many, kernel, labels, common, COARSE * _steps(kernel, found, scale), places
+        )
+        bar.update()
+        steady = sane.all(axis=1) | np.isnan(found)
+        if steady.all():
+            break
+        found = np.where(steady, found, found * (4 if isinstance(kernel, BAOAB) else 2))
+    else:
+        found = np.where(steady, found, np.nan)
+    return found
+
+
+def _pilot(
+    many: Sequence[LocalPosterior],
+    kernel: Kernel,
+    labels: Sequence[int],
+    common: dict[str, Any],
+    steps: NDArray[np.float64],
+    places: int,
+) -> tuple[NDArray[np.floating], NDArray[np.bool_]]:
+    """Where short chains of such steps went, [posterior, place, param], and which are sane."""
+    pilot = sample(
+        many,
+        kernel,
+        num_steps=_PILOT_STEPS,
+        checkpoints=labels,
+        thinning=max(1, (_PILOT_STEPS - 1) // places),
+        step_factors=np.repeat(steps[:, None], common["num_chains"], axis=1),
+        observables={"w": many[0].layout.ravel},
+        progress=False,
+        **common,
+    )
+    w_star = np.stack([posterior.w_star.cpu().numpy() for posterior in many])
+    visited = np.asarray(pilot["w"].values)[:, :, 1:].reshape(len(many), -1, w_star.shape[1])
+    sane = np.isfinite(visited).all(axis=2) & ~_ran_away(many, visited - w_star[:, None])
+    return visited, sane
+
+
+def _ran_away(many: Sequence[LocalPosterior], moved: NDArray[np.floating]) -> NDArray[np.bool_]:
+    """[posterior, place], of displacements [posterior, place, param]."""
+    withstood = [posterior.localization / max(posterior.num_free, 1) for posterior in many]
+    with np.errstate(all="ignore"):
+        square = np.square(moved.astype(np.float64)).sum(axis=2)
+        return np.asarray(withstood)[:, None] * square > _RAN_AWAY
 
 
 class _Search:

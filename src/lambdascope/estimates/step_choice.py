@@ -220,12 +220,11 @@ def _curvature(
         if search.settled.all():
             break
     found = np.where(search.settled, search.found, np.nan)
-    # A few samples that outweigh the rest are not among those that the curvature is measured on. The
-    # chains of the longer step tell: where they run away the steps are halved.
+    # A few samples that outweigh the rest are not among those that the curvature is measured on.
+    # Chains of the longer step tell: where they run away the steps are halved.
     for _ in range(_MOST_HALVINGS):
-        _, sane = _pilot(
-            many, kernel, labels, common, COARSE * _steps(kernel, found, scale), places
-        )
+        steps = COARSE * np.nan_to_num(_steps(kernel, found, scale), nan=0.0)
+        _, sane = _pilot(many, kernel, labels, common, np.fmax(steps, _TINY_STEP), places)
         bar.update()
         steady = sane.all(axis=1) | np.isnan(found)
         if steady.all():

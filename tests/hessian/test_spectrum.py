@@ -299,6 +299,18 @@ def test_a_whole_spectrum_too_large_to_form_is_refused(monkeypatch: pytest.Monke
         hessian_spectrum(planted(np.ones(20)), num_largest=900)
 
 
+@pytest.mark.parametrize("ratio", [1e-2, 1e-3, 1e-4])
+def test_what_the_nodes_do_not_resolve_is_in_the_error(ratio: float) -> None:
+    """Eigenvalues over five decades: far more near zero than nodes, which lie 1e-3 apart there."""
+    curvature = np.concatenate([np.geomspace(1e-5, 1.0, 640), -np.geomspace(1e-5, 1e-3, 60)])
+    exact = 0.5 * (np.maximum(curvature, 0) / (abs(curvature) + ratio)).sum()
+    for seed in range(3):
+        found = hessian_spectrum(planted(curvature), num_largest=20, seed=seed)
+        value, error = found.effective_dimension(ratio)
+        assert abs(value - exact) < 2.5 * error
+    assert error < 0.1 * exact
+
+
 def test_no_localisation_is_no_ratio() -> None:
     found = hessian_spectrum(planted(np.ones(3)))
     assert math.isclose(found.trace, 3.0)

@@ -25,6 +25,8 @@ from torch import Tensor
 
 from lambdascope.hessian.operator import HessianOperator
 
+_IN_A_CELL = 41  # places at which a function is averaged around a node
+
 
 @dataclass(frozen=True)
 class SpectralQuadrature:
@@ -64,6 +66,37 @@ class SpectralQuadrature:
         error = float(probes.std(ddof=1)) / math.sqrt(count)
         error *= float(t.ppf(0.975, count - 1) / norm.ppf(0.975))
         return known + float(probes.mean()), error
+
+    def resolution_of(
+        self, function: Callable[[NDArray[np.float64]], NDArray[np.float64]]
+    ) -> float:
+        """How far Tr f(H) may be off since nothing finer than the nodes' distances is seen.
+
+        What changes where each node's weight is spread evenly over its cell, half way to its
+        neighbours, mean over probes; the scatter of the probes does not see it. Half of it serves
+        as a standard error: on the spectrum of a trained network whose every eigenvalue was
+        computed (d = 1,040), x/(x + r) was off by no more than nine tenths of this for r down to a
+        fortieth of the distance between nodes. It is no bound: eigenvalues that gather at zero
+        within a cell, over many decades, are seen by nothing but more Lanczos steps.
+
+        Args:
+            function: f, applied element by element.
+        """
+        changes = []
+        for nodes, weights in zip(self.nodes, self.weights, strict=True):
+            order = np.argsort(nodes[weights > 0])
+            n, w = nodes[weights > 0][order], weights[weights > 0][order]
+            between = (n[1:] + n[:-1]) / 2
+            low = np.concatenate([[min(self.span[0], n[0])], between])
+            high = np.concatenate([between, [max(self.span[1], n[-1])]])
+            # An outer cell reaches as far outwards as inwards, and no further than the span.
+            if len(between):
+                low[0] = max(low[0], 2 * n[0] - between[0])
+                high[-1] = min(high[-1], 2 * n[-1] - between[-1])
+            inside = (np.arange(_IN_A_CELL) + 0.5) / _IN_A_CELL
+            places = low[:, None] + (high - low)[:, None] * inside
+            changes.append(float((w * (function(places).mean(axis=1) - function(n))).sum()))
+        return abs(float(np.mean(changes))) if changes else 0.0
 
     def spacing(self, places: NDArray[np.float64]) -> NDArray[np.float64]:
         """The distance between the nodes, or ends of `span`, on either side, mean over probes.

@@ -1,6 +1,7 @@
 """Both ends of the Hessian's spectrum, its density and its trace."""
 
 import contextlib
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -52,6 +53,10 @@ class HessianSpectrum:
     def effective_dimension(self, ratio: float) -> tuple[float, float]:
         """½ Σ λ_i/(λ_i + γ/nβ) and its standard error: λ̂ if the loss were its quadratic part.
 
+        The error holds the scatter of the random starts and what their nodes do not resolve
+        (`SpectralQuadrature.resolution_of`), which counts where γ/nβ is small beside their
+        distance.
+
         For a quadratic loss around its minimum this is λ̂ under localisation, exactly (the mean
         excess loss of a Gaussian of precision nβ·λ_i + γ in each direction). Directions of negative
         curvature count as zero.
@@ -67,8 +72,12 @@ class HessianSpectrum:
                 f"ratio={ratio!r}: γ/nβ > 0 is accepted (without localisation every direction "
                 "counts one half, whatever its curvature)."
             )
-        value, error = self.quadrature.trace_of(lambda x: np.maximum(x, 0) / (abs(x) + ratio))
-        return value / 2, error / 2
+
+        def share(places: NDArray[np.float64]) -> NDArray[np.float64]:
+            return np.maximum(places, 0) / (abs(places) + ratio)
+
+        value, error = self.quadrature.trace_of(share)
+        return value / 2, math.hypot(error, self.quadrature.resolution_of(share) / 2) / 2
 
 
 def hessian_spectrum(

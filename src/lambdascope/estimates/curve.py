@@ -13,7 +13,7 @@ from lambdascope.estimates.verdict import Demands, Status
 from lambdascope.wording import BETWEEN_SENTENCES, with_error
 
 # √(gᵀ(H + γ)⁻¹g) of the slope g at w*, in widths of the posterior: from one on chains leave the
-# place where w* is. At the last checkpoint of the README's example, with 2.4, λ̂ with the gradient's
+# place where w* is. At the last checkpoint of the README's example, with 1.4, λ̂ with the gradient's
 # direction is 16 % below that without it, more than a quadratic's (docs/estimator.md).
 LARGEST_SHIFT = 1.0
 # What the slope takes from λ̂ in a quadratic potential, as a share of λ̂.

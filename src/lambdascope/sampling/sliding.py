@@ -11,6 +11,7 @@ effect its square; in a stiff one, of curvature h, they are g/√h and ½g²/h.
 """
 
 import math
+import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -27,6 +28,10 @@ from lambdascope.threads import one_thread
 _CLOSE, _MOST_PRODUCTS = 0.05, 50
 # A slope that moves chains by less than this many widths of the localisation matters to nobody.
 _FLAT_ENOUGH = 0.1
+_FOUND: "weakref.WeakKeyDictionary[LocalPosterior, dict[str, tuple[float, float]]]" = (
+    weakref.WeakKeyDictionary()
+)
+"""By posterior, as long as it lives, and by device."""
 
 
 @dataclass(frozen=True)
@@ -50,20 +55,31 @@ def sliding(posteriors: Sequence[LocalPosterior], device: str = "auto") -> Slidi
         posteriors: Of equal shape.
         device: As for `sample`.
     """
-    shift, effect = np.zeros(len(posteriors)), np.zeros(len(posteriors))
-    for place, posterior in enumerate(posteriors):
-        gamma, slope = posterior.localization, posterior.slope
-        if not math.isfinite(slope):
-            shift[place] = effect[place] = math.nan
-        elif slope > _FLAT_ENOUGH * math.sqrt(gamma):
-            shift[place], effect[place] = _of(posterior, device)
-        elif gamma > 0:  # bounded by the flat direction's
-            shift[place], effect[place] = slope / math.sqrt(gamma), slope**2 / gamma
-    return Sliding(shift, effect)
+    found = np.array([_known(posterior, device) for posterior in posteriors]).reshape(-1, 2)
+    return Sliding(shift=found[:, 0], effect=found[:, 1])
+
+
+def _known(posterior: LocalPosterior, device: str) -> tuple[float, float]:
+    """Shift and effect, worked out once for each posterior: an estimate samples it many times."""
+    found = _FOUND.setdefault(posterior, {})
+    if device not in found:
+        found[device] = _of(posterior, device)
+    return found[device]
 
 
 def _of(posterior: LocalPosterior, device: str) -> tuple[float, float]:
-    """Conjugate gradients: gᵀ(H + γ)⁻¹g = gᵀy + rᵀ(H + γ)⁻¹r, the last at most ‖r‖²/γ."""
+    gamma, slope = posterior.localization, posterior.slope
+    if not math.isfinite(slope):
+        return math.nan, math.nan
+    if slope > _FLAT_ENOUGH * math.sqrt(gamma):
+        return _by_conjugate_gradients(posterior, device)
+    if gamma > 0:  # bounded by the flat direction's
+        return slope / math.sqrt(gamma), slope**2 / gamma
+    return 0.0, 0.0
+
+
+def _by_conjugate_gradients(posterior: LocalPosterior, device: str) -> tuple[float, float]:
+    """gᵀ(H + γ)⁻¹g = gᵀy + rᵀ(H + γ)⁻¹r, the last at most ‖r‖²/γ."""
     gamma = posterior.localization
     g = posterior.slope_gradient.double()
     y, r, p = torch.zeros_like(g), g.clone(), g.clone()

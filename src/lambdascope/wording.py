@@ -4,6 +4,9 @@ import math
 from collections.abc import Collection, Sequence
 
 _MOST_DECIMALS = 6
+NORMAL_95 = 1.959963984540054
+"""Standard errors on either side that make a 95 % interval."""
+
 UNKNOWN = "–"
 """A value that there is none of."""
 

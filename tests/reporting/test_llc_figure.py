@@ -9,6 +9,7 @@ from matplotlib.image import imread
 from lambdascope.reporting import style
 from lambdascope.reporting.llc_curve import stretches
 from lambdascope.reporting.llc_figure import llc_figure
+from lambdascope.wording import NORMAL_95
 
 
 def table() -> pd.DataFrame:
@@ -41,7 +42,9 @@ def test_the_band_is_a_95_percent_interval() -> None:
     band, doubtful = left.collections
     corners = band.get_paths()[0].vertices
     at_peak = corners[corners[:, 0] == 500][:, 1]
-    np.testing.assert_allclose([at_peak.min(), at_peak.max()], [710 - 1.96 * 5, 710 + 1.96 * 5])
+    np.testing.assert_allclose(
+        [at_peak.min(), at_peak.max()], [710 - NORMAL_95 * 5, 710 + NORMAL_95 * 5]
+    )
     np.testing.assert_array_equal(doubtful.get_offsets(), [[1500, 592]])
 
 
@@ -52,7 +55,7 @@ def test_only_neighbours_are_joined_and_losses_are_those_of_every_checkpoint() -
     np.testing.assert_array_equal(joined.get_xydata(), some[["step", "llc"]].head(2))
     for container, row in ((third, 2), (last, 3)):
         points, _, (bars,) = container
-        value, error = some["llc"].iloc[row], 1.96 * some["llc_stderr"].iloc[row]
+        value, error = some["llc"].iloc[row], NORMAL_95 * some["llc_stderr"].iloc[row]
         np.testing.assert_array_equal(points.get_xydata(), some[["step", "llc"]].iloc[[row]])
         assert points.get_linestyle() == "None"
         (ends,) = bars.get_segments()
@@ -84,7 +87,7 @@ def test_points_that_have_not_converged_are_hollow_and_in_the_legend() -> None:
 def test_an_escape_does_not_flatten_the_rest() -> None:
     escaped = table().assign(llc=[88.0, 268, 710, 650, math.nan, 600, 9000])
     left, _ = llc_figure(escaped, escaped, title="T", caption="C").axes
-    edge = 1.15 * (710 + 1.96 * 5)
+    edge = 1.15 * (710 + NORMAL_95 * 5)
     assert left.get_ylim() == (0, edge)
     assert left.lines[0].get_ydata()[-1] == edge
     triangle = left.collections[-1]

@@ -162,8 +162,11 @@ def test_no_cluster_at_the_address(address: str) -> None:
 
 
 @pytest.mark.slow
-def test_a_cluster_of_this_machine_is_started_where_there_is_none() -> None:
+def test_without_an_address_a_cluster_of_this_machine_is_started_whatever_runs_here(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     pytest.importorskip("ray", reason="Ray is not installed (extra `ray`)")
+    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:9")  # where a cluster of before was
     found = worked(RayEngine(num_workers=2), BATCHES, squares)
     assert sorted(found) == [0, 1, 2, 3]
     assert ray_engine._import_ray().is_initialized() is False

@@ -18,7 +18,6 @@ from lambdascope.errors import LambdascopeError
 from lambdascope.hessian import HessianOperator, HessianSpectrum, hessian_spectrum
 from lambdascope.posterior import CrossEntropy, LocalPosterior, Parameters
 from lambdascope.progress import Progress
-from lambdascope.reporting.finding import INTERVAL
 from lambdascope.reporting.hessian_figures import (
     density_figure,
     effective_dimension_figure,
@@ -31,7 +30,7 @@ from lambdascope.runs.history import record_command
 from lambdascope.runs.settings import abbreviated, stands
 from lambdascope.runs.tables import read_table, write_table
 from lambdascope.sampling.plan import choose_device
-from lambdascope.wording import estimated, number, shown
+from lambdascope.wording import NORMAL_95, estimated, number, shown
 
 _SUMMARY, _EIGENVALUES, _DENSITY = "hessian_summary.csv", "hessian.csv", "hessian_density.csv"
 # Finer bins, or bins nearer to zero, would pretend to more than the nodes of the quadrature know.
@@ -135,8 +134,8 @@ def print_result(result: HessianResult) -> None:
         print(
             f"checkpoint {row.checkpoint} (step {row.step:,d}): largest eigenvalue "
             f"{row.largest:.4g}, smallest {shown(row.smallest, '.3g')}, trace "
-            f"{estimated(row.trace, INTERVAL * row.trace_stderr)}, effective dimension "
-            f"{estimated(row.effective_dimension, INTERVAL * row.effective_dimension_stderr)} "
+            f"{estimated(row.trace, NORMAL_95 * row.trace_stderr)}, effective dimension "
+            f"{estimated(row.effective_dimension, NORMAL_95 * row.effective_dimension_stderr)} "
             f"(± 95 %; half of the {row.num_parameters:,d} parameters at most)"
         )
     if result.stood:

@@ -14,13 +14,12 @@ from lambdascope.commands.hessian import (
 from lambdascope.commands.hessian_config import HessianConfig
 from lambdascope.commands.llc_target import ACROSS_THE_GRADIENT
 from lambdascope.errors import LambdascopeError
-from lambdascope.reporting.finding import INTERVAL
 from lambdascope.reporting.hessian_comparison import comparison_figure
 from lambdascope.reporting.llc_text import SAMPLING_ERROR_ONLY
 from lambdascope.reporting.style import png_bytes
 from lambdascope.runs.files import atomic_write_bytes, make_folder
 from lambdascope.runs.tables import write_table
-from lambdascope.wording import shown
+from lambdascope.wording import NORMAL_95, shown
 
 _TABLE, _FIGURE = "hessian_comparison.csv", "hessian_comparison.png"
 
@@ -105,13 +104,13 @@ def print_comparison(comparison: HessianComparison) -> None:
     for row in comparison.summary.itertuples():
         llc = ""
         if not pd.isna(row.llc):
-            llc = f", λ̂ {row.llc:.4g} ± {shown(INTERVAL * row.llc_stderr, '.2g')}"
+            llc = f", λ̂ {row.llc:.4g} ± {shown(NORMAL_95 * row.llc_stderr, '.2g')}"
         if llc and row.llc_status != "converged":
             llc += f" ({row.llc_status})"
         print(
             f"{row.run:<{width}}  step {row.step:>7,d}  largest {row.largest:.4g}, trace "
             f"{row.trace:.4g}, effective dimension {row.effective_dimension:.4g} ± "
-            f"{INTERVAL * row.effective_dimension_stderr:.2g}{llc} (± 95 %)"
+            f"{NORMAL_95 * row.effective_dimension_stderr:.2g}{llc} (± 95 %)"
         )
     print()
     for path in (

@@ -20,7 +20,7 @@ from lambdascope.errors import LambdascopeError
 from lambdascope.reporting.page.sweep_record import SweepCell, SweepRecord
 from lambdascope.reporting.style import png_bytes
 from lambdascope.runs.tables import table_text
-from lambdascope.sweeps import KEPT_FILE, Cell, Outcome
+from lambdascope.sweeps import KEPT_FILE, Cell, Outcome, state_of
 
 
 def is_sweep(path: Path) -> bool:
@@ -72,7 +72,6 @@ def _versions(sweep: Sweep) -> dict[str, int]:
 
 
 def _cell(sweep: Sweep, cell: Cell, outcome: Outcome | None) -> SweepCell:
-    state = "missing" if outcome is None else "failed" if outcome.error else "finished"
     rows = [] if outcome is None else list(outcome.rows)
     last = max(rows, key=lambda row: row["step"]) if rows else {}
     run = Path("runs") / cell.key
@@ -81,7 +80,7 @@ def _cell(sweep: Sweep, cell: Cell, outcome: Outcome | None) -> SweepCell:
         number=cell.number,
         name="",
         point={axis: cell.value(axis) for axis in sweep.plan.axes},
-        state=state,
+        state=state_of(outcome),
         error="" if outcome is None or outcome.error is None else outcome.error,
         last={name: math.nan if value is None else value for name, value in last.items()},
         page=page.as_posix() if (sweep.records.path / page).is_file() else "",

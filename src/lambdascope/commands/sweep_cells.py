@@ -64,23 +64,18 @@ def work_on(batch: Sequence[Cell]) -> list[Outcome]:
     errors: list[str | None] = []
     if sound:
         errors = add_estimates([cell for cell, _ in sound], [run for _, run in sound], rows)
+    found: dict[int, dict[str, Any]] = {
+        cell.number: {"error": divergence([run.config], {0: run.diverged})}
+        for cell, run in trained
+        if run.diverged is not None
+    }
     for (cell, run), own, error in zip(sound, rows, errors, strict=True):
         if error is None:
             add_circuits(settings_of(cell), run, own)
             add_hessians(settings_of(cell), run, own)
+        found[cell.number] = {"rows": own} if error is None else {"error": error}
     seconds = (time.perf_counter() - begun) / len(batch)
-    measured = iter(
-        Outcome(rows=own, seconds=seconds)
-        if error is None
-        else Outcome(error=error, seconds=seconds)
-        for own, error in zip(rows, errors, strict=True)
-    )
-    return [
-        next(measured)
-        if run.diverged is None
-        else Outcome(error=divergence([run.config], {0: run.diverged}), seconds=seconds)
-        for _, run in trained
-    ]
+    return [Outcome(**found[cell.number], seconds=seconds) for cell in batch]
 
 
 def _trained(configs: Sequence[TrainConfig]) -> list[TrainedRun]:

@@ -32,7 +32,7 @@ def draw(
     wish: FigureWish,
     axes: Sequence[str],
     note: str,
-    cells: pd.DataFrame | None = None,
+    cells: pd.DataFrame,
 ) -> Figure | str:
     """A figure; or, where nothing of what it shows can be drawn yet, the reason in a sentence.
 
@@ -42,16 +42,14 @@ def draw(
         wish: What is wanted.
         axes: Of the sweep.
         note: How the numbers were made, for the caption.
-        cells: A row a cell of the plan, with its axes and its state, as of `cell_states`; None
-            takes those of the table, all finished.
+        cells: A row a cell of the plan, with its axes and its state, as of `cell_states`.
     """
     chosen = _chosen(table, spectra, wish)
     if chosen.empty:
         at = "" if wish.x == "step" else " at its last checkpoint"
         return f"no finished cell has {' or '.join(wish.y)}{at}"
     if wish.map_over is not None:
-        known = _all_finished(table, axes) if cells is None else cells
-        return map_of(chosen, known, wish, axes, note)
+        return map_of(chosen, cells, wish, axes, note)
     panels = panels_of(table, spectra, wish, axes)
     if not panels and wish.slope_over is not None:
         return f"a slope needs finished cells at two values of {wish.slope_over}"
@@ -127,12 +125,6 @@ def _theory(rows: pd.DataFrame, wish: FigureWish, axes: Sequence[str]) -> pd.Dat
     exact = runs_of(rows, "exact", wish, axes).assign(label=label)
     means = exact.groupby(["family", "x", "label"], sort=False)["y"].mean().rename("exact")
     return means.reset_index()[_THEORY]
-
-
-def _all_finished(table: pd.DataFrame, axes: Sequence[str]) -> pd.DataFrame:
-    """The table's cells, as if they were all that there are."""
-    known = [axis for axis in axes if axis in table]
-    return table[["cell", *known]].drop_duplicates("cell").assign(state="finished")
 
 
 def _chosen(table: pd.DataFrame, spectra: pd.DataFrame, wish: FigureWish) -> pd.DataFrame:

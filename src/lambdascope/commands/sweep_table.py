@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from lambdascope.commands.sweep_checks import posteriors_differ
-from lambdascope.sweeps import Cell, CellRecords, Outcome, SweepPlan
+from lambdascope.sweeps import Cell, CellRecords, Outcome, SweepPlan, state_of
 from lambdascope.wording import aligned, number, with_error
 
 # Axes over which runs are repetitions of each other.
@@ -75,8 +75,7 @@ def cell_states(plan: SweepPlan, records: CellRecords) -> pd.DataFrame:
     """A row for each cell of the plan: cell, its axes, state ("finished", "failed", "missing")."""
     rows = []
     for cell in plan.cells:
-        outcome = records.get(cell)
-        state = "missing" if outcome is None else "failed" if outcome.error else "finished"
+        state = state_of(records.get(cell))
         rows.append({"cell": cell.number, **_point(plan, cell), "state": state})
     return pd.DataFrame(rows)
 

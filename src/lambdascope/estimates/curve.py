@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from lambdascope.estimates.display import NORMAL_95, html_table, text_table
+from lambdascope.estimates.display import html_table, text_table
 from lambdascope.estimates.verdict import Demands, Status
-from lambdascope.wording import BETWEEN_SENTENCES, with_error
+from lambdascope.wording import BETWEEN_SENTENCES, NORMAL_95, with_error
 
 # √(gᵀ(H + γ)⁻¹g) of the slope g at w*, in widths of the posterior: from one on chains leave the
 # place where w* is. At the last checkpoint of the README's example, with 1.4, λ̂ with the gradient's

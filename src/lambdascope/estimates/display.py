@@ -6,13 +6,10 @@ import html
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from lambdascope.wording import aligned, number, with_error
+from lambdascope.wording import NORMAL_95, aligned, number, with_error
 
 if TYPE_CHECKING:
     from lambdascope.estimates.curve import LLCEstimate
-
-NORMAL_95 = 1.959963984540054
-"""Standard errors on either side that make a 95 % interval."""
 
 _COLUMNS: tuple[tuple[str, Callable[[LLCEstimate], str]], ...] = (
     ("checkpoint", lambda one: f"{one.checkpoint:d}"),

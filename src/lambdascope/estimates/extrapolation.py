@@ -24,6 +24,7 @@ from lambdascope.estimates.curve import LLCCurve, LLCEstimate
 from lambdascope.estimates.llc import checked, estimate_one
 from lambdascope.estimates.step_choice import COARSE
 from lambdascope.estimates.verdict import SOUND, Demands, Status, judge_value
+from lambdascope.intervals import student_factor
 
 ORDERS = {"SGLD": 1, "BAOAB": 2}
 """Order in the step size of each sampler's bias."""
@@ -179,8 +180,6 @@ def student(parts: Sequence[tuple[float, float]]) -> float:
         parts: Variance and number of effective draws of each independent term; their freedoms make
             those of the sum (Welch 1947, Satterthwaite 1946: V²/Σ(v²/ν)).
     """
-    from scipy.stats import norm, t
-
     known = [
         (v, max(draws / _DRAWS_A_FREEDOM - 1, _FEWEST_FREEDOMS)) for v, draws in parts if v > 0
     ]
@@ -188,7 +187,7 @@ def student(parts: Sequence[tuple[float, float]]) -> float:
     if not (math.isfinite(spread) and spread > 0):
         return 1.0
     freedoms = sum(variance for variance, _ in known) ** 2 / spread
-    return float(t.ppf(0.975, freedoms) / norm.ppf(0.975))
+    return student_factor(freedoms)
 
 
 def _judged(corrected: LLCEstimate, coarse: LLCEstimate, order: int) -> LLCEstimate:

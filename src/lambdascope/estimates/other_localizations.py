@@ -1,8 +1,8 @@
 """λ̂ at γ/2 and 2γ beside an estimate, by short chains: how far it is the localisation's."""
 
 import math
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -48,64 +48,115 @@ def with_other_localizations(
         max_steps: Most steps of a chain.
         common: Further arguments of `sample`.
     """
-    sides: list[list[LLCEstimate]] = []
-    traces, drops, left_out, doubts = [], [], [], []
-    for name, words, factor in _SIDES:
-        # SGLD forgets the softest direction by its γ, BAOAB by its friction, which stays.
-        slower = max(1.0, 1 / factor) if isinstance(choice.kernel, SGLD) else 1.0
-        burnin = np.ceil(RELAXATIONS_DROPPED * slower * choice.forgetting).astype(int)
-        length = _LENGTH * slower * float(np.median(choice.forgetting))
-        # The second keeps burn-in to half where one checkpoint forgets more slowly than most.
-        num_steps = int(max(length, 2 * burnin.max(), FEWEST_STEPS // 2))
-        num_steps = min(num_steps, max_steps)
-        trace = sample(
-            [one.with_localization(factor * one.localization) for one in many],
-            choice.kernel,
-            num_chains=choice.num_side_chains,
-            num_steps=num_steps,
-            checkpoints=labels,
-            step_factors=np.repeat(choice.steps[:, None], choice.num_side_chains, axis=1),
-            store=None if store is None else store / f"{name}_localization.zarr",
-            **common,
-        )
-        short = [bool(dropped > num_steps // 2) for dropped in burnin]
-        side = [
-            estimate_one(trace.isel(checkpoint=place), min(int(dropped), num_steps // 2))
-            for place, dropped in enumerate(burnin)
-        ]
-        sides.append(side)
-        traces.append(trace)
-        drops.append(np.minimum(burnin, num_steps // 2))
-        left_out.append(short)
-        doubts += _doubts(side, short, words, int(2 * burnin.max()))
+    sides = [
+        _side(name, words, factor, many, labels, choice, store, max_steps, common)
+        for name, words, factor in _SIDES
+    ]
     beside = []
     for place, one in enumerate(estimates):
-        half, double = (
-            (math.nan, math.nan) if short[place] else _with_error(side[place])
-            for side, short in zip(sides, left_out, strict=True)
-        )
+        (half, half_error), (double, double_error) = (side.llc_with_error(place) for side in sides)
         beside.append(
             replace(
                 one,
-                llc_half_localization=half[0],
-                llc_half_localization_stderr=half[1],
-                llc_double_localization=double[0],
-                llc_double_localization_stderr=double[1],
+                llc_half_localization=half,
+                llc_half_localization_stderr=half_error,
+                llc_double_localization=double,
+                llc_double_localization_stderr=double_error,
                 localization_slope_stderr=_slope_error(
-                    [side[place] for side in sides],
-                    [
-                        trace["loss"].isel(checkpoint=place).values[:, dropped[place] :]
-                        for trace, dropped in zip(traces, drops, strict=True)
-                    ],
+                    [side.estimates[place] for side in sides],
+                    [side.losses[place] for side in sides],
                 ),
             )
         )
-    return beside, doubts
+    return beside, [sentence for side in sides for sentence in side.doubts()]
 
 
-def _with_error(one: LLCEstimate) -> tuple[float, float]:
-    """λ̂ and its standard error, widened for few draws as the estimate's own is."""
-    return one.llc, one.stderr * student([(one.stderr**2, one.ess)])
+@dataclass(frozen=True)
+class _Side:
+    """Short chains at another localization.
+
+    Attributes:
+        words: Which.
+        estimates: One a posterior.
+        losses: [chain, step] after burn-in, one a posterior.
+        short: One a posterior: are its chains too short to forget where they began?
+        needed: Steps that no posterior's chains would be too short with.
+    """
+
+    words: str
+    estimates: Sequence[LLCEstimate]
+    losses: Sequence[NDArray[np.floating]]
+    short: Sequence[bool]
+    needed: int
+
+    def llc_with_error(self, place: int) -> tuple[float, float]:
+        """λ̂ and its standard error, widened for few draws as the estimate's own is."""
+        if self.short[place]:
+            return math.nan, math.nan
+        one = self.estimates[place]
+        return one.llc, one.stderr * student([(one.stderr**2, one.ess)])
+
+    def doubts(self) -> Iterator[str]:
+        """A sentence on those that are left out, and one on those whose chains went wrong."""
+        pairs = list(zip(self.estimates, self.short, strict=True))
+        left_out = [one for one, is_short in pairs if is_short]
+        if left_out:
+            yield (
+                f"λ̂ at {self.words} is left out at {_which(left_out)}: its chains need "
+                f"{self.needed:,} steps to forget where they began; raise max_steps"
+            )
+        doubtful = [one for one, is_short in pairs if one.status in _DOUBTS and not is_short]
+        if doubtful:
+            yield (
+                f"λ̂ at {self.words} is doubtful at {_which(doubtful)}: {doubtful[0].status}; "
+                f"{doubtful[0].advice}"
+            )
+
+
+def _side(
+    name: str,
+    words: str,
+    factor: float,
+    many: Sequence[LocalPosterior],
+    labels: Sequence[int],
+    choice: StepChoice,
+    store: Path | None,
+    max_steps: int,
+    common: dict[str, Any],
+) -> _Side:
+    """Sample at γ times the factor, and estimate."""
+    # SGLD forgets the softest direction by its γ, BAOAB by its friction, which stays.
+    slower = max(1.0, 1 / factor) if isinstance(choice.kernel, SGLD) else 1.0
+    forgotten = np.ceil(RELAXATIONS_DROPPED * slower * choice.forgetting).astype(int)
+    length = _LENGTH * slower * float(np.median(choice.forgetting))
+    # The second keeps burn-in to half where one checkpoint forgets more slowly than most.
+    needed = int(2 * forgotten.max())
+    num_steps = min(int(max(length, needed, FEWEST_STEPS // 2)), max_steps)
+    trace = sample(
+        [one.with_localization(factor * one.localization) for one in many],
+        choice.kernel,
+        num_chains=choice.num_side_chains,
+        num_steps=num_steps,
+        checkpoints=labels,
+        step_factors=np.repeat(choice.steps[:, None], choice.num_side_chains, axis=1),
+        store=None if store is None else store / f"{name}_localization.zarr",
+        **common,
+    )
+    burnin = np.minimum(forgotten, num_steps // 2)
+    by_posterior = [trace.isel(checkpoint=place) for place in range(len(many))]
+    return _Side(
+        words=words,
+        estimates=[
+            estimate_one(one, int(dropped))
+            for one, dropped in zip(by_posterior, burnin, strict=True)
+        ],
+        losses=[
+            one["loss"].values[:, dropped:]
+            for one, dropped in zip(by_posterior, burnin, strict=True)
+        ],
+        short=[bool(steps > num_steps // 2) for steps in forgotten],
+        needed=needed,
+    )
 
 
 def _slope_error(sides: Sequence[LLCEstimate], losses: Sequence[NDArray[np.floating]]) -> float:
@@ -135,29 +186,6 @@ def _slope_error(sides: Sequence[LLCEstimate], losses: Sequence[NDArray[np.float
     means = diagnostics.block_means(paired)
     error = diagnostics.standard_error(means)
     return error * student([(error**2, diagnostics.ess(means))]) / math.log(4)
-
-
-def _doubts(
-    side: Sequence[LLCEstimate], short: Sequence[bool], words: str, needed: int
-) -> list[str]:
-    said = []
-    left_out = [one for one, is_short in zip(side, short, strict=True) if is_short]
-    if left_out:
-        said.append(
-            f"λ̂ at {words} is left out at {_which(left_out)}: its chains need {needed:,} steps to "
-            "forget where they began; raise max_steps"
-        )
-    doubtful = [
-        one
-        for one, is_short in zip(side, short, strict=True)
-        if one.status in _DOUBTS and not is_short
-    ]
-    if doubtful:
-        said.append(
-            f"λ̂ at {words} is doubtful at {_which(doubtful)}: {doubtful[0].status}; "
-            f"{doubtful[0].advice}"
-        )
-    return said
 
 
 def _which(some: Sequence[LLCEstimate]) -> str:

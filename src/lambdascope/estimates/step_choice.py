@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from lambdascope.estimates.verdict import ABSURD_REACH
 from lambdascope.posterior.local_posterior import LocalPosterior
 from lambdascope.progress import Progress
 from lambdascope.samplers import BAOAB, SGLD
@@ -36,9 +37,6 @@ FEWEST_STEPS, RELAXATIONS_DROPPED = 300, 5.0
 _PILOT_STEPS = 80
 # Where no localisation tells of a softest direction, in 1/time.
 _FREE_FRICTION = 0.1
-# A pilot that went so many times as far as the localisation alone lets it, squared and a direction,
-# ran away, though its numbers are finite yet.
-_RAN_AWAY = 1e3
 _PLACES, _MOST_PLACES = 1000, 6
 COARSE = 2.0
 """How many times longer the coarse chains' step is."""
@@ -210,7 +208,7 @@ def _curvature(
     w_star = np.stack([posterior.w_star.cpu().numpy() for posterior in many])
     for _ in range(_MOST_PILOTS):
         visited, sane = _pilot(
-            many, kernel, labels, common, _steps(kernel, search.found, scale), places
+            many, kernel, labels, common, _steps(kernel, search.found, scale), places, w_star
         )
         bar.say("choosing the step: pilots")
         bar.update()
@@ -224,7 +222,7 @@ def _curvature(
     # Chains of the longer step tell: where they run away the steps are halved.
     for _ in range(_MOST_HALVINGS):
         steps = COARSE * np.nan_to_num(_steps(kernel, found, scale), nan=0.0)
-        _, sane = _pilot(many, kernel, labels, common, np.fmax(steps, _TINY_STEP), places)
+        _, sane = _pilot(many, kernel, labels, common, np.fmax(steps, _TINY_STEP), places, w_star)
         bar.update()
         steady = sane.all(axis=1) | np.isnan(found)
         if steady.all():
@@ -242,6 +240,7 @@ def _pilot(
     common: dict[str, Any],
     steps: NDArray[np.float64],
     places: int,
+    w_star: NDArray[np.floating],
 ) -> tuple[NDArray[np.floating], NDArray[np.bool_]]:
     """Where short chains of such steps went, [posterior, place, param], and which are sane."""
     pilot = sample(
@@ -255,7 +254,6 @@ def _pilot(
         progress=False,
         **common,
     )
-    w_star = np.stack([posterior.w_star.cpu().numpy() for posterior in many])
     visited = np.asarray(pilot["w"].values)[:, :, 1:].reshape(len(many), -1, w_star.shape[1])
     sane = np.isfinite(visited).all(axis=2) & ~_ran_away(many, visited - w_star[:, None])
     return visited, sane
@@ -266,7 +264,7 @@ def _ran_away(many: Sequence[LocalPosterior], moved: NDArray[np.floating]) -> ND
     withstood = [posterior.localization / max(posterior.num_free, 1) for posterior in many]
     with np.errstate(all="ignore"):
         square = np.square(moved.astype(np.float64)).sum(axis=2)
-        return np.asarray(withstood)[:, None] * square > _RAN_AWAY
+        return np.asarray(withstood)[:, None] * square > ABSURD_REACH
 
 
 class _Search:

@@ -25,8 +25,9 @@ LARGEST_SPREAD = 0.1
 # the loss pushes chains away from w*.
 LARGEST_REACH = 1.5
 # Beyond this nothing in the loss explains it: the step is too long, and the chains explode, though
-# their numbers are finite yet. That they disagree, too, is no more than a consequence.
-_ABSURD_REACH = 1e3
+# their numbers are finite yet. That they disagree, too, is no more than a consequence. The
+# automatic estimate tells by it which pilots ran away.
+ABSURD_REACH = 1e3
 # Of the underdamped samplers. Stiff directions share the heat of the noise, so λ̂ reads high by
 # about as much.
 HIGHEST_TEMPERATURE = 1.05
@@ -114,7 +115,7 @@ def judge(
             "there are too few steps after burn-in to tell an error, or the loss does not vary; "
             "run more steps, or use a larger step_size.",
         )
-    if moved.reach > _ABSURD_REACH:
+    if moved.reach > ABSURD_REACH:
         return (
             Status.ESCAPED,
             f"the chains went {math.sqrt(moved.reach):.2g} times as far as localization alone lets "

@@ -20,10 +20,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.interpolate import PchipInterpolator
-from scipy.stats import norm, t
 from torch import Tensor
 
 from lambdascope.hessian.operator import HessianOperator
+from lambdascope.intervals import student_factor
 
 _IN_A_CELL = 41  # places at which a function is averaged around a node
 
@@ -64,7 +64,7 @@ class SpectralQuadrature:
         if count < 2:
             return known + float(probes.mean()), math.nan
         error = float(probes.std(ddof=1)) / math.sqrt(count)
-        error *= float(t.ppf(0.975, count - 1) / norm.ppf(0.975))
+        error *= student_factor(count - 1)
         return known + float(probes.mean()), error
 
     def resolution_of(

@@ -5,7 +5,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import StrMethodFormatter
 
 from lambdascope.reporting import style
-from lambdascope.reporting.finding import INTERVAL
+from lambdascope.wording import NORMAL_95
 
 _LOOKS = (
     (style.BLACK, "s"),
@@ -43,7 +43,7 @@ def calibration_figure(table: pd.DataFrame, *, title: str) -> Figure:
                     axes.errorbar(
                         own["reference"],
                         own["llc"] / scale,
-                        yerr=INTERVAL * own["llc_stderr"].fillna(0) / scale,
+                        yerr=NORMAL_95 * own["llc_stderr"].fillna(0) / scale,
                         fmt=marker,
                         color=colour,
                         markerfacecolor=colour if plain else "white",

@@ -5,15 +5,14 @@ from collections.abc import Callable
 
 import pandas as pd
 
-from lambdascope.reporting.finding import INTERVAL
-from lambdascope.wording import number, shown, with_error
+from lambdascope.wording import NORMAL_95, number, shown, with_error
 
 _COLUMNS: tuple[tuple[str, Callable[..., str]], ...] = (
     ("system", lambda row: row.system),
     ("sampler", lambda row: row.sampler),
     ("λ", lambda row: _known(row.exact)),
     ("at finite n", lambda row: _known(row.exact_finite_n)),
-    ("λ\u0302 ± 95 %", lambda row: with_error(row.llc, INTERVAL * row.llc_stderr)),
+    ("λ\u0302 ± 95 %", lambda row: with_error(row.llc, NORMAL_95 * row.llc_stderr)),
     ("λ\u0302/λ", lambda row: "" if math.isnan(row.ratio) else f"{row.ratio:.3f}"),
     ("seconds", lambda row: f"{row.seconds:.1f}"),
     ("verdict", lambda row: row.verdict),

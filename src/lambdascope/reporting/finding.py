@@ -6,10 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from lambdascope.wording import number, with_error
-
-INTERVAL = 1.96
-"""Standard errors on either side of λ̂ that make a 95 % interval."""
+from lambdascope.wording import NORMAL_95, number, with_error
 
 _FEWEST_CONVERGED = 3
 """With fewer, a curve can't be told from them, and the others are read too, as what they are."""
@@ -94,7 +91,7 @@ def llc_clause(table: pd.DataFrame) -> str:
     if read.shape == "none":
         return "no chain gave an estimate of λ̂"
     rows = (read.first, read.peak, read.last)
-    said = _moves(read, *(with_error(row.llc, INTERVAL * row.llc_stderr) for row in rows))
+    said = _moves(read, *(with_error(row.llc, NORMAL_95 * row.llc_stderr) for row in rows))
     higher = "" if read.higher is None else " (higher where not converged)"
     return f"λ̂{_of_what(table, alone=' alone')} {said}{higher}"
 
@@ -115,7 +112,7 @@ def llc_finding(table: pd.DataFrame) -> str:
     if read.shape == "none":
         return "No chain gave an estimate: every one of them diverged, or none was long enough."
     rows = (read.first, read.peak, read.last)
-    first, peak, last = ("λ̂ = " + with_error(row.llc, INTERVAL * row.llc_stderr) for row in rows)
+    first, peak, last = ("λ̂ = " + with_error(row.llc, NORMAL_95 * row.llc_stderr) for row in rows)
     at_first, at_peak, at_last = (f"at step {row.step:,.0f}" for row in rows)
     of = _of_what(table, alone=" alone")
     if read.shape == "point":
@@ -182,7 +179,7 @@ def _shape(first: pd.Series, peak: pd.Series, last: pd.Series) -> str:
 
 def _apart(one: pd.Series, other: pd.Series) -> bool:
     errors = [0.0 if math.isnan(row.llc_stderr) else row.llc_stderr for row in (one, other)]
-    return abs(one.llc - other.llc) > INTERVAL * math.hypot(*errors)
+    return abs(one.llc - other.llc) > NORMAL_95 * math.hypot(*errors)
 
 
 def _about(row: pd.Series, doubted: bool) -> str:

@@ -5,8 +5,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from lambdascope.reporting import style
-from lambdascope.reporting.finding import INTERVAL
 from lambdascope.reporting.llc_curve import HOLLOW, doubt
+from lambdascope.wording import NORMAL_95
 
 # Weights of line by checkpoint: the last is the one that people look for.
 _FAINTEST = 0.3
@@ -67,7 +67,7 @@ def comparison_figure(
             right.errorbar(
                 last[name],
                 [place + offset for place in places],
-                xerr=INTERVAL * last[f"{name}_stderr"].fillna(0.0),
+                xerr=NORMAL_95 * last[f"{name}_stderr"].fillna(0.0),
                 fmt=marker,
                 color=colour,
                 label=label if last[name].notna().any() else None,

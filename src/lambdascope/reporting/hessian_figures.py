@@ -12,9 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, StrMethodFormatter
 
 from lambdascope.reporting import style
-from lambdascope.reporting.finding import INTERVAL
 from lambdascope.reporting.llc_curve import HOLLOW, doubt
-from lambdascope.wording import number, with_error
+from lambdascope.wording import NORMAL_95, number, with_error
 
 # More curves than this are told apart by a scale of colours instead of a legend entry each.
 _MOST_ENTRIES = 8
@@ -109,7 +108,7 @@ def effective_dimension_figure(
         axes.errorbar(
             table["step"],
             table["effective_dimension"],
-            INTERVAL * table["effective_dimension_stderr"].fillna(0.0),
+            NORMAL_95 * table["effective_dimension_stderr"].fillna(0.0),
             color=style.GREEN,
             marker="s",
             label="effective dimension",
@@ -118,7 +117,7 @@ def effective_dimension_figure(
             axes.errorbar(
                 estimate["step"],
                 estimate["llc"],
-                INTERVAL * estimate["llc_stderr"].fillna(0.0),
+                NORMAL_95 * estimate["llc_stderr"].fillna(0.0),
                 color=style.LLC,
                 marker="o",
                 markersize=5,
@@ -164,7 +163,7 @@ def _one_checkpoint(
     with style.styled():
         axes = figure.add_subplot()
         names, colours, values, errors = zip(*bars, strict=True)
-        halves = INTERVAL * np.nan_to_num(np.array(errors, dtype=float))
+        halves = NORMAL_95 * np.nan_to_num(np.array(errors, dtype=float))
         places = np.arange(len(bars))
         drawn = axes.barh(
             places, values, xerr=halves, color=colours, height=0.6, ecolor=style.BLACK

@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from lambdascope.reporting import style
-from lambdascope.reporting.finding import INTERVAL
+from lambdascope.wording import NORMAL_95
 
 # A doubtful λ̂ beyond so many times the largest that converged is marked at the edge: chains that
 # escaped can read thousands, and would flatten everything else.
@@ -53,7 +53,7 @@ def draw_llc(axes: Axes, table: pd.DataFrame) -> dict[str, Any]:
         What the legend shows, by label.
     """
     known = table[table["llc"].notna()]
-    half = INTERVAL * known["llc_stderr"].fillna(0.0)
+    half = NORMAL_95 * known["llc_stderr"].fillna(0.0)
     low, high = known["llc"] - half, known["llc"] + half
     edge = _edge(known, high)
     sure, beyond = known["status"] == "converged", known["llc"] > edge

@@ -6,13 +6,12 @@ from typing import Any
 
 import pandas as pd
 
-from lambdascope.reporting.finding import INTERVAL
-from lambdascope.wording import aligned, number, sentences, shown, with_error
+from lambdascope.wording import NORMAL_95, aligned, number, sentences, shown, with_error
 
 _COLUMNS: tuple[tuple[str, Callable[[Any], str]], ...] = (
     ("checkpoint", lambda row: f"{row.checkpoint:d}"),
     ("step", lambda row: f"{row.step:,d}"),
-    ("λ̂ ± 95 %", lambda row: with_error(row.llc, INTERVAL * row.llc_stderr)),
+    ("λ̂ ± 95 %", lambda row: with_error(row.llc, NORMAL_95 * row.llc_stderr)),
     ("R-hat", lambda row: shown(row.rhat, ".3f")),
     ("ESS", lambda row: shown(row.ess, ",.0f")),
     ("train loss", lambda row: number(row.train_loss)),

@@ -5,7 +5,7 @@ from lambdascope.sweeps.figures import FigureWish
 from lambdascope.sweeps.outputs import KEPT_FILE, SweepOutputs
 from lambdascope.sweeps.plan import Cell, SweepPlan, Vocabulary, read_plan
 from lambdascope.sweeps.ray_engine import RayEngine
-from lambdascope.sweeps.records import CellRecords, Outcome
+from lambdascope.sweeps.records import CellRecords, Outcome, state_of
 
 __all__ = [
     "KEPT_FILE",
@@ -22,4 +22,5 @@ __all__ = [
     "Vocabulary",
     "read_plan",
     "shared_out",
+    "state_of",
 ]

@@ -155,13 +155,13 @@ def shared_out(batches: Sequence[Batch], num_workers: int) -> list[Batch]:
         batches: Cells that may be worked on together.
         num_workers: As of `Engine`.
     """
-    found = [list(batch) for batch in batches]
+    found = list(batches)
     while len(found) < num_workers and any(len(batch) > 1 for batch in found):
         largest = max(range(len(found)), key=lambda place: len(found[place]))
         batch = found[largest]
         middle = (len(batch) + 1) // 2
         found[largest : largest + 1] = [batch[:middle], batch[middle:]]
-    return list(found)
+    return found
 
 
 def attempt(work: Work, batch: Batch) -> list[Outcome]:

@@ -104,7 +104,7 @@ class SweepOutputs:
         kept, own = self.path / KEPT_FILE, self._file.resolve()
         if own == kept.resolve():  # as a report opens it
             return known or str(own)
-        if kept.is_file() and kept.read_text(encoding="utf-8") == self._text:
+        if kept.is_file() and kept.read_bytes() == self._text.encode():
             return str(own)
         if known is None:
             if kept.is_file() and self._has_records():

@@ -160,7 +160,8 @@ class RayEngine(Engine):
         own = {} if self._address else {"num_cpus": self._num_workers, "include_dashboard": False}
         try:
             ray.init(
-                address=self._address,
+                # Without an address Ray would join any cluster that this machine belongs to.
+                address=self._address or "local",
                 logging_level=logging.ERROR,
                 log_to_driver=False,
                 configure_logging=False,

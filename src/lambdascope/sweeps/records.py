@@ -39,6 +39,13 @@ class Outcome:
     versions: Versions | None = field(default=None, compare=False)
 
 
+def state_of(outcome: Outcome | None) -> str:
+    """Whether a cell is "finished", "failed", or, where it has no outcome, "missing"."""
+    if outcome is None:
+        return "missing"
+    return "finished" if outcome.error is None else "failed"
+
+
 class CellRecords:
     """The outcomes in a sweep's directory, `cells/KEY.json`.
 
@@ -84,7 +91,9 @@ class CellRecords:
             "point": dict(cell.point),
             "configs": {name: one.model_dump(mode="json") for name, one in cell.configs.items()},
             "outcome": {
-                name: value for name, value in asdict(outcome).items() if name != "versions"
+                "rows": list(outcome.rows),
+                "error": outcome.error,
+                "seconds": outcome.seconds,
             },
         }
         atomic_write_text(self._file(cell), json.dumps(document, indent=1) + "\n")

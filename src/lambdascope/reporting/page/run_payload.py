@@ -9,11 +9,11 @@ import pandas as pd
 from matplotlib import colormaps
 from matplotlib.colors import to_hex
 
-from lambdascope.reporting.finding import INTERVAL
 from lambdascope.reporting.llc_curve import stretches
 from lambdascope.reporting.mode_colours import CYCLIC_MAP, colours_of, rounds_of
 from lambdascope.reporting.page.payload import rounded
 from lambdascope.reporting.page.record import LossTraceRecord, ModeRecord, RunRecord
+from lambdascope.wording import NORMAL_95
 
 # Points of all chains around one checkpoint that are drawn.
 _MOST_POINTS = 1200
@@ -55,7 +55,7 @@ def _curve(table: pd.DataFrame | None) -> dict[str, Any] | None:
         "checkpoint": table["checkpoint"].tolist(),
         "step": table["step"].tolist(),
         "llc": rounded(table["llc"].to_numpy(), 5),
-        "half": rounded(INTERVAL * table["llc_stderr"].to_numpy()),
+        "half": rounded(NORMAL_95 * table["llc_stderr"].to_numpy()),
         "status": table["status"].tolist(),
         "burnin": table["num_burnin_steps"].tolist(),
         "stretches": stretches(table["checkpoint"].tolist()),

@@ -7,10 +7,9 @@ from typing import Any
 import pandas as pd
 
 from lambdascope.reporting.circuits_text import logit_share, percent
-from lambdascope.reporting.finding import INTERVAL
 from lambdascope.reporting.page.record import RunRecord
 from lambdascope.reporting.page.table import Column, PageTable, page_table
-from lambdascope.wording import estimated, number, sentences, with_error
+from lambdascope.wording import NORMAL_95, estimated, number, sentences, with_error
 
 _CHECKPOINT = Column("Checkpoint", lambda r: f"{r.checkpoint:d}", lambda r: r.checkpoint)
 _STEP = Column("Step", lambda r: f"{r.step:,d}", lambda r: r.step)
@@ -47,7 +46,7 @@ def _estimates(record: RunRecord, table: pd.DataFrame) -> PageTable:
     columns = [
         _CHECKPOINT,
         _STEP,
-        Column("λ̂ ± 95 %", lambda r: with_error(r.llc, INTERVAL * r.llc_stderr), lambda r: r.llc),
+        Column("λ̂ ± 95 %", lambda r: with_error(r.llc, NORMAL_95 * r.llc_stderr), lambda r: r.llc),
     ]
     if table["bias"].notna().any():
         columns += [
@@ -196,12 +195,12 @@ def _hessian(record: RunRecord, table: pd.DataFrame) -> PageTable:
         _quantity("Smallest eigenvalue", "smallest"),
         Column(
             "Trace ± 95 %",
-            lambda r: estimated(r.trace, INTERVAL * r.trace_stderr),
+            lambda r: estimated(r.trace, NORMAL_95 * r.trace_stderr),
             lambda r: r.trace,
         ),
         Column(
             "Effective dimension ± 95 %",
-            lambda r: estimated(r.effective_dimension, INTERVAL * r.effective_dimension_stderr),
+            lambda r: estimated(r.effective_dimension, NORMAL_95 * r.effective_dimension_stderr),
             lambda r: r.effective_dimension,
             title="½ Σ h/(h + γ/nβ) over all eigenvalues h: λ̂ if the loss were quadratic. Where "
             "chains feel more than the quadratic part, or λ̂ has a bias, the two differ.",

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lambdascope.reporting.finding import INTERVAL
 from lambdascope.reporting.page.html import page, picture
 from lambdascope.reporting.page.payload import rounded
 from lambdascope.reporting.page.run_page import Verdict
@@ -18,7 +17,7 @@ from lambdascope.reporting.page.sweep_record import (
 )
 from lambdascope.reporting.page.table import Column, PageTable, page_table
 from lambdascope.reporting.sweep_figure import SweepPanel
-from lambdascope.wording import number, with_error
+from lambdascope.wording import NORMAL_95, number, with_error
 
 _SCRIPTS = ("page.js", "tables.js", "sweep_charts.js")
 
@@ -161,7 +160,7 @@ def _cells_table(record: SweepRecord) -> PageTable:
             Column(
                 "λ̂ ± 95 %",
                 lambda r: (
-                    with_error(r.last["llc"], INTERVAL * r.last.get("llc_stderr", math.nan))
+                    with_error(r.last["llc"], NORMAL_95 * r.last.get("llc_stderr", math.nan))
                     if _is_known(r.last.get("llc"))
                     else "–"
                 ),

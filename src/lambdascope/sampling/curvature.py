@@ -13,7 +13,7 @@ from lambdascope.sampling.gradients import explained_gradients
 from lambdascope.sampling.plan import choose_device
 from lambdascope.sampling.stack import ChainTensors, PosteriorStack
 from lambdascope.sampling.target import ChunkTarget
-from lambdascope.threads import one_thread
+from lambdascope.threads import denormals_flushed, one_thread
 
 # Of power iterations: then within some ten per cent, which is all that a step size needs.
 _ITERATIONS = 12
@@ -54,7 +54,7 @@ def largest_curvature(
     samples, size = _at_once(posteriors, w.shape[1])
     # On several threads an embedding's gradient is added up in an order that changes from run to
     # run, and with it the step size, and every bit of the chains.
-    with one_thread():
+    with one_thread(), denormals_flushed():
         found = [
             _of_chunk(stack, which[start : start + size], w[start : start + size], samples)
             for start in range(0, len(w), size)

@@ -38,6 +38,7 @@ from lambdascope.sampling.runner import ChunkRunner, Interrupted, Observable
 from lambdascope.sampling.stack import ChainTensors, PosteriorStack
 from lambdascope.sampling.store import TraceStore
 from lambdascope.sampling.trace import TraceDescription, build_trace
+from lambdascope.threads import denormals_flushed
 
 _FEWEST_STEPS = 4
 _COMPILING = "compiling the sampling step (once per shape; some 20 s the first time)"
@@ -249,7 +250,10 @@ def _run(
             resumed=lambda steps: bar.skip(steps * real),
         )
 
-    with Progress("sampling", total=job.total * job.num_steps, wanted=progress) as bar:
+    with (
+        Progress("sampling", total=job.total * job.num_steps, wanted=progress) as bar,
+        denormals_flushed(),
+    ):
         try:
             if workers > 1:
                 # A compiled step is made for the threads it is traced with.

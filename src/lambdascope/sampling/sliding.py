@@ -22,7 +22,7 @@ from torch import Tensor
 
 from lambdascope.posterior.local_posterior import LocalPosterior
 from lambdascope.sampling.curvature import CurvatureProducts
-from lambdascope.threads import one_thread
+from lambdascope.threads import denormals_flushed, one_thread
 
 # Conjugate gradients until what is left may add no more than so much of gᵀy, or so many products.
 _CLOSE, _MOST_PRODUCTS = 0.05, 50
@@ -83,7 +83,7 @@ def _by_conjugate_gradients(posterior: LocalPosterior, device: str) -> tuple[flo
     gamma = posterior.localization
     g = posterior.slope_gradient.double()
     y, r, p = torch.zeros_like(g), g.clone(), g.clone()
-    with one_thread():
+    with one_thread(), denormals_flushed():
         products = CurvatureProducts(posterior, device)
         for _ in range(_MOST_PRODUCTS):
             bent = products(p)

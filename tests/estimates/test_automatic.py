@@ -224,7 +224,33 @@ def test_rounds_of_an_estimate_that_is_overwritten_go(tmp_path):
     posterior = quadratic_posterior([1.0, 2.0, 4.0])
     strict = AutomaticSettings(target_error=3e-3, target_absolute=1e-9, localizations=False)
     first = automatic_llc(posterior, strict, store=tmp_path, **QUIET)
-    assert len(first.traces) > 1
     loose = AutomaticSettings(target_error=0.5, localizations=False, seed=1)
-    automatic_llc(posterior, loose, store=tmp_path, overwrite=True, **QUIET)
-    assert [path.name for path in tmp_path.glob("round_*")] == ["round_0.zarr"]
+    second = automatic_llc(posterior, loose, store=tmp_path, overwrite=True, **QUIET)
+    assert len(second.traces) < len(first.traces)
+    kept = sorted(path.name for path in tmp_path.glob("round_*"))
+    assert kept == [f"round_{number}.zarr" for number in range(len(second.traces))]
+
+
+def test_alike_lengths_go_together_and_the_longest_first():
+    lengths = np.array([100, 250, 300, 90, 700])
+    groups = automatic._alike(range(5), lengths, together=False)
+    assert groups == [[4], [1, 2], [0, 3]]
+    assert automatic._alike([3, 4], lengths, together=True) == [[3, 4]]
+
+
+def test_each_posterior_of_many_weights_has_a_length_of_its_own(tmp_path):
+    """h follows the curvature, and with it how many steps the softest direction takes."""
+    curvatures = [np.full(4200, 0.1 * factor) for factor in (1.0, 1000.0, 1.2)]
+    many = [quadratic_posterior(one.tolist()) for one in curvatures]
+    settings = AutomaticSettings(target_error=0.2, localizations=False)
+    result = automatic_llc(many, settings, checkpoints=[5, 6, 7], store=tmp_path, **QUIET)
+    first = [trace["checkpoint"].values.tolist() for trace in result.traces[:2]]
+    assert first == [[6], [5, 7]]
+    assert [one.checkpoint for one in result.curve] == [5, 6, 7]
+    slow, quick = (trace.sizes["step"] for trace in result.traces[:2])
+    assert slow > 2 * quick
+    assert f"{quick:,} … {slow:,} steps" in " | ".join(result.choices)
+    for one, curvature in zip(result.curve, curvatures, strict=True):
+        stiff = 10.0 * curvature
+        exact = float((0.5 * stiff / (stiff + 1.0)).sum())
+        assert abs(one.llc - exact) < 4 * one.stderr

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from lambdascope.errors import LambdascopeError
 from lambdascope.estimates.curve import LLCCurve, LLCEstimate
@@ -45,9 +46,12 @@ from lambdascope.sampling.checks import (
 )
 from lambdascope.sampling.stack import by_data_set
 
-# The first length, in times that the softest direction needs to forget.
-_FIRST_LENGTH = 18.0
-_MARGIN, _MOST_ROUNDS = 1.3, 3
+# The first length, in times that the softest direction needs to forget: with four dropped, ten are
+# left, as many as a target of 2 % takes in the README's example where λ̂ fluctuates most.
+_FIRST_LENGTH = 14.0
+_MARGIN, _MOST_ROUNDS, _MOST_LONGER = 1.3, 3, 64.0
+# Posteriors whose lengths differ by less are sampled together.
+_ALIKE = 1.25
 # The target is what these estimates are held to, and their error holds what the chains disagree by.
 # R-hat, which at 1.1 asks for some fifty effective draws whatever error they would leave, has only
 # to find chains that are in different places; ten draws know their own error well enough for
@@ -104,7 +108,8 @@ class AutomaticResult:
 
     Attributes:
         curve: One estimate a checkpoint, with its total error.
-        traces: The traces that they come from: of all checkpoints, then of those that ran longer.
+        traces: The traces that they come from, checkpoints of about equal length together; then of
+            those that ran longer.
         choices: What was chosen and why, a sentence each.
     """
 
@@ -182,56 +187,78 @@ def _of_data_set(
             "size keeps a chain finite; a larger localization, or OrthogonalToGradient, is needed."
         )
     common |= {"progress": progress, "overwrite": overwrite, "chunk_size": choice.chunk_size}
-    # The second keeps burn-in to a third where one checkpoint forgets more slowly than most.
-    length = int(
-        max(
-            _FIRST_LENGTH * np.median(choice.forgetting),
-            3 * RELAXATIONS_DROPPED * choice.forgetting.max(),
-        )
-    )
-    length = min(max(length, FEWEST_STEPS), settings.max_steps)
+    lengths = np.clip(
+        np.ceil(_FIRST_LENGTH * choice.forgetting), choice.fewest_steps, settings.max_steps
+    ).astype(int)
+    estimates: dict[int, LLCEstimate] = {}
     traces: list[xr.Dataset] = []
 
-    def run(which: Sequence[int], num_steps: int) -> list[LLCEstimate]:
-        coarse = choice.num_chains // 4
-        factors = [COARSE] * coarse + [1.0] * (choice.num_chains - coarse)
-        trace = sample(
-            [many[index] for index in which],
-            choice.kernel,
-            num_chains=choice.num_chains,
-            num_steps=num_steps,
-            checkpoints=[labels[index] for index in which],
-            step_factors=np.outer(choice.steps[list(which)], factors),
-            store=None if store is None else store / f"round_{len(traces)}.zarr",
-            **common,
-        )
-        traces.append(trace)
-        settled = np.ceil(RELAXATIONS_DROPPED * choice.forgetting[list(which)]).astype(int)
-        curve = extrapolated_llc(trace, np.minimum(settled, num_steps // 2), _DEMANDS)
-        return [_settled(one, int(steps)) for one, steps in zip(curve, settled, strict=True)]
+    def run(which: Sequence[int]) -> None:
+        for group in _alike(which, lengths, together=choice.is_mixed):
+            lengths[group] = num_steps = int(lengths[group].max())
+            coarse = choice.num_chains // 4
+            factors = [COARSE] * coarse + [1.0] * (choice.num_chains - coarse)
+            trace = sample(
+                [many[index] for index in group],
+                choice.kernel,
+                num_chains=choice.num_chains,
+                num_steps=num_steps,
+                checkpoints=[labels[index] for index in group],
+                step_factors=np.outer(choice.steps[group], factors),
+                store=None if store is None else store / f"round_{len(traces)}.zarr",
+                **common,
+            )
+            traces.append(trace)
+            settled = np.ceil(RELAXATIONS_DROPPED * choice.forgetting[group]).astype(int)
+            curve = extrapolated_llc(trace, np.minimum(settled, num_steps // 2), _DEMANDS)
+            for index, one, steps in zip(group, curve, settled, strict=True):
+                estimates[index] = _settled(one, int(steps))
 
-    estimates = run(range(len(many)), length)
+    run(range(len(many)))
+    num_first = len(traces)
     for _ in range(_MOST_ROUNDS):
-        longer = [index for index, one in enumerate(estimates) if not settings.reached(one)]
-        diverged = [index for index in longer if estimates[index].num_diverged_chains]
+        short = [index for index, one in estimates.items() if not settings.reached(one)]
+        diverged = [index for index in short if estimates[index].num_diverged_chains]
         choice.halve(diverged)
-        if not longer or (length >= settings.max_steps and not diverged):
+        again = [
+            index for index in short if lengths[index] < settings.max_steps or index in diverged
+        ]
+        if not again:
             break
-        needed = max(settings.excess(estimates[index]) for index in longer) ** 2 * _MARGIN
-        length = int(min(max(2.0, min(needed, 64.0)) * length, settings.max_steps))
-        for index, one in zip(longer, run(longer, length), strict=True):
-            estimates[index] = one
+        for index in again:
+            needed = settings.excess(estimates[index]) ** 2 * _MARGIN
+            longer = max(2.0, min(needed, _MOST_LONGER)) * lengths[index]
+            lengths[index] = int(min(longer, settings.max_steps))
+        run(sorted(again))
+    found = [estimates[index] for index in range(len(many))]
     doubts: list[str] = []
     if settings.localizations and all(posterior.localization > 0 for posterior in many):
-        estimates, doubts = with_other_localizations(
-            estimates, many, labels, choice, store, settings.max_steps, common
+        found, doubts = with_other_localizations(
+            found, many, labels, choice, store, settings.max_steps, common
         )
     if store is not None and overwrite:
         _forget_rounds(store, len(traces))
     method = _method(choice.kernel)
-    judged = [replace(_judged(one, settings), method=method) for one in estimates]
-    choices = (*_choices(choice, many, traces), *doubts)
+    judged = [replace(_judged(one, settings), method=method) for one in found]
+    choices = (*_choices(choice, many, traces, num_first), *doubts)
     return AutomaticResult(LLCCurve(judged), tuple(traces), choices)
+
+
+def _alike(which: Sequence[int], lengths: NDArray[np.int_], *, together: bool) -> list[list[int]]:
+    """Those that are sampled in one call, the longest first.
+
+    Args:
+        which: Indices of posteriors.
+        lengths: Steps, [posterior].
+        together: All, whatever their lengths.
+    """
+    groups: list[list[int]] = []
+    for index in sorted(which, key=lambda index: -lengths[index]):
+        if groups and (together or lengths[groups[-1][0]] < _ALIKE * lengths[index]):
+            groups[-1].append(index)
+        else:
+            groups.append([index])
+    return [sorted(group) for group in groups]
 
 
 def _forget_rounds(store: Path, num_rounds: int) -> None:
@@ -279,8 +306,12 @@ def _method(kernel: Kernel) -> str:
 
 
 def _choices(
-    choice: StepChoice, many: Sequence[LocalPosterior], traces: Sequence[xr.Dataset]
+    choice: StepChoice,
+    many: Sequence[LocalPosterior],
+    traces: Sequence[xr.Dataset],
+    num_first: int,
 ) -> tuple[str, ...]:
+    """What was chosen, in sentences; `num_first`: how many of the traces were not run again."""
     n = max(posterior.samples.num_samples for posterior in many)
     if isinstance(choice.kernel, BAOAB):
         why = "the potential has no data" if n == 0 else f"{n:,} samples can be read at every step"
@@ -293,17 +324,20 @@ def _choices(
         first += "are more than a full-batch step reads, or their gradient more than memory holds"
         rule = f"ε = {choice.scale}/ω² with ω² the largest curvature of the potential"
     low, high = f"{choice.steps.min():.3g}", f"{choice.steps.max():.3g}"
-    num_chains, length = traces[0].sizes["chain"], traces[0].sizes["step"]
+    num_chains = traces[0].sizes["chain"]
+    lengths = [trace.sizes["step"] for trace in traces[:num_first]]
+    shortest, longest = f"{min(lengths):,}", f"{max(lengths):,}"
     sentences = [
         first,
         f"step sizes {low if low == high else f'{low} … {high}'}: {rule}",
         f"{num_chains - num_chains // 4} chains at that step and {num_chains // 4} at twice that, "
         "which measures its bias",
-        f"{length:,} steps a chain, burn-in where the trace settles",
+        f"{longest if shortest == longest else f'{shortest} … {longest}'} steps a chain, burn-in "
+        "where the trace settles",
     ]
     sentences += [
         f"{again.sizes['checkpoint']} of {len(many)} checkpoints ran again with "
         f"{again.sizes['step']:,} steps, to reach the target error or settle"
-        for again in traces[1:]
+        for again in traces[num_first:]
     ]
     return tuple(sentences)

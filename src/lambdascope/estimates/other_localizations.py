@@ -13,14 +13,14 @@ from lambdascope.estimates import diagnostics
 from lambdascope.estimates.curve import LLCEstimate
 from lambdascope.estimates.extrapolation import student
 from lambdascope.estimates.llc import estimate_one
-from lambdascope.estimates.step_choice import FEWEST_STEPS, RELAXATIONS_DROPPED, StepChoice
+from lambdascope.estimates.step_choice import RELAXATIONS_DROPPED, StepChoice
 from lambdascope.estimates.verdict import Status
 from lambdascope.posterior.local_posterior import LocalPosterior
 from lambdascope.samplers import SGLD
 from lambdascope.sampling import sample
 
 # Length of the chains, in times that the softest direction needs to forget.
-_LENGTH = 9.0
+_LENGTH = 8.0
 # What makes the number useless: the chains are too few and short for R-hat.
 _DOUBTS = (Status.DIVERGED_CHAINS, Status.ALL_DIVERGED, Status.ESCAPED, Status.HEATED)
 _SIDES = (("half", "γ/2", 0.5), ("double", "2γ", 2.0))
@@ -131,7 +131,7 @@ def _side(
     length = _LENGTH * slower * float(np.median(choice.forgetting))
     # The second keeps burn-in to half where one checkpoint forgets more slowly than most.
     needed = int(2 * forgotten.max())
-    num_steps = min(int(max(length, needed, FEWEST_STEPS // 2)), max_steps)
+    num_steps = min(int(max(length, needed, choice.fewest_steps // 2)), max_steps)
     trace = sample(
         [one.with_localization(factor * one.localization) for one in many],
         choice.kernel,

@@ -31,9 +31,10 @@ _SGLD_BATCH = 256
 # make the compiled step long. Minibatches of SGLD cost less and read wrong by tens of per cent at
 # any step that forgets w* in a few thousand steps (docs/estimator.md).
 LARGEST_FULL_BATCH, _LARGEST_PART, _MOST_PARTS = 100_000, 10_000, 20
-# The shortest chains, and what is dropped of each, in times that the softest direction needs to
-# forget: e^−5 of the start is left.
-FEWEST_STEPS, RELAXATIONS_DROPPED = 300, 5.0
+# The shortest chains, of half as many steps in many dimensions, where means are steadier; and what
+# is dropped of each, in times that the softest direction needs to forget: e^−4 of the start is
+# left, a thousandth of λ̂ in the mean over the shortest chains.
+FEWEST_STEPS, RELAXATIONS_DROPPED = 300, 4.0
 _PILOT_STEPS = 80
 # Where no localisation tells of a softest direction, in 1/time.
 _FREE_FRICTION = 0.1
@@ -70,6 +71,7 @@ class StepChoice:
         steps: [posterior], of the fine chains; NaN where no step keeps a chain finite.
         forgetting: [posterior], steps in which the variance of the softest direction is forgotten
             e-fold: 1/(c·h) for BAOAB, underdamped there, 1/(ε·γ) for SGLD.
+        is_cheap: Whether a step costs next to nothing, as in few dimensions.
         num_chains: Chains a posterior.
         num_side_chains: Chains a posterior at another localization.
         chunk_size: Chains at once, the same in all calls, so that one compiled step serves all, and
@@ -80,9 +82,20 @@ class StepChoice:
     scale: float
     steps: NDArray[np.float64]
     forgetting: NDArray[np.float64]
+    is_cheap: bool
     num_chains: int
     num_side_chains: int
     chunk_size: int
+
+    @property
+    def is_mixed(self) -> bool:
+        """Whether chains of several posteriors are in one chunk, which are all equally long."""
+        return self.chunk_size > self.num_chains
+
+    @property
+    def fewest_steps(self) -> int:
+        """Of the shortest chains."""
+        return FEWEST_STEPS if self.is_cheap else FEWEST_STEPS // 2
 
     def halve(self, which: Sequence[int]) -> None:
         """Shorter steps for some of the posteriors."""
@@ -127,6 +140,7 @@ def _chosen(
         scale=scale,
         steps=steps,
         forgetting=forgetting,
+        is_cheap=cheap,
         num_chains=num_chains,
         num_side_chains=_CHEAP_SIDE_CHAINS if cheap else _SIDE_CHAINS,
         chunk_size=chunk_size,

@@ -60,6 +60,10 @@ def test_the_examples_are_understood(name: str) -> None:
         (["llc"], "RUN is missing: the run directory, as `lambdascope train` wrote it (see"),
         (["hessian"], "RUN is missing: one run directory or more is accepted"),
         (["train"], "--out PATH is missing: the run directory to write (see"),
+        (
+            ["train", "runs/p53"],
+            "--out PATH is missing: the run directory to write; runs/p53 is one word more than",
+        ),
         (["llc", "x", "--num-step", "1"], "--num-step is no flag of this command, perhaps --num-"),
         (["llc", "--frob", "3", "x"], "--frob is no flag of this command (see `lambdascope llc"),
         (["llc", "x", "--steps"], ": --steps has no value: one after it is accepted (see"),

@@ -231,6 +231,16 @@ def test_rounds_of_an_estimate_that_is_overwritten_go(tmp_path):
     assert kept == [f"round_{number}.zarr" for number in range(len(second.traces))]
 
 
+def test_few_draws_are_doubled_before_their_error_is_believed():
+    one = automatic_llc(classifier_posterior(), SHORT, **QUIET).curve[0]
+    few, many = (dataclasses.replace(one, ess=ess) for ess in (6.0, 60.0))
+    unknown = dataclasses.replace(one, ess=math.nan)
+    assert [automatic._longer(each, 4.0, 0) for each in (few, unknown)] == [2.0, 2.0]
+    assert automatic._longer(many, 4.0, 0) == automatic._longer(few, 4.0, 1) == 16 * 1.3
+    assert automatic._longer(many, 1.1, 0) == 2.0
+    assert automatic._longer(many, math.inf, 0) == 64.0
+
+
 def test_alike_lengths_go_together_and_the_longest_first():
     lengths = np.array([100, 250, 300, 90, 700])
     groups = automatic._alike(range(5), lengths, together=False)

@@ -124,9 +124,10 @@ def _refusal(said: str, words: list[str]) -> str:
         return f"{name}{given}: one of {accepted} is accepted"
     if found := re.match(r"Missing value for argument '(.+?)'", said):
         return f"{_typed(found[1], words)} has no value: one after it is accepted"
-    if found := re.match(r"Missing from lambdascope [\w-]+: (.*)", said):
+    if found := re.match(r"Missing from lambdascope [\w-]+: (.*?)(?:; (Unrec.*))?$", said):
         parts = [part.strip() for part in found[1].split("(required)") if part.strip()]
-        return "; ".join(map(_missing, parts))
+        others = [_refusal(found[2], words)] if found[2] else []
+        return "; ".join([*map(_missing, parts), *others])
     if found := re.match(r"Unrecognized options: (.*)", said):
         first = found[1].split()[0]
         flag = next((w.partition("=")[0] for w in words if w.endswith(f"={first}")), None)

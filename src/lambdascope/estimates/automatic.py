@@ -49,7 +49,8 @@ from lambdascope.sampling.stack import by_data_set
 # The first length, in times that the softest direction needs to forget: with four dropped, ten are
 # left, as many as a target of 2 % takes in the README's example where λ̂ fluctuates most.
 _FIRST_LENGTH = 14.0
-_MARGIN, _MOST_ROUNDS, _MOST_LONGER = 1.3, 3, 64.0
+_MOST_ROUNDS = 3
+_MARGIN, _LEAST_LONGER, _MOST_LONGER, _DRAWS_THAT_TELL = 1.3, 2.0, 64.0, 30.0
 # Posteriors whose lengths differ by less are sampled together.
 _ALIKE = 1.25
 # The target is what these estimates are held to, and their error holds what the chains disagree by.
@@ -216,7 +217,7 @@ def _of_data_set(
 
     run(range(len(many)))
     num_first = len(traces)
-    for _ in range(_MOST_ROUNDS):
+    for attempt in range(_MOST_ROUNDS):
         short = [index for index, one in estimates.items() if not settings.reached(one)]
         diverged = [index for index in short if estimates[index].num_diverged_chains]
         choice.halve(diverged)
@@ -226,9 +227,8 @@ def _of_data_set(
         if not again:
             break
         for index in again:
-            needed = settings.excess(estimates[index]) ** 2 * _MARGIN
-            longer = max(2.0, min(needed, _MOST_LONGER)) * lengths[index]
-            lengths[index] = int(min(longer, settings.max_steps))
+            longer = _longer(estimates[index], settings.excess(estimates[index]), attempt)
+            lengths[index] = int(min(longer * lengths[index], settings.max_steps))
         run(sorted(again))
     found = [estimates[index] for index in range(len(many))]
     doubts: list[str] = []
@@ -242,6 +242,21 @@ def _of_data_set(
     judged = [replace(_judged(one, settings), method=method) for one in found]
     choices = (*_choices(choice, many, traces, num_first), *doubts)
     return AutomaticResult(LLCCurve(judged), tuple(traces), choices)
+
+
+def _longer(one: LLCEstimate, excess: float, attempt: int) -> float:
+    """How many times longer the chains of an estimate are to be.
+
+    Args:
+        one: The estimate.
+        excess: Its error over what is wanted.
+        attempt: How often it has been run again already.
+    """
+    # Few effective draws may have the error several times too large by chance, and mostly have,
+    # where it is too large: twice the length tells chance from slowness.
+    if attempt == 0 and not one.ess >= _DRAWS_THAT_TELL:
+        return _LEAST_LONGER
+    return max(_LEAST_LONGER, min(excess**2 * _MARGIN, _MOST_LONGER))
 
 
 def _alike(which: Sequence[int], lengths: NDArray[np.int_], *, together: bool) -> list[list[int]]:
@@ -325,19 +340,24 @@ def _choices(
         rule = f"ε = {choice.scale}/ω² with ω² the largest curvature of the potential"
     low, high = f"{choice.steps.min():.3g}", f"{choice.steps.max():.3g}"
     num_chains = traces[0].sizes["chain"]
-    lengths = [trace.sizes["step"] for trace in traces[:num_first]]
-    shortest, longest = f"{min(lengths):,}", f"{max(lengths):,}"
+    steps = _range([trace.sizes["step"] for trace in traces[:num_first]])
     sentences = [
         first,
         f"step sizes {low if low == high else f'{low} … {high}'}: {rule}",
         f"{num_chains - num_chains // 4} chains at that step and {num_chains // 4} at twice that, "
         "which measures its bias",
-        f"{longest if shortest == longest else f'{shortest} … {longest}'} steps a chain, burn-in "
-        "where the trace settles",
+        f"{steps} steps a chain, burn-in where the trace settles",
     ]
-    sentences += [
-        f"{again.sizes['checkpoint']} of {len(many)} checkpoints ran again with "
-        f"{again.sizes['step']:,} steps, to reach the target error or settle"
-        for again in traces[num_first:]
-    ]
+    if again := traces[num_first:]:
+        count = len({one for trace in again for one in trace["checkpoint"].values.tolist()})
+        steps = _range([trace.sizes["step"] for trace in again])
+        sentences.append(
+            f"{count} of {len(many)} checkpoints ran again with {steps} steps, to reach the target "
+            "error or settle"
+        )
     return tuple(sentences)
+
+
+def _range(numbers: Sequence[int]) -> str:
+    low, high = f"{min(numbers):,}", f"{max(numbers):,}"
+    return low if low == high else f"{low} … {high}"

@@ -1,7 +1,7 @@
 """A table of estimates as text for a terminal, and what it was made by."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -59,14 +59,19 @@ def llc_advice(table: pd.DataFrame) -> list[str]:
     troubled = table[table["status"] != "converged"]
     reasons = troubled["advice"].map(_without_numbers)
     for (status, _), rows in troubled.groupby([troubled["status"], reasons], sort=False):
-        which = ", ".join(str(index) for index in rows["checkpoint"])
+        where = _where(rows["checkpoint"].tolist(), len(table))
         at_first = f"at {rows['checkpoint'].iloc[0]}, " if rows["advice"].nunique() > 1 else ""
-        plural = "s" if len(rows) > 1 else ""
-        lines.append(f"checkpoint{plural} {which}: {status}; {at_first}{rows['advice'].iloc[0]}")
-    for caution, rows in _cautions(table).items():
-        which = ", ".join(map(str, rows))
-        lines.append(f"checkpoint{'s' if len(rows) > 1 else ''} {which}: {caution}")
+        lines.append(f"{where}: {status}; {at_first}{rows['advice'].iloc[0]}")
+    for caution, which in _cautions(table).items():
+        lines.append(f"{_where(which, len(table))}: {caution}")
     return lines
+
+
+def _where(which: Sequence[int], total: int) -> str:
+    """Such as "checkpoints 3, 7"; "all 25 checkpoints" where it is all of several."""
+    if len(which) == total > 1:
+        return f"all {total} checkpoints"
+    return f"checkpoint{'s' if len(which) > 1 else ''} {', '.join(map(str, which))}"
 
 
 def _without_numbers(sentence: str) -> str:
@@ -82,11 +87,7 @@ def cautions_in_brief(table: pd.DataFrame) -> list[str]:
     found = []
     for caution, rows in _cautions(table).items():
         words = re.split(r" \(|[,;:] ", caution)[0]
-        which = ", ".join(map(str, rows))
-        where = f"checkpoint{'s' if len(rows) > 1 else ''} {which}"
-        if len(rows) == len(table) > 1:
-            where = f"all {len(rows)} checkpoints"
-        found.append(f"{words} at {where}")
+        found.append(f"{words} at {_where(rows, len(table))}")
     return found
 
 

@@ -20,6 +20,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from lambdascope.errors import LambdascopeError
+from lambdascope.estimates.automatic_words import choices_of, in_terms_of_automatic, method_of
 from lambdascope.estimates.curve import LLCCurve, LLCEstimate
 from lambdascope.estimates.extrapolation import extrapolated_llc
 from lambdascope.estimates.other_localizations import with_other_localizations
@@ -27,13 +28,11 @@ from lambdascope.estimates.step_choice import (
     COARSE,
     FEWEST_STEPS,
     RELAXATIONS_DROPPED,
-    StepChoice,
     choose_step,
 )
 from lambdascope.estimates.verdict import SOUND, Demands, Status
 from lambdascope.posterior.local_posterior import LocalPosterior
 from lambdascope.posterior.scalars import positive
-from lambdascope.samplers import BAOAB
 from lambdascope.samplers.base import Kernel
 from lambdascope.sampling import sample
 from lambdascope.sampling.checks import (
@@ -238,9 +237,9 @@ def _of_data_set(
         )
     if store is not None and overwrite:
         _forget_rounds(store, len(traces))
-    method = _method(choice.kernel)
-    judged = [replace(_judged(one, settings), method=method) for one in found]
-    choices = (*_choices(choice, many, traces, num_first), *doubts)
+    method = method_of(choice.kernel)
+    judged = [replace(_judged(one, settings, choice.kernel), method=method) for one in found]
+    choices = (*choices_of(choice, many, traces, num_first), *doubts)
     return AutomaticResult(LLCCurve(judged), tuple(traces), choices)
 
 
@@ -297,7 +296,7 @@ def _settled(one: LLCEstimate, wanted: int) -> LLCEstimate:
     )
 
 
-def _judged(one: LLCEstimate, settings: AutomaticSettings) -> LLCEstimate:
+def _judged(one: LLCEstimate, settings: AutomaticSettings, kernel: Kernel) -> LLCEstimate:
     """The estimate, called short of its target where nothing worse is wrong with it."""
     if settings.excess(one) > 1 and one.status in (Status.CONVERGED, Status.TOO_FEW_SAMPLES):
         return replace(
@@ -311,53 +310,4 @@ def _judged(one: LLCEstimate, settings: AutomaticSettings) -> LLCEstimate:
                 "raise the target error, or sample with settings of your own."
             ),
         )
-    return one
-
-
-def _method(kernel: Kernel) -> str:
-    if isinstance(kernel, BAOAB):
-        return "full-batch BAOAB, steps h and 2h"
-    return f"SGLD, minibatch {kernel.batch_size}, extrapolated from steps ε and 2ε"
-
-
-def _choices(
-    choice: StepChoice,
-    many: Sequence[LocalPosterior],
-    traces: Sequence[xr.Dataset],
-    num_first: int,
-) -> tuple[str, ...]:
-    """What was chosen, in sentences; `num_first`: how many of the traces were not run again."""
-    n = max(posterior.samples.num_samples for posterior in many)
-    if isinstance(choice.kernel, BAOAB):
-        why = "the potential has no data" if n == 0 else f"{n:,} samples can be read at every step"
-        if choice.kernel.microbatch_size is not None:
-            why += f", in parts of {choice.kernel.microbatch_size:,}"
-        first = f"full-batch BAOAB, friction {choice.kernel.friction:.2g}, since {why}"
-        rule = f"h = {choice.scale}/ω with ω² the largest curvature of the potential"
-    else:
-        first = f"SGLD with minibatches of {choice.kernel.batch_size}, since {n:,} samples "
-        first += "are more than a full-batch step reads, or their gradient more than memory holds"
-        rule = f"ε = {choice.scale}/ω² with ω² the largest curvature of the potential"
-    low, high = f"{choice.steps.min():.3g}", f"{choice.steps.max():.3g}"
-    num_chains = traces[0].sizes["chain"]
-    steps = _range([trace.sizes["step"] for trace in traces[:num_first]])
-    sentences = [
-        first,
-        f"step sizes {low if low == high else f'{low} … {high}'}: {rule}",
-        f"{num_chains - num_chains // 4} chains at that step and {num_chains // 4} at twice that, "
-        "which measures its bias",
-        f"{steps} steps a chain, burn-in where the trace settles",
-    ]
-    if again := traces[num_first:]:
-        count = len({one for trace in again for one in trace["checkpoint"].values.tolist()})
-        steps = _range([trace.sizes["step"] for trace in again])
-        sentences.append(
-            f"{count} of {len(many)} checkpoints ran again with {steps} steps, to reach the target "
-            "error or settle"
-        )
-    return tuple(sentences)
-
-
-def _range(numbers: Sequence[int]) -> str:
-    low, high = f"{min(numbers):,}", f"{max(numbers):,}"
-    return low if low == high else f"{low} … {high}"
+    return in_terms_of_automatic(one, kernel)

@@ -177,9 +177,9 @@ def judge(
     if temperature > HIGHEST_TEMPERATURE and temperature - 1 > 3 * temperature_stderr:
         return (
             Status.HEATED,
-            f"the noise of the minibatches heats the chains (kinetic temperature "
-            f"{temperature:.2f}, 1 is right), so λ̂ reads high; use a larger batch_size, a smaller "
-            "step_size or more friction.",
+            f"the chains are too hot (kinetic temperature {temperature:.2f}, 1 is right), as the "
+            "noise of minibatches or a long step makes them, so λ̂ reads high; use a larger "
+            "batch_size, a smaller step_size or more friction.",
         )
     return judge_value(llc, stderr)
 

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 
+import pandas as pd
 import pytest
 import torch
 
@@ -91,7 +92,19 @@ def test_a_finished_run_is_left_as_it_stands(tmp_path, capsys):
     before = files(tmp_path)
     print_result(train(CONFIG, tmp_path))
     assert files(tmp_path) == before
-    assert "already trained with these settings, nothing to do" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "already trained with these settings, nothing to do" in said
+    last = pd.read_csv(tmp_path / "training.csv").iloc[-1]
+    at_the_end = f"at step {CONFIG.num_steps:,}: train loss {last['train_loss']:.2f}"
+    assert f"{at_the_end}, test loss {last['test_loss']:.2f}, test accuracy" in said
+
+
+def test_of_several_runs_the_means_are_told(tmp_path, capsys):
+    print_result(train(CONFIG, tmp_path, [0, 1], progress=False))
+    tables = [pd.read_csv(tmp_path / f"seed_{seed}" / "training.csv") for seed in (0, 1)]
+    mean = sum(table["test_loss"].iloc[-1] for table in tables) / 2
+    assert "means of 2 runs: train loss" in (said := capsys.readouterr().out)
+    assert f"test loss {mean:.2f}" in said
 
 
 class Killed(BaseException):

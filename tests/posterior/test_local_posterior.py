@@ -8,7 +8,13 @@ from torch.nn import functional
 import lambdascope as ls
 from lambdascope.errors import LambdascopeError
 from lambdascope.posterior import local_posterior
-from tests.problems import Quadratic, classifier, classifier_data, classifier_posterior
+from tests.problems import (
+    Quadratic,
+    classifier,
+    classifier_data,
+    classifier_posterior,
+    quadratic_posterior,
+)
 
 
 def posterior_of(model, data=None, **settings):
@@ -413,3 +419,12 @@ def test_descriptions_differ_by_the_elements_of_a_mask():
     )
     assert one["restriction"] == other["restriction"]
     assert one != other
+
+
+def test_it_says_what_it_is():
+    said = repr(classifier_posterior())
+    posterior = classifier_posterior()
+    count = posterior.num_parameters
+    assert said.startswith(f"LocalPosterior(40 samples, {count} of {count} parameters free to move")
+    assert f"loss at w* {posterior.initial_loss:.4g})" in said
+    assert "no data" in repr(quadratic_posterior([1.0, 2.0]))

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from lambdascope.commands.command_lines import arguments_of
@@ -16,6 +17,7 @@ from lambdascope.commands.training_record import (
     TRAINING,
     check_checkpoints,
     diverged_before,
+    final_metrics,
     is_finished,
     save_divergence,
     save_metrics,
@@ -34,6 +36,7 @@ from lambdascope.modular_addition.training import check_batch, divergence, train
 from lambdascope.runs.directory import RunDirectory
 from lambdascope.runs.files import remove_file
 from lambdascope.runs.history import record_command
+from lambdascope.wording import number
 
 
 @dataclass(frozen=True)
@@ -116,6 +119,17 @@ def print_result(result: TrainResult) -> None:
     done = f"trained {count} in {result.seconds:.1f} s"
     nothing = "already trained with these settings, nothing to do"
     print(f"{result.out}: {done if result.num_trained else nothing}")
+    print(f"  {_outcome([final_metrics(directory) for directory in result.directories])}")
+
+
+def _outcome(finals: Sequence[Mapping[str, float]]) -> str:
+    """Losses and test accuracy at the last checkpoint; of several runs the means."""
+    means = {name: fmean(one[name] for one in finals) for name in finals[0]}
+    whose = "" if len(finals) == 1 else f", means of {len(finals)} runs"
+    return (
+        f"at step {means['step']:,.0f}{whose}: train loss {number(means['train_loss'])}, test loss "
+        f"{number(means['test_loss'])}, test accuracy {means['test_accuracy']:.0%}"
+    )
 
 
 def _places(config: TrainConfig, out: Path, seeds: Sequence[int] | None) -> dict[TrainConfig, Path]:

@@ -37,6 +37,16 @@ def save_metrics(directory: RunDirectory, steps: Sequence[int], metrics: Sequenc
     write_table(directory.path / TRAINING, pandas.DataFrame(rows))
 
 
+def final_metrics(directory: RunDirectory) -> dict[str, float]:
+    """The last row of training.csv, by column.
+
+    Raises:
+        LambdascopeError: it cannot be read.
+    """
+    last = read_table(directory.path / TRAINING).iloc[-1]
+    return {str(name): float(value) for name, value in last.items()}
+
+
 def is_finished(directory: RunDirectory) -> bool:
     """Whether training has come to its end."""
     return (directory.path / TRAINING).is_file()

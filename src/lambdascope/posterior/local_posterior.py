@@ -126,6 +126,14 @@ class LocalPosterior:
 
     # --- what the samplers' engine asks -----------------------------------------------------------
 
+    def __repr__(self) -> str:
+        count = self.samples.num_samples
+        return (
+            f"LocalPosterior({f'{count:,} samples' if count else 'no data'}, {self.num_free:,} of "
+            f"{self.num_parameters:,} parameters free to move, nβ = {self.nbeta:.4g}, γ = "
+            f"{self.localization:g}, loss at w* {self.initial_loss:.4g})"
+        )
+
     @property
     def num_parameters(self) -> int:
         """Length of `w_star`."""

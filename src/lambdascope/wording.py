@@ -68,6 +68,15 @@ def estimated(value: float, error: float) -> str:
     return number(value) if error == 0 else with_error(value, error)
 
 
+OTHER_LOCALIZATIONS = "λ̂ at γ/2 … 2γ"
+"""Of a column: how far λ̂ follows γ, by short chains at half of it and at its double."""
+
+
+def from_to(first: float, last: float) -> str:
+    """Two values of one quantity: 512 … 487."""
+    return f"{number(first)} … {number(last)}"
+
+
 def aligned(rows: Sequence[Sequence[str]], left: Collection[int] = ()) -> str:
     """Rows of cells as lines of text in columns, cells to the right.
 

@@ -61,3 +61,12 @@ def test_a_notebook_shows_tables_and_what_to_try() -> None:
     alone = ONE._repr_html_()
     assert alone.count("<tr>") == 2
     assert "<p>" not in alone
+
+
+def test_other_localizations_have_a_column_where_they_were_asked_for() -> None:
+    beside = replace(ONE, llc_half_localization=90.0, llc_double_localization=83.0)
+    lines = str(LLCCurve([beside, LOST])).splitlines()
+    assert "λ̂ at γ/2 … 2γ" in lines[0]
+    assert "88.0 ± 5.3    90.0 … 83.0  1.012" in lines[1]
+    assert "– … –" in lines[2]
+    assert "<td>90.0 … 83.0</td>" in LLCCurve([beside, LOST])._repr_html_()

@@ -43,6 +43,21 @@ def test_columns_are_aligned_and_hold_the_numbers() -> None:
     assert starts == {lines[0].index("status") - 1}
 
 
+def test_other_localizations_have_a_column_where_they_were_asked_for() -> None:
+    none = {name: [math.nan] * 3 for name in ("llc_half_localization", "llc_double_localization")}
+    without = TABLE.assign(**none, localization_slope=math.nan)
+    assert llc_table_text(without) == llc_table_text(TABLE)
+    table = TABLE.assign(
+        llc_half_localization=[90.0, math.nan, math.nan],
+        llc_double_localization=[84.0, math.nan, math.nan],
+        localization_slope=[0.05, math.nan, math.nan],
+    )
+    lines = llc_table_text(table).splitlines()
+    assert "λ̂ at γ/2 … 2γ" in lines[0]
+    assert "90.0 … 84.0" in lines[1]
+    assert "– … –" in lines[2]
+
+
 def test_each_kind_of_trouble_gets_one_line() -> None:
     assert llc_advice(TABLE) == [
         "checkpoint 5: not converged; run longer.",

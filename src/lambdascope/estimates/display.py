@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import html
+import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from lambdascope.wording import NORMAL_95, aligned, number, with_error
+from lambdascope.wording import (
+    NORMAL_95,
+    OTHER_LOCALIZATIONS,
+    aligned,
+    from_to,
+    number,
+    with_error,
+)
 
 if TYPE_CHECKING:
     from lambdascope.estimates.curve import LLCEstimate
 
-_COLUMNS: tuple[tuple[str, Callable[[LLCEstimate], str]], ...] = (
+_Column = tuple[str, "Callable[[LLCEstimate], str]"]
+_COLUMNS: tuple[_Column, ...] = (
     ("checkpoint", lambda one: f"{one.checkpoint:d}"),
     ("λ̂ ± 95 %", lambda one: with_error(one.llc, NORMAL_95 * one.stderr)),
     ("R-hat", lambda one: f"{one.rhat:.3f}"),
@@ -24,16 +33,18 @@ _COLUMNS: tuple[tuple[str, Callable[[LLCEstimate], str]], ...] = (
 
 def text_table(estimates: Sequence[LLCEstimate]) -> str:
     """One line a checkpoint below a line of headers; the error is that of `LLCEstimate.stderr`."""
-    rows = [[header for header, _ in _COLUMNS]]
-    rows += [[cell(one) for _, cell in _COLUMNS] for one in estimates]
-    return aligned(rows, left={len(_COLUMNS) - 1})
+    columns = _columns(estimates)
+    rows = [[header for header, _ in columns]]
+    rows += [[cell(one) for _, cell in columns] for one in estimates]
+    return aligned(rows, left={len(columns) - 1})
 
 
 def html_table(estimates: Sequence[LLCEstimate]) -> str:
     """The same as an HTML table; below, what to try and what to keep in mind of each estimate."""
-    head = "".join(f"<th>{html.escape(header)}</th>" for header, _ in _COLUMNS)
+    columns = _columns(estimates)
+    head = "".join(f"<th>{html.escape(header)}</th>" for header, _ in columns)
     body = "".join(
-        "<tr>" + "".join(f"<td>{html.escape(cell(one))}</td>" for _, cell in _COLUMNS) + "</tr>"
+        "<tr>" + "".join(f"<td>{html.escape(cell(one))}</td>" for _, cell in columns) + "</tr>"
         for one in estimates
     )
     advice = "".join(
@@ -42,3 +53,16 @@ def html_table(estimates: Sequence[LLCEstimate]) -> str:
         for sentence in (*([] if one.status == "converged" else [one.advice]), *one.cautions)
     )
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{advice}"
+
+
+def _columns(
+    estimates: Sequence[LLCEstimate],
+) -> Sequence[tuple[str, Callable[[LLCEstimate], str]]]:
+    """Those of all estimates, and λ̂ at other localizations where it was asked for."""
+    if not any(math.isfinite(one.localization_slope) for one in estimates):
+        return _COLUMNS
+    return (*_COLUMNS[:2], (OTHER_LOCALIZATIONS, _elsewhere), *_COLUMNS[2:])
+
+
+def _elsewhere(one: LLCEstimate) -> str:
+    return from_to(one.llc_half_localization, one.llc_double_localization)

@@ -6,7 +6,16 @@ from typing import Any
 
 import pandas as pd
 
-from lambdascope.wording import NORMAL_95, aligned, number, sentences, shown, with_error
+from lambdascope.wording import (
+    NORMAL_95,
+    OTHER_LOCALIZATIONS,
+    aligned,
+    from_to,
+    number,
+    sentences,
+    shown,
+    with_error,
+)
 
 _COLUMNS: tuple[tuple[str, Callable[[Any], str]], ...] = (
     ("checkpoint", lambda row: f"{row.checkpoint:d}"),
@@ -40,9 +49,22 @@ def llc_table_text(table: pd.DataFrame) -> str:
     Args:
         table: One row a checkpoint, as `lambdascope llc` writes it to llc.csv.
     """
-    rows = [[header for header, _ in _COLUMNS]]
-    rows += [[cell(row) for _, cell in _COLUMNS] for row in table.itertuples(index=False)]
-    return aligned(rows, left={len(_COLUMNS) - 1})
+    columns = _COLUMNS
+    if has_other_localizations(table):
+        columns = (*columns[:3], (OTHER_LOCALIZATIONS, other_localizations), *columns[3:])
+    rows = [[header for header, _ in columns]]
+    rows += [[cell(row) for _, cell in columns] for row in table.itertuples(index=False)]
+    return aligned(rows, left={len(columns) - 1})
+
+
+def has_other_localizations(table: pd.DataFrame) -> bool:
+    """Whether λ̂ was estimated at γ/2 and 2γ too, anywhere."""
+    return "localization_slope" in table and bool(table["localization_slope"].notna().any())
+
+
+def other_localizations(row: Any) -> str:
+    """λ̂ at γ/2 and at 2γ of a row: 512 … 487."""
+    return from_to(row.llc_half_localization, row.llc_double_localization)
 
 
 def llc_advice(table: pd.DataFrame) -> list[str]:

@@ -34,6 +34,8 @@ def estimates(count: int) -> pd.DataFrame:
             "llc_uncorrected": 512.0,
             "bias": 12.0,
             "bias_stderr": 2.0,
+            "llc_half_localization": 620.0,
+            "llc_double_localization": 463.0,
             "localization_slope": 0.21,
             "train_loss": 0.02,
             "test_loss": math.nan,

@@ -7,9 +7,17 @@ from typing import Any
 import pandas as pd
 
 from lambdascope.reporting.circuits_text import logit_share, percent
+from lambdascope.reporting.llc_text import has_other_localizations, other_localizations
 from lambdascope.reporting.page.record import RunRecord
 from lambdascope.reporting.page.table import Column, PageTable, page_table
-from lambdascope.wording import NORMAL_95, estimated, number, sentences, with_error
+from lambdascope.wording import (
+    NORMAL_95,
+    OTHER_LOCALIZATIONS,
+    estimated,
+    number,
+    sentences,
+    with_error,
+)
 
 _CHECKPOINT = Column("Checkpoint", lambda r: f"{r.checkpoint:d}", lambda r: r.checkpoint)
 _STEP = Column("Step", lambda r: f"{r.step:,d}", lambda r: r.step)
@@ -58,6 +66,15 @@ def _estimates(record: RunRecord, table: pd.DataFrame) -> PageTable:
                 title="of step and minibatch, measured and subtracted",
             ),
         ]
+    if has_other_localizations(table):
+        columns.append(
+            Column(
+                OTHER_LOCALIZATIONS,
+                other_localizations,
+                lambda r: r.localization_slope,
+                title="by short chains: how far λ̂ follows γ; sorted by the share of γ",
+            )
+        )
     columns += [
         _quantity("Train loss (nats)", "train_loss"),
         _quantity("Test loss (nats)", "test_loss"),
@@ -93,7 +110,7 @@ def _diagnostics(record: RunRecord, table: pd.DataFrame) -> PageTable:
             "Burn-in (steps)", lambda r: f"{r.num_burnin_steps:,d}", lambda r: r.num_burnin_steps
         ),
     ]
-    if table["localization_slope"].notna().any():
+    if has_other_localizations(table):
         columns.append(
             Column(
                 "Share of γ",

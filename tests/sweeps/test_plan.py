@@ -112,6 +112,14 @@ def test_figures_name_axes(tmp_path: Path) -> None:
             r"the zipped axes have shape\.width 2, shape\.seed 1",
         ),
         (
+            """
+            [grid]
+            shape.width = [3, 4]
+            "shape.width" = [5]
+            """,
+            r"grid\.shape\.width is given twice: give it once",
+        ),
+        (
             "[grid]\nshape.width = [3]\n[zip]\nshape.width = [3]",
             r"shape\.width stands in two of grid, zip and list",
         ),

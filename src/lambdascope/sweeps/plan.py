@@ -237,8 +237,11 @@ def _flat(
     """`section.field` → value, whether written as nested tables or as quoted names."""
     flat: dict[str, Any] = {}
     for name, value in table.items():
-        inner = value.items() if isinstance(value, dict) else [(None, value)]
-        flat |= {(name if field is None else f"{name}.{field}"): one for field, one in inner}
+        inner = value if isinstance(value, dict) else {None: value}
+        named = {name if field is None else f"{name}.{field}": one for field, one in inner.items()}
+        if twice := sorted(flat.keys() & named.keys()):
+            raise LambdascopeError(f"{path}: {part}.{twice[0]} is given twice: give it once")
+        flat |= named
     fields = [f"{name}.{field}" for name, one in sections.items() for field in one.model_fields]
     _known(f"axis of {part}", flat, fields, path)
     return flat

@@ -14,7 +14,7 @@ import xarray as xr
 pytestmark = pytest.mark.slow
 
 TRAIN = ("--p", "11", "--embed-dim", "4", "--hidden-size", "8", "--num-steps", "200")
-LLC = ("--chains", "3", "--steps", "40000", "--step-size", "1e-4", "--orthogonal-to-gradient")
+LLC = ("--chains", "3", "--steps", "120000", "--step-size", "1e-4", "--orthogonal-to-gradient")
 
 
 def command(*arguments: object) -> list[str]:

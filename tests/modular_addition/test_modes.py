@@ -130,7 +130,7 @@ def test_the_plane_of_a_mode_is_not_sheared():
     flat = mode_coordinates(e)[1]
     torch.testing.assert_close(torch.cdist(flat, flat), torch.cdist(e, e), rtol=0, atol=1e-6)
     # The axes lie to both sides of u and v, as near to the one as to the other.
-    axes = torch.linalg.lstsq(e, flat).solution.T
+    axes = (torch.linalg.pinv(e) @ flat).T
     angles = [
         torch.dot(a / a.norm(), x / x.norm()).item() for a, x in zip(axes, (u, v), strict=True)
     ]

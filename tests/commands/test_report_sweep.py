@@ -226,6 +226,33 @@ def test_a_cell_can_be_made_a_run_that_the_page_then_leads_to(results: Path) -> 
     assert f'<a href="{place}/report.html">open</a>' in report(results).path.read_text()
 
 
+@pytest.mark.parametrize(
+    ("llc", "nbeta"), [("", None), ("n_multiplier = 2.0", "10.0"), ("nbeta = 7.0", "7.0")]
+)
+def test_a_cells_commands_measure_what_the_sweep_measured(
+    tmp_path: Path, llc: str, nbeta: str | None
+) -> None:
+    file = tmp_path / "all.toml"
+    asked = '[measure]\ncircuits = "final"\nhessian = "all"\n[hessian]\ntop = 20\n[grid]'
+    text = FILE.replace("[grid]", asked).replace("[llc]", f"[llc]\nlocalization = 3.0\n{llc}")
+    file.write_text(text)
+    sweep = Sweep(file, tmp_path / "all")
+    sweep.records.put(sweep.plan.cells[0], Outcome(rows=rows(11, 0, 2.0)))
+    sweep.table()
+    text = report(tmp_path / "all").path.read_text()
+    commands = [html.unescape(one) for one in re.findall(r"<code>(.*?)</code>", text)][:5]
+    assert [line.split()[1] for line in commands] == [
+        "train",
+        "llc",
+        "circuits",
+        "hessian",
+        "report",
+    ]
+    hessian = parse(commands[3].split()[1:]).settings
+    assert (hessian.checkpoints, hessian.top, hessian.localization) == ("0,1,2", "20", "3.0")
+    assert hessian.nbeta == nbeta
+
+
 def test_the_page_says_which_versions_made_the_cells(results: Path) -> None:
     page = report(results).path
     here = f"lambdascope {lambdascope.__version__} · PyTorch {torch.__version__}"

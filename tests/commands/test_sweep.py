@@ -19,7 +19,14 @@ from lambdascope.commands.sweep import Sweep
 from lambdascope.commands.sweep_cells import batches_of, work_on
 from lambdascope.commands.sweep_curves import means_of, runs_of
 from lambdascope.commands.sweep_lines import straight_line
-from lambdascope.commands.sweep_standing import preview_of, print_preview, print_result, result_of
+from lambdascope.commands.sweep_standing import (
+    SweepStatus,
+    preview_of,
+    print_preview,
+    print_result,
+    print_status,
+    result_of,
+)
 from lambdascope.commands.sweep_table import doubts, finals, summary_text
 from lambdascope.commands.train import train
 from lambdascope.errors import LambdascopeError
@@ -175,6 +182,16 @@ def test_an_axis_that_a_cell_does_not_name_has_its_value_there(tmp_path: Path) -
     last = finals(table)
     assert last["train.task"].tolist() == ["random", "addition"]
     assert last["train.embed_dim"].tolist() == [TrainConfig().embed_dim, 4]
+
+
+def test_of_many_doubtful_cells_the_first_are_listed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    doubtful = {f"cell {number}": "escaped" for number in range(23)}
+    print_status(SweepStatus(tmp_path, 30, 30, 0, {}, doubtful))
+    *_, before, last = capsys.readouterr().out.splitlines()
+    assert before == "  cell 19: escaped"
+    assert last == "  … and 3 more; --json lists them all"
 
 
 def test_the_summary_says_what_its_errors_are_and_who_has_not_converged(

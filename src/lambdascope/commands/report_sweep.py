@@ -2,6 +2,7 @@
 
 import math
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -84,12 +85,12 @@ def _cell(sweep: Sweep, cell: Cell, outcome: Outcome | None) -> SweepCell:
         error="" if outcome is None or outcome.error is None else outcome.error,
         last={name: math.nan if value is None else value for name, value in last.items()},
         page=page.as_posix() if (sweep.records.path / page).is_file() else "",
-        lines=_lines(sweep, cell, sweep.records.path / run),
+        lines=_lines(sweep, cell, sweep.records.path / run, last),
     )
 
 
-def _lines(sweep: Sweep, cell: Cell, run: Path) -> list[str]:
-    """Commands that make the cell a run of its own, with a page."""
+def _lines(sweep: Sweep, cell: Cell, run: Path, last: Mapping[str, Any]) -> list[str]:
+    """Commands that make the cell a run of its own, with a page; `last`: its last row."""
     if sweep.plan.system != MODULAR_ADDITION:
         return []
     settings = settings_of(cell)
@@ -99,6 +100,19 @@ def _lines(sweep: Sweep, cell: Cell, run: Path) -> list[str]:
         if len(checkpoints) < settings.train.num_checkpoints:
             llc = llc.model_copy(update={"checkpoints": tuple(checkpoints)})
         lines.append(command_line("llc", run, arguments_of(llc)))
+    if settings.checkpoints("circuits"):
+        lines.append(command_line("circuits", run, arguments_of(settings.circuits)))
+    if checkpoints := settings.checkpoints("hessian"):
+        # The sweep takes γ and nβ from the section llc.
+        llc = settings.llc
+        at_default = llc.n_multiplier == llc.temp_multiplier == 1
+        changes = {
+            "localization": llc.localization,
+            "nbeta": llc.nbeta if at_default else last.get("nbeta", llc.nbeta),
+            "checkpoints": tuple(checkpoints),
+        }
+        hessian = settings.hessian.model_copy(update=changes)
+        lines.append(command_line("hessian", run, arguments_of(hessian)))
     return [*lines, command_line("report", run)]
 
 

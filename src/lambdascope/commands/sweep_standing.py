@@ -1,5 +1,6 @@
 """How a sweep stands: what `lambdascope sweep` says, as objects, and in print."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,6 +9,8 @@ import pandas as pd
 from lambdascope.commands.sweep import Sweep
 from lambdascope.commands.sweep_estimate import Estimate
 from lambdascope.commands.sweep_table import doubts, measurements, summary_text
+
+_MOST_LINES = 20
 
 
 @dataclass(frozen=True)
@@ -127,8 +130,7 @@ def print_status(status: SweepStatus) -> None:
     _print_counts(status)
     if status.doubtful:
         print(f"  λ̂ is not 'converged' in {len(status.doubtful)} cells:")
-    for cell, said in status.doubtful.items():
-        print(f"  {cell}: {said}")
+    _print_first(f"{cell}: {said}" for cell, said in status.doubtful.items())
 
 
 def _print_counts(status: SweepStatus) -> None:
@@ -136,10 +138,18 @@ def _print_counts(status: SweepStatus) -> None:
         f"{status.path}: {status.finished} of {status.total} cells finished, "
         f"{len(status.failed)} failed, {status.missing} missing"
     )
-    for cell, error in status.failed.items():
-        print(f"  {cell} failed: {error}")
+    _print_first(f"{cell} failed: {error}" for cell, error in status.failed.items())
     if status.failed:
         print("  `lambdascope sweep run --retry-failed` tries them again")
+
+
+def _print_first(lines: Iterable[str]) -> None:
+    """So many lines as a reader can take in, and how many more there are."""
+    lines = list(lines)
+    for line in lines[:_MOST_LINES]:
+        print(f"  {line}")
+    if (more := len(lines) - _MOST_LINES) > 0:
+        print(f"  … and {more:,} more; --json lists them all")
 
 
 def print_result(result: SweepResult) -> None:

@@ -73,8 +73,9 @@ def formation_index(
     The share dates, since it is bounded: over the median mode a magnitude grows for as long as the
     other modes decay. Where it levels off, the date is the same wherever the run ends; one that
     grows little by little, even a strong circuit's, is dated later the later the run is cut, and a
-    faint one's may grow again as others fade, and is then dated by the larger rise up to the end. The logarithm decides whether there is anything to date, since it
-    feels a faint circuit too, whose share the strong ones take.
+    faint one's may grow again as others fade, and is then dated by the larger rise up to the end.
+    The logarithm decides whether there is anything to date, since it feels a faint circuit too,
+    whose share the strong ones take.
 
     Args:
         shares: of the circuit's mode, one a checkpoint, in order: `power_shares`.

@@ -133,6 +133,9 @@ def test_without_circuits_no_figure_of_them_is_left(run: Path) -> None:
     )
     assert not list((untrained / "figures").iterdir())
     assert {path.suffix for path in result.paths} == {".csv"}
+    empty, full = (pd.read_csv(of / "circuits_over_training.csv") for of in (untrained, run))
+    assert empty.empty
+    assert list(empty) == list(full)
 
 
 def test_formation_leaves_out_the_row_of_equals(tmp_path: Path) -> None:

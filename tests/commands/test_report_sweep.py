@@ -227,17 +227,21 @@ def test_a_cell_can_be_made_a_run_that_the_page_then_leads_to(results: Path) -> 
 
 
 @pytest.mark.parametrize(
-    ("llc", "nbeta"), [("", None), ("n_multiplier = 2.0", "10.0"), ("nbeta = 7.0", "7.0")]
+    ("llc", "nbeta"),
+    # 114 pairs to train on.
+    [("", None), ("n_multiplier = 2.0", 228 / math.log(228)), ("nbeta = 7.0", 7.0)],
 )
 def test_a_cells_commands_measure_what_the_sweep_measured(
-    tmp_path: Path, llc: str, nbeta: str | None
+    tmp_path: Path, llc: str, nbeta: float | None
 ) -> None:
     file = tmp_path / "all.toml"
     asked = '[measure]\ncircuits = "final"\nhessian = "all"\n[hessian]\ntop = 20\n[grid]'
     text = FILE.replace("[grid]", asked).replace("[llc]", f"[llc]\nlocalization = 3.0\n{llc}")
     file.write_text(text)
     sweep = Sweep(file, tmp_path / "all")
-    sweep.records.put(sweep.plan.cells[0], Outcome(rows=rows(11, 0, 2.0)))
+    # No row says at which nβ: it may be that λ̂ was not measured.
+    unsaid = [{**row, "nbeta": None} for row in rows(11, 0, 2.0)]
+    sweep.records.put(sweep.plan.cells[0], Outcome(rows=unsaid))
     sweep.table()
     text = report(tmp_path / "all").path.read_text()
     commands = [html.unescape(one) for one in re.findall(r"<code>(.*?)</code>", text)][:5]
@@ -250,7 +254,7 @@ def test_a_cells_commands_measure_what_the_sweep_measured(
     ]
     hessian = parse(commands[3].split()[1:]).settings
     assert (hessian.checkpoints, hessian.top, hessian.localization) == ("0,1,2", "20", "3.0")
-    assert hessian.nbeta == nbeta
+    assert (None if hessian.nbeta is None else float(hessian.nbeta)) == nbeta
 
 
 def test_the_page_says_which_versions_made_the_cells(results: Path) -> None:

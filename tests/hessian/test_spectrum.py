@@ -100,7 +100,8 @@ def test_copies_at_both_ends_are_found(count: int) -> None:
 
 def test_a_hessian_of_zeros_is_told() -> None:
     found = hessian_spectrum(planted(np.zeros(700)), num_largest=5, num_smallest=3)
-    assert (found.largest == 0).all() and (found.smallest == 0).all()
+    assert (found.largest == 0).all()
+    assert (found.smallest == 0).all()
     assert found.trace == 0
 
 

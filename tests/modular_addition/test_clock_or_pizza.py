@@ -21,6 +21,7 @@ from lambdascope.modular_addition.clock_or_pizza import (
 from lambdascope.modular_addition.config import TrainConfig
 from lambdascope.modular_addition.planted import planted_network
 from lambdascope.modular_addition.probing import logits_with, neurons_of, token_embedding
+from lambdascope.modular_addition.training import train
 from lambdascope.modular_addition.verdicts import classify, classify_circle
 from lambdascope.runs.checkpoints import load_metadata
 from tests.networks import FOLDER, kept, planted_pizza
@@ -255,3 +256,19 @@ def test_bad_input_is_refused(call, message):
 def test_the_kept_networks_have_the_settings_of_the_script(name):
     held = load_metadata(FOLDER / f"{name}.safetensors")["config"]
     assert TrainConfig(**json.loads(held)) == settings(name)
+
+
+def test_a_circle_that_carries_logits_is_no_accompanying_one_for_a_trace_elsewhere():
+    config = TrainConfig(
+        p=23, embed_dim=32, network="transformer", attention_rate=0.0, num_steps=1500,
+        num_checkpoints=2, seed=0,
+    )  # fmt: skip
+    (run,) = train([config])
+    network = make_network(config)
+    network.load_state_dict(run.weights[-1])
+    circle = classify_circle(network, 8)
+    # The trace fits its formula best; of the whole logits it explains next to nothing.
+    assert circle.fits_at_frequency["accompanying"] > circle.fits_at_frequency["pizza"] > 0.9
+    assert circle.fits["pizza"] > 0.8 > 0.2 > circle.fits["accompanying"]
+    assert circle.kind == "pizza"
+    assert [classify_circle(network, mode).kind for mode in (7, 10)] == ["accompanying"] * 2

@@ -173,7 +173,7 @@ def _searches(
 def _over_training(
     loaded: LoadedRun, searches: Sequence[CircuitSearch], modes: Sequence[int]
 ) -> pd.DataFrame:
-    """Every mode that is a circuit at some checkpoint, at every checkpoint."""
+    """Every mode that is a circuit at some checkpoint, at every checkpoint; maybe none."""
     metrics = loaded.metrics
     assert metrics is not None  # the run is finished
     rows = []
@@ -181,7 +181,8 @@ def _over_training(
         network = loaded.network_at(index)
         embedding = token_embedding(network)
         relative, shares = relative_magnitudes(embedding), power_shares(embedding)
-        for each in measure_modes(network, modes):
+        # Any mode gives a table without rows its columns.
+        for each in measure_modes(network, modes or [1]):
             rows.append(
                 {
                     "checkpoint": index,
@@ -200,7 +201,8 @@ def _over_training(
                     "test_loss": metrics["test_loss"][index],
                 }
             )
-    return pd.DataFrame(rows)
+    table = pd.DataFrame(rows)
+    return table if modes else table.iloc[:0]
 
 
 def _circuits_table(

@@ -2,7 +2,6 @@
 
 import math
 from collections import Counter
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -85,12 +84,12 @@ def _cell(sweep: Sweep, cell: Cell, outcome: Outcome | None) -> SweepCell:
         error="" if outcome is None or outcome.error is None else outcome.error,
         last={name: math.nan if value is None else value for name, value in last.items()},
         page=page.as_posix() if (sweep.records.path / page).is_file() else "",
-        lines=_lines(sweep, cell, sweep.records.path / run, last),
+        lines=_lines(sweep, cell, sweep.records.path / run),
     )
 
 
-def _lines(sweep: Sweep, cell: Cell, run: Path, last: Mapping[str, Any]) -> list[str]:
-    """Commands that make the cell a run of its own, with a page; `last`: its last row."""
+def _lines(sweep: Sweep, cell: Cell, run: Path) -> list[str]:
+    """Commands that make the cell a run of its own, with a page."""
     if sweep.plan.system != MODULAR_ADDITION:
         return []
     settings = settings_of(cell)
@@ -106,9 +105,10 @@ def _lines(sweep: Sweep, cell: Cell, run: Path, last: Mapping[str, Any]) -> list
         # The sweep takes γ and nβ from the section llc.
         llc = settings.llc
         at_default = llc.n_multiplier == llc.temp_multiplier == 1
+        nbeta = llc.nbeta if at_default else settings.inverse_temperature()
         changes = {
             "localization": llc.localization,
-            "nbeta": llc.nbeta if at_default else last.get("nbeta", llc.nbeta),
+            "nbeta": nbeta,
             "checkpoints": tuple(checkpoints),
         }
         hessian = settings.hessian.model_copy(update=changes)

@@ -10,7 +10,6 @@ from lambdascope.modular_addition.architectures import make_network
 from lambdascope.modular_addition.circuit_null import SMALLEST_P
 from lambdascope.modular_addition.config import TrainConfig
 from lambdascope.posterior import Parameters
-from lambdascope.posterior.scalars import inverse_temperature
 from lambdascope.sweeps import Cell, FigureWish
 
 _SPECTRUM = ("rank", "eigenvalue")
@@ -148,13 +147,11 @@ def _trainable(config: TrainConfig) -> tuple[str, ...]:
 def _check_temperature(settings: Settings) -> None:
     if settings.measure.llc == settings.measure.hessian == "none":
         return
-    llc, train = settings.llc, settings.train
-    num_pairs = int(train.train_fraction * train.p**2)
     try:
-        inverse_temperature(num_pairs, llc.nbeta, llc.n_multiplier, llc.temp_multiplier)
+        settings.inverse_temperature()
     except LambdascopeError as error:
         raise LambdascopeError(f"llc: {error}") from None
-    if settings.measure.hessian != "none" and llc.localization == 0:
+    if settings.measure.hessian != "none" and settings.llc.localization == 0:
         raise LambdascopeError(
             "llc.localization=0 with measure.hessian: the effective dimension needs γ > 0"
         )

@@ -7,6 +7,7 @@ from lambdascope.commands.hessian_config import HessianConfig
 from lambdascope.commands.llc_config import LLCConfig
 from lambdascope.config import Config
 from lambdascope.modular_addition.config import TrainConfig
+from lambdascope.posterior.scalars import inverse_temperature
 from lambdascope.sweeps import Cell, Vocabulary
 
 Which = Literal["none", "final", "all"]
@@ -81,6 +82,16 @@ class Settings(NamedTuple):
             return [last] if which == "final" else []
         chosen = getattr(getattr(self, part), "checkpoints", None)
         return list(range(last + 1)) if chosen is None else sorted(set(chosen))
+
+    def inverse_temperature(self) -> float:
+        """nβ of the section llc for the training set of the section train.
+
+        Raises:
+            LambdascopeError: the multipliers and nβ contradict each other, or it is none.
+        """
+        num_train = int(self.train.train_fraction * self.train.p**2)
+        llc = self.llc
+        return inverse_temperature(num_train, llc.nbeta, llc.n_multiplier, llc.temp_multiplier)
 
 
 def settings_of(cell: Cell) -> Settings:

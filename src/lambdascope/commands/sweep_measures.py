@@ -16,7 +16,6 @@ from lambdascope.modular_addition.architectures import Network, make_network
 from lambdascope.modular_addition.circuits import find_circuits
 from lambdascope.modular_addition.training import TrainedRun
 from lambdascope.posterior import LocalPosterior
-from lambdascope.posterior.scalars import inverse_temperature
 from lambdascope.samplers import SGLD
 from lambdascope.sampling import sample
 from lambdascope.sampling.engine import batch_elements
@@ -165,9 +164,7 @@ def add_circuits(settings: Settings, run: TrainedRun, rows: Rows) -> None:
 def add_hessians(settings: Settings, run: TrainedRun, rows: Rows) -> None:
     """Put the Hessian's spectrum and what it says of λ̂ into the rows that are wanted."""
     llc, config = settings.llc, settings.hessian
-    nbeta = inverse_temperature(
-        len(run.data.train_index), llc.nbeta, llc.n_multiplier, llc.temp_multiplier
-    )
+    nbeta = settings.inverse_temperature()
     for index in settings.checkpoints("hessian"):
         decay = settings.train.weight_decay if config.weight_decay else 0.0
         spectrum = spectrum_of(

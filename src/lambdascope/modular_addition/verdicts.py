@@ -148,7 +148,11 @@ def classify_circle(network: Network, mode: int) -> Circle:
     fits = logit_fits(logits, mode)
     near = logit_fits(logits, mode, at_frequency=True)
     doubled = doubling(waves_read(logits, mode), mode)
-    best = max(near, key=lambda name: -1 if math.isnan(near[name]) else near[name])
+    # The formulas serve two frequencies. Which of them the circle serves, the whole logits tell;
+    # what it does there, the waves of that frequency: of the other one, a trace has a shape too.
+    best = _largest(fits)
+    if best != "accompanying":
+        best = _largest({name: near[name] for name in ("clock", "pizza")})
     score: float = math.nan
     kind: Kind = "neither"
     # At the frequency alone, rounding has a shape as well: the formula must see what is there.
@@ -170,6 +174,11 @@ def symmetricity_is_forced(network: Network) -> bool:
     if isinstance(network, ModularAdditionMLP):
         return network.tie_linear
     return network.attention_rate == 0
+
+
+def _largest(fits: Mapping[str, float]) -> str:
+    """The formula that explains most; one without anything to explain comes last."""
+    return max(fits, key=lambda name: -1 if math.isnan(fits[name]) else fits[name])
 
 
 def _verdict(score: float) -> Literal["clock", "pizza", "mixed"]:

@@ -95,7 +95,8 @@ class PosteriorStack:
     @property
     def has_data(self) -> bool:
         """False for a bare potential."""
-        return bool(self.data)
+        # Not bool(self.data): torch.compile before 2.12 or so does not trace that.
+        return len(self.data) > 0
 
     def of_chains(
         self, which: Sequence[int], keys: Tensor, step_factors: Sequence[float] | None = None

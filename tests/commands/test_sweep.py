@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from lambdascope import cli
-from lambdascope.commands import sweep_measures, sweep_systems
+from lambdascope.commands import sweep_cells, sweep_measures, sweep_systems
 from lambdascope.commands.llc import llc
 from lambdascope.commands.llc_config import LLCConfig
 from lambdascope.commands.sweep import Sweep
@@ -421,6 +421,26 @@ def test_cells_beside_each_other_are_as_cells_alone(tmp_path: Path) -> None:
     for one, other in zip(together, alone, strict=True):
         assert one.rows[-1]["llc"] == pytest.approx(other.rows[-1]["llc"], rel=1e-3)
         assert one.rows[-1]["train_loss"] == pytest.approx(other.rows[-1]["train_loss"], rel=1e-5)
+
+
+def test_a_hessian_that_fails_costs_the_cells_beside_it_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = FILE + '[measure]\nllc = "none"\nhessian = "final"\n'
+    text = text.replace('x = "train.p"\nline = true', 'x = "step"\ny = "train_loss"')
+    cells = sweep(tmp_path, text).plan.cells[:2]
+    measured = sweep_cells.add_hessians
+
+    def fails_at_seed_0(settings, run, rows):
+        if settings.train.seed == 0:
+            raise LambdascopeError("not resolved")
+        measured(settings, run, rows)
+
+    monkeypatch.setattr(sweep_cells, "add_hessians", fails_at_seed_0)
+    failed, sound = work_on(cells)
+    assert failed.error == "not resolved"
+    assert sound.error is None
+    assert sound.rows[-1]["effective_dimension"] > 0
 
 
 def test_all_checkpoints_or_none(tmp_path: Path) -> None:

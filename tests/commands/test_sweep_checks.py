@@ -80,6 +80,10 @@ def opened(folder: Path, text: str) -> Sweep:
             r"hessian\.parameters: .*'embeding\*'",
         ),
         (
+            "[measure]\nhessian = 'final'\n[hessian]\ntop = 50000",
+            r"hessian\.top or hessian\.bottom: num_largest=50000: the matrix has [\d,]+ eigenv",
+        ),
+        (
             "[measure]\nhessian = 'final'\n[llc]\nlocalization = 0",
             r"llc\.localization=0 with measure\.hessian",
         ),

@@ -5,8 +5,9 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from lambdascope.commands.sweep_config import settings_of
-from lambdascope.commands.sweep_measures import add_circuits, add_estimates, add_hessians
+from lambdascope.commands.sweep_config import Settings, settings_of
+from lambdascope.commands.sweep_measures import Rows, add_circuits, add_estimates, add_hessians
+from lambdascope.errors import LambdascopeError
 from lambdascope.modular_addition.config import TrainConfig
 from lambdascope.modular_addition.training import FREE_SETTINGS, TrainedRun, divergence, train
 from lambdascope.sweeps import Cell, Outcome
@@ -54,8 +55,9 @@ def work_on(batch: Sequence[Cell]) -> list[Outcome]:
 
     Training and the plain estimator run as one batch. A chain's random numbers follow from its
     cell's own settings, so a cell gives the same numbers whichever cells are beside it, to
-    rounding. A run that diverges, or of which no chain gives an estimate, is the failure of its
-    cell alone.
+    rounding, which the training of a transformer by itself lets grow (`docs/sweeps.md`). A run
+    that diverges, or of which no chain gives an estimate, or a Hessian that is not resolved, is
+    the failure of its cell alone.
     """
     begun = time.perf_counter()
     trained = list(zip(batch, _trained([settings_of(cell).train for cell in batch]), strict=True))
@@ -70,12 +72,23 @@ def work_on(batch: Sequence[Cell]) -> list[Outcome]:
         if run.diverged is not None
     }
     for (cell, run), own, error in zip(sound, rows, errors, strict=True):
-        if error is None:
-            add_circuits(settings_of(cell), run, own)
-            add_hessians(settings_of(cell), run, own)
-        found[cell.number] = {"rows": own} if error is None else {"error": error}
+        said = error or _add_spectra(settings_of(cell), run, own)
+        found[cell.number] = {"rows": own} if said is None else {"error": said}
     seconds = (time.perf_counter() - begun) / len(batch)
     return [Outcome(**found[cell.number], seconds=seconds) for cell in batch]
+
+
+def _add_spectra(settings: Settings, run: TrainedRun, rows: Rows) -> str | None:
+    """Put circuits and Hessian into the rows; what failed, or None.
+
+    Raised further, an error would take the batch apart, and its other cells be worked on again.
+    """
+    try:
+        add_circuits(settings, run, rows)
+        add_hessians(settings, run, rows)
+    except LambdascopeError as error:
+        return str(error)
+    return None
 
 
 def _trained(configs: Sequence[TrainConfig]) -> list[TrainedRun]:

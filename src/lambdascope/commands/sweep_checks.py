@@ -6,6 +6,7 @@ from typing import Any
 
 from lambdascope.commands.sweep_config import MEASURED, Settings, settings_of
 from lambdascope.errors import LambdascopeError
+from lambdascope.hessian.spectrum import check_counts
 from lambdascope.modular_addition.architectures import make_network
 from lambdascope.modular_addition.circuit_null import SMALLEST_P
 from lambdascope.modular_addition.config import TrainConfig
@@ -130,18 +131,28 @@ def _check_checkpoints(part: str, settings: Settings) -> None:
 
 def _check_parameters(part: str, settings: Settings) -> None:
     patterns: tuple[str, ...] | None = getattr(settings, part).parameters
-    if patterns is None or getattr(settings.measure, part) == "none":
+    if getattr(settings.measure, part) == "none":
         return
-    try:
-        Parameters(*patterns).select(list(_trainable(settings.train)))
-    except LambdascopeError as error:
-        raise LambdascopeError(f"{part}.parameters: {error}") from None
+    sizes = _trainable(settings.train)
+    chosen = list(sizes)
+    if patterns is not None:
+        try:
+            chosen = Parameters(*patterns).select(chosen)
+        except LambdascopeError as error:
+            raise LambdascopeError(f"{part}.parameters: {error}") from None
+    if part == "hessian":
+        size = sum(sizes[name] for name in chosen)
+        try:
+            check_counts(size, settings.hessian.top, settings.hessian.bottom)
+        except LambdascopeError as error:
+            raise LambdascopeError(f"hessian.top or hessian.bottom: {error}") from None
 
 
 @cache
-def _trainable(config: TrainConfig) -> tuple[str, ...]:
+def _trainable(config: TrainConfig) -> dict[str, int]:
+    """Name → number of elements."""
     network = make_network(config)
-    return tuple(name for name, one in network.named_parameters() if one.requires_grad)
+    return {name: one.numel() for name, one in network.named_parameters() if one.requires_grad}
 
 
 def _check_temperature(settings: Settings) -> None:

@@ -124,12 +124,7 @@ def hessian_spectrum(
         if value < least:
             raise LambdascopeError(f"{name}={value!r}: a whole number ≥ {least} is accepted.")
     size = operator.size
-    for name, value in (("num_largest", num_largest), ("num_smallest", num_smallest)):
-        if value > size > _DENSE_BY_CHOICE:
-            raise LambdascopeError(
-                f"{name}={value}: the matrix has {size:,} eigenvalues, one a parameter; up to that "
-                "many are accepted."
-            )
+    check_counts(size, num_largest, num_smallest)
     if size <= _DENSE_BY_CHOICE or num_largest + num_smallest >= size:
         return _dense(operator, num_largest, num_smallest)
     with _threads_for(operator):
@@ -141,6 +136,20 @@ def hessian_spectrum(
             num_lanczos_steps=num_lanczos_steps,
             seed=seed,
         )
+
+
+def check_counts(size: int, num_largest: int, num_smallest: int) -> None:
+    """Refuse more eigenvalues than a matrix of so many directions has, unless it is a small one.
+
+    Raises:
+        LambdascopeError: Names the count.
+    """
+    for name, value in (("num_largest", num_largest), ("num_smallest", num_smallest)):
+        if value > size > _DENSE_BY_CHOICE:
+            raise LambdascopeError(
+                f"{name}={value}: the matrix has {size:,} eigenvalues, one a parameter; up to that "
+                "many are accepted."
+            )
 
 
 def _threads_for(operator: HessianOperator) -> contextlib.AbstractContextManager[None]:

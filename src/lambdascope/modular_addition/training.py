@@ -156,8 +156,9 @@ def train_checkpoints(
     The loss is the mean cross-entropy of a minibatch, or of the training set. Everything random
     about a run is a function of its own settings, so a run ends with the weights it would have
     alone; the sums inside a matrix product may be taken in another order, so equality holds to
-    rounding: relative differences of 1e-5 after 100 steps, growing slowly with the steps (on the
-    machines tried, none at all).
+    rounding, which training lets grow. An MLP had the same bits alone and in a batch wherever it
+    was tried; a transformer by itself differed from the same one in a batch by 9e-8 after 100
+    steps, and was another network after 1,500.
     Repeated on the same machine with the same number of threads, or resumed, it gives the same
     bits.
 

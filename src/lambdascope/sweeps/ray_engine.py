@@ -37,7 +37,7 @@ class RayEngine(Engine):
 
     Args:
         address: Of the cluster (`auto`, `HOST:PORT`), to which this machine must belong; None
-            starts one here, or takes that of the environment variable RAY_ADDRESS.
+            starts one here, whatever the environment variable RAY_ADDRESS says.
         num_workers: Tasks at once: cores of the cluster started here, or at most so many of those
             of a cluster that stands; None takes all.
         initialize: Called before each task, for instance to keep to one core; importable.

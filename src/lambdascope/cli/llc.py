@@ -16,7 +16,7 @@ class Command(RunCommand):
 
     Reads a run's checkpoints and data. Writes llc.csv, the traces and figures/llc_vs_checkpoint.png
     into the run directory. With 4 chains of 3,000 steps at 25 checkpoints of the default network it
-    takes under a minute on two cores; the automatic estimate, some four minutes.
+    takes under a minute on two cores; the automatic estimate, one to two.
 
     Example:
       lambdascope llc runs/p53 --orthogonal-to-gradient

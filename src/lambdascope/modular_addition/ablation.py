@@ -33,7 +33,7 @@ class SplitMetrics:
     Attributes:
         train_loss: mean cross-entropy in nats; likewise `test_loss`, NaN if the test set is empty.
         test_loss: see above.
-        train_accuracy: share of pairs where no logit exceeds the label's; likewise test.
+        train_accuracy: share of pairs whose label has the only largest logit; likewise test.
         test_accuracy: see above, NaN if the test set is empty.
     """
 

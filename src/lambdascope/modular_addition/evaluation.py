@@ -95,7 +95,7 @@ def runs_at_once(p: int) -> int:
 def pair_losses(
     network: StackedNetwork, weights: Mapping[str, Tensor], inputs: Tensor, targets: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Cross-entropy of each pair, and whether no logit exceeds the label's.
+    """Cross-entropy of each pair, and whether the label has the only largest logit.
 
     Args:
         network: whose shape the runs have; its own weights are not used.

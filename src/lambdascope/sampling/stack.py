@@ -95,7 +95,7 @@ class PosteriorStack:
     @property
     def has_data(self) -> bool:
         """False for a bare potential."""
-        # Not bool(self.data): torch.compile before 2.12 or so does not trace that.
+        # Not bool(self.data): the compiler of PyTorch 2.11 does not trace that.
         return len(self.data) > 0
 
     def of_chains(

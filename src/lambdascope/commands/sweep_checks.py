@@ -214,7 +214,7 @@ def _other_posterior(settings: Settings) -> tuple[str, Any, Any] | None:
     if "none" in (settings.measure.llc, settings.measure.hessian):
         return None
     decay = settings.train.weight_decay if hessian.weight_decay else 0.0
-    names = _trainable(settings.train)
+    names = list(_trainable(settings.train))
     moved, covered = (Parameters(*(one.parameters or "*")).select(names) for one in (llc, hessian))
     for name, value, accepted in (
         ("parameters", llc.parameters, llc.parameters if moved == covered else hessian.parameters),

@@ -11,7 +11,13 @@ from torch import nn
 import lambdascope as ls
 from lambdascope.commands.hessian import _density_rows
 from lambdascope.errors import LambdascopeError
-from lambdascope.hessian import HessianOperator, hessian_spectrum, operator, spectrum
+from lambdascope.hessian import (
+    HessianOperator,
+    eigenpairs,
+    hessian_spectrum,
+    operator,
+    spectrum,
+)
 from lambdascope.hessian.quadrature import SpectralQuadrature
 from tests.problems import Quadratic, classifier, classifier_data, classifier_posterior
 
@@ -125,7 +131,7 @@ def test_a_spectrum_of_short_kernels_is_computed_on_one_thread_and_gives_the_oth
 ) -> None:
     monkeypatch.setattr(operator, "_SHORT", short)
     monkeypatch.setattr(spectrum, "_DENSE_BY_CHOICE", 10)
-    monkeypatch.setattr(spectrum, "_NARROWEST_BASIS", 20)
+    monkeypatch.setattr(eigenpairs, "_NARROWEST_BASIS", 20)
     posterior = ls.LocalPosterior(
         classifier(3, torch.float64, hidden=20), classifier_data(num_samples), loss=ls.cross_entropy
     )

@@ -2,16 +2,14 @@
 
 import contextlib
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.sparse.linalg import ArpackError, ArpackNoConvergence, LinearOperator, eigsh
 
 from lambdascope.errors import LambdascopeError
+from lambdascope.hessian.eigenpairs import EigenPairs, largest_eigenpairs, lowered
 from lambdascope.hessian.operator import HessianOperator
 from lambdascope.hessian.quadrature import SpectralQuadrature, lanczos_quadrature
 from lambdascope.threads import one_thread_everywhere
@@ -24,10 +22,6 @@ _DENSE_AT_MOST = 16_000
 # the lower end, where neighbours are close and convergence is slow. The eigenvalue's own error is
 # of the order of its square.
 _UPPER_TOLERANCE, _LOWER_TOLERANCE = 1e-7, 1e-5
-_NARROWEST_BASIS = 200
-# Likewise where it is only asked whether anything is left: a Ritz value never exceeds the largest
-# eigenvalue, so what it shows is there.
-_SIGHT = 1e-3
 
 
 @dataclass(frozen=True)
@@ -223,11 +217,9 @@ def _dense(operator: HessianOperator, num_largest: int, num_smallest: int) -> He
     )
 
 
-def _upper_end(
-    operator: HessianOperator, count: int, seed: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _upper_end(operator: HessianOperator, count: int, seed: int) -> EigenPairs:
     """The `count` largest eigenvalues, [count], descending, and their vectors, [count, d]."""
-    return _largest(
+    return largest_eigenpairs(
         lambda vector: _product(operator, vector), operator.size, count, _UPPER_TOLERANCE, seed
     )
 
@@ -238,7 +230,7 @@ def _lower_end(
     upper: NDArray[np.float64],
     upper_vectors: NDArray[np.float64],
     seed: int,
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+) -> EigenPairs:
     """The `count` smallest eigenvalues, [count], ascending, and their vectors, [count, d].
 
     The largest ones are first lowered to the least of them: what is left is narrow, so that
@@ -247,87 +239,17 @@ def _lower_end(
     """
     # Moved, so that tolerances are relative to the whole spectrum.
     shift = abs(float(upper[0]))
-    excess = upper - upper[-1]
-
-    def apply(vector: NDArray[np.float64]) -> NDArray[np.float64]:
-        lowered = upper_vectors.T @ (excess * (upper_vectors @ vector))
-        return lowered - _product(operator, vector) + shift * vector
-
-    values, vectors = _largest(apply, operator.size, count, _LOWER_TOLERANCE, seed)
+    narrow = lowered(lambda vector: _product(operator, vector), upper_vectors, upper - upper[-1])
+    values, vectors = largest_eigenpairs(
+        lambda vector: shift * vector - narrow(vector),
+        operator.size,
+        count,
+        _LOWER_TOLERANCE,
+        seed,
+    )
     return shift - values, vectors
 
 
 def _product(operator: HessianOperator, vector: NDArray[np.float64]) -> NDArray[np.float64]:
     point = torch.from_numpy(vector.reshape(1, -1)).to(operator.device, operator.dtype)
     return (operator @ point)[0].cpu().double().numpy()
-
-
-def _largest(
-    apply: Callable[[NDArray[np.float64]], NDArray[np.float64]],
-    size: int,
-    count: int,
-    tolerance: float,
-    seed: int,
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The `count` largest eigenvalues of a map, descending, and their vectors, [count, d].
-
-    From one start Lanczos sees one direction of each eigenspace, and its copies by rounding alone.
-    So what it found is taken out of the map, and the search goes on until nothing that is left
-    exceeds the least of the values found: eigenvalues come as often as they are there.
-    """
-    values, vectors = _lanczos(apply, size, count, tolerance, seed)
-    again = seed
-    while True:
-        # Put where they are in nobody's way: below the others by the least one's size.
-        lowered = values - values[-1] + abs(values[-1])
-        known = vectors.T, lowered[:, None] * vectors
-
-        def rest(vector: NDArray[np.float64], known: Any = known) -> NDArray[np.float64]:
-            left, right = known
-            return apply(vector) - left @ (right @ vector)
-
-        again += 1
-        # Rounding and the vectors' own errors leave this much of what was taken out.
-        noise = 10 * tolerance * float(np.abs(values).max())
-        more, _ = _lanczos(rest, size, 1, _SIGHT, again)
-        if more[0] <= values[-1] + noise:
-            return values, vectors
-        more, more_vectors = _lanczos(rest, size, count, tolerance, again)
-        merged = np.concatenate([values, more])
-        order = np.argsort(-merged, kind="stable")[:count]
-        values, vectors = merged[order], np.concatenate([vectors, more_vectors])[order]
-
-
-def _lanczos(
-    apply: Callable[[NDArray[np.float64]], NDArray[np.float64]],
-    size: int,
-    count: int,
-    tolerance: float,
-    seed: int,
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """What Lanczos finds from one start: `count` values, descending, and vectors, [count, d]."""
-    start = np.random.default_rng(seed).standard_normal(size)
-    # For few eigenvalues a wider basis than SciPy's own choice: a restart costs more products than
-    # it saves where the neighbours are close.
-    width = min(size, max(2 * count + 1, _NARROWEST_BASIS))
-    try:
-        values, vectors = eigsh(
-            LinearOperator((size, size), matvec=lambda v: apply(v.reshape(-1)), dtype=np.float64),
-            k=count,
-            which="LA",
-            ncv=width,
-            v0=start,
-            tol=tolerance,
-        )
-    except ArpackNoConvergence as error:
-        raise LambdascopeError(
-            f"{len(error.eigenvalues)} of {count} eigenvalues came clear of their neighbours: "
-            "ask for fewer at this end."
-        ) from error
-    except ArpackError:
-        # A map that sends a random vector to 0 is 0, and any vectors are its own.
-        if np.any(apply(start)):
-            raise
-        return np.zeros(count), np.eye(count, size)
-    order = np.argsort(-values)
-    return values[order], vectors[:, order].T.copy()

@@ -89,9 +89,10 @@ class Settings(NamedTuple):
         Raises:
             LambdascopeError: the multipliers and nβ contradict each other, or it is none.
         """
-        num_train = int(self.train.train_fraction * self.train.p**2)
         llc = self.llc
-        return inverse_temperature(num_train, llc.nbeta, llc.n_multiplier, llc.temp_multiplier)
+        return inverse_temperature(
+            self.train.num_train, llc.nbeta, llc.n_multiplier, llc.temp_multiplier
+        )
 
 
 def settings_of(cell: Cell) -> Settings:

@@ -63,7 +63,7 @@ def _training_seconds(config: TrainConfig, num_runs: int) -> float:
 def _llc_seconds(settings: Settings) -> float:
     plain = settings.llc.plain()
     if settings.llc.is_automatic:
-        samples = _AUTOMATIC_STEPS * _num_pairs(settings.train)
+        samples = _AUTOMATIC_STEPS * settings.train.num_train
     else:
         samples = plain.num_chains * plain.num_steps * plain.batch_size
     return len(settings.checkpoints("llc")) * 6 * _products(settings.train) * samples / _RATE
@@ -78,19 +78,15 @@ def _circuits_seconds(settings: Settings) -> float:
 def _hessian_seconds(settings: Settings) -> float:
     config = settings.hessian
     products = 3 * config.top + 60 * config.bottom + config.num_probes * config.num_lanczos_steps
-    samples = products * _PASSES_A_PRODUCT * _num_pairs(settings.train)
+    samples = products * _PASSES_A_PRODUCT * settings.train.num_train
     return (
         len(settings.checkpoints("hessian")) * 2 * _products(settings.train) * samples
     ) / _HESSIAN_RATE
 
 
-def _num_pairs(config: TrainConfig) -> int:
-    return int(config.train_fraction * config.p**2)
-
-
 def _samples(config: TrainConfig) -> int:
     """Pairs in a training step."""
-    return _num_pairs(config) if config.full_batch else config.batch_size
+    return config.num_train if config.full_batch else config.batch_size
 
 
 def _products(config: TrainConfig) -> int:

@@ -146,9 +146,8 @@ class TrainConfig(Config):
 
     @model_validator(mode="after")
     def _fits_together(self) -> "TrainConfig":
-        # The rounding is that of `make_data`.
         num_pairs = self.p**2
-        if int(self.train_fraction * num_pairs) < 1:
+        if self.num_train < 1:
             raise ValueError(
                 f"train_fraction={self.train_fraction} of the {num_pairs} pairs at p={self.p} "
                 "leaves "
@@ -171,6 +170,11 @@ class TrainConfig(Config):
     def resolved_data_seed(self) -> int:
         """The seed of the split and of random labels."""
         return self.seed if self.data_seed is None else self.data_seed
+
+    @property
+    def num_train(self) -> int:
+        """Pairs in the training set: int(train_fraction · p²), as the older code had it."""
+        return int(self.train_fraction * self.p**2)
 
     @property
     def checkpoint_steps(self) -> list[int]:

@@ -40,19 +40,16 @@ class ModularData:
 def make_data(config: TrainConfig) -> ModularData:
     """Make the pairs, the labels and a split drawn uniformly by the data seed.
 
-    The training set has int(train_fraction · p²) pairs, as the older code had it.
-
     Args:
         config: p, task, train_fraction and the seeds are read.
     """
-    num_pairs = config.p**2
-    num_train = int(config.train_fraction * num_pairs)
-    order = torch.randperm(num_pairs, generator=generator(Stream.SPLIT, config.resolved_data_seed))
+    split = generator(Stream.SPLIT, config.resolved_data_seed)
+    order = torch.randperm(config.p**2, generator=split)
     return ModularData(
         inputs=all_pairs(config.p),
         targets=label_table(config.p, config.task, config.resolved_data_seed).reshape(-1),
-        train_index=order[:num_train],
-        test_index=order[num_train:],
+        train_index=order[: config.num_train],
+        test_index=order[config.num_train :],
     )
 
 

@@ -72,13 +72,13 @@ def work_on(batch: Sequence[Cell]) -> list[Outcome]:
         if run.diverged is not None
     }
     for (cell, run), own, error in zip(sound, rows, errors, strict=True):
-        said = error or _add_spectra(settings_of(cell), run, own)
+        said = error or _add_circuits_and_hessians(settings_of(cell), run, own)
         found[cell.number] = {"rows": own} if said is None else {"error": said}
     seconds = (time.perf_counter() - begun) / len(batch)
     return [Outcome(**found[cell.number], seconds=seconds) for cell in batch]
 
 
-def _add_spectra(settings: Settings, run: TrainedRun, rows: Rows) -> str | None:
+def _add_circuits_and_hessians(settings: Settings, run: TrainedRun, rows: Rows) -> str | None:
     """Put circuits and Hessian into the rows; what failed, or None.
 
     Raised further, an error would take the batch apart, and its other cells be worked on again.

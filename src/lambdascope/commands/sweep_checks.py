@@ -37,6 +37,7 @@ def check_cells(cells: Sequence[Cell], figures: Sequence[FigureWish] = ()) -> No
             for part in ("llc", "hessian"):
                 _check_checkpoints(part, settings)
                 _check_parameters(part, settings)
+            _check_eigenvalues(settings)
             _check_temperature(settings)
             _check_measures(settings)
             if compared:
@@ -130,22 +131,31 @@ def _check_checkpoints(part: str, settings: Settings) -> None:
 
 
 def _check_parameters(part: str, settings: Settings) -> None:
-    patterns: tuple[str, ...] | None = getattr(settings, part).parameters
-    if getattr(settings.measure, part) == "none":
+    if getattr(settings, part).parameters is None or getattr(settings.measure, part) == "none":
         return
-    sizes = _trainable(settings.train)
-    chosen = list(sizes)
-    if patterns is not None:
-        try:
-            chosen = Parameters(*patterns).select(chosen)
-        except LambdascopeError as error:
-            raise LambdascopeError(f"{part}.parameters: {error}") from None
-    if part == "hessian":
-        size = sum(sizes[name] for name in chosen)
-        try:
-            check_counts(size, settings.hessian.top, settings.hessian.bottom)
-        except LambdascopeError as error:
-            raise LambdascopeError(f"hessian.top or hessian.bottom: {error}") from None
+    try:
+        _covered(part, settings)
+    except LambdascopeError as error:
+        raise LambdascopeError(f"{part}.parameters: {error}") from None
+
+
+def _check_eigenvalues(settings: Settings) -> None:
+    if settings.measure.hessian == "none":
+        return
+    sizes, config = _trainable(settings.train), settings.hessian
+    try:
+        check_counts(
+            sum(sizes[name] for name in _covered("hessian", settings)), config.top, config.bottom
+        )
+    except LambdascopeError as error:
+        raise LambdascopeError(f"hessian.top or hessian.bottom: {error}") from None
+
+
+def _covered(part: str, settings: Settings) -> list[str]:
+    """Names of the parameters that λ̂'s chains move, or that the Hessian covers."""
+    patterns = getattr(settings, part).parameters
+    names = list(_trainable(settings.train))
+    return names if patterns is None else Parameters(*patterns).select(names)
 
 
 @cache
@@ -214,8 +224,7 @@ def _other_posterior(settings: Settings) -> tuple[str, Any, Any] | None:
     if "none" in (settings.measure.llc, settings.measure.hessian):
         return None
     decay = settings.train.weight_decay if hessian.weight_decay else 0.0
-    names = list(_trainable(settings.train))
-    moved, covered = (Parameters(*(one.parameters or "*")).select(names) for one in (llc, hessian))
+    moved, covered = (_covered(part, settings) for part in ("llc", "hessian"))
     for name, value, accepted in (
         ("parameters", llc.parameters, llc.parameters if moved == covered else hessian.parameters),
         ("weight_decay", llc.weight_decay, decay),

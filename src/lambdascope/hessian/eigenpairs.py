@@ -1,4 +1,4 @@
-"""The largest eigenvalues of a symmetric map that is known by its products, each with its copies."""
+"""The largest eigenvalues of a symmetric map known by its products, each with its copies."""
 
 import itertools
 from collections.abc import Callable

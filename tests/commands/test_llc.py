@@ -365,6 +365,13 @@ def test_a_budget_beside_settings_of_the_sampler_is_refused(budget: dict[str, fl
     assert LLCConfig(**budget).is_automatic
 
 
+def test_a_budget_given_by_name_is_refused_even_at_its_default() -> None:
+    config = LLCConfig(num_chains=2)
+    config.check_given(["num_chains"])
+    with pytest.raises(ValueError, match=r"target_error=0\.02 beside num_chains"):
+        config.check_given(["num_chains", "target_error"])
+
+
 def test_the_shortest_budget_is_the_automatic_estimates() -> None:
     LLCConfig(max_steps=FEWEST_STEPS)
     with pytest.raises(ValueError, match="max_steps"):

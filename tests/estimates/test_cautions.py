@@ -132,3 +132,59 @@ def test_a_number_that_is_the_localisations_has_a_caution():
     curve = ls.LLCCurve([one, replace(steep, slope_shift=2.0)])
     assert curve.to_dataframe()["cautions"].str.count(r"\|").tolist() == [0, 1]
     assert np.isfinite(curve.llc).all()
+
+
+def test_a_number_that_rises_with_the_localisation_has_a_caution():
+    sides = {"llc_half_localization": 1.0, "llc_double_localization": 4**0.2}
+    one = replace(estimate(0.0), **sides, localization_slope_stderr=0.01)
+    assert one.localization_slope == pytest.approx(-0.2)
+    assert one.cautions == ()
+    rising = replace(one, llc_double_localization=4**0.3)
+    assert "rises with γ" in rising.cautions[0]
+    assert replace(rising, localization_slope_stderr=0.1).cautions == ()
+
+
+def fitted() -> tuple[torch.nn.Module, tuple[torch.Tensor, torch.Tensor]]:
+    """A linear classifier that has learnt most of what 60 samples in three heaps tell."""
+    torch.manual_seed(0)
+    targets = torch.arange(60) % 3
+    inputs = torch.eye(3)[targets] * 3 + 0.5 * torch.randn(60, 3)
+    model = torch.nn.Linear(3, 3)
+    optimiser = torch.optim.Adam(model.parameters(), lr=0.05)
+    for _ in range(200):
+        optimiser.zero_grad()
+        torch.nn.functional.cross_entropy(model(inputs), targets).backward()
+        optimiser.step()
+    return model, (inputs, targets)
+
+
+@pytest.mark.parametrize(
+    ("nbeta", "localization", "guesses"), [(0.02, 0.5, True), (60.0, 100.0, False)]
+)
+def test_chains_that_forget_what_was_learnt_have_a_caution(nbeta, localization, guesses):
+    """So hot a posterior has random classifiers in it, worse than one answer for all."""
+    model, data = fitted()
+    posterior = ls.LocalPosterior(
+        model, data, loss=ls.cross_entropy, nbeta=nbeta, localization=localization
+    )
+    trace = ls.sample(
+        posterior,
+        ls.SGLD(step_size=1e-2),
+        num_chains=4,
+        num_steps=1000,
+        seed=0,
+        compile=False,
+        progress=False,
+    )
+    one = ls.estimate_llc(trace)
+    assert one.guessing_loss == pytest.approx(math.log(3), rel=0.05)
+    assert one.initial_loss < 0.3 * one.guessing_loss
+    assert any("next to nothing of what w* has learnt" in said for said in one.cautions) == guesses
+
+
+def test_weights_that_have_learnt_nothing_have_nothing_to_forget():
+    one = replace(estimate(0.0), guessing_loss=1.0, initial_loss=0.95, mean_loss=1.2)
+    assert one.cautions == ()
+    assert len(replace(one, initial_loss=0.5).cautions) == 1
+    assert replace(one, initial_loss=0.5, guessing_loss=math.nan).cautions == ()
+    assert replace(one, initial_loss=0.5, mean_loss=0.9).cautions == ()

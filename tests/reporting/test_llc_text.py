@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from lambdascope.reporting.llc_text import (
+    bias_in_brief,
     cautions_in_brief,
     llc_advice,
     llc_table_text,
@@ -24,6 +25,7 @@ TABLE = pd.DataFrame(
         "ess": [812.3, 96.0, math.nan],
         "train_loss": [3.9, 1.2, 0.026],
         "test_loss": [3.97, 2.2, math.nan],
+        "mean_loss": [4.19, 1.9, math.nan],
         "status": ["converged", "not converged", "all chains diverged"],
         "advice": ["the chains agree.", "run longer.", "use less."],
     }
@@ -137,3 +139,11 @@ def test_what_differs_from_the_plain_potential_is_named(changes, words) -> None:
 def test_seconds_are_those_of_the_parts() -> None:
     parts = {"prepare": 1.25, "compile": 10.0, "sample": 20.5, "figure": 0.3}
     assert seconds_text(parts) == "32.0 s: prepare 1.2, compile 10.0, sample 20.5, figure 0.3"
+
+
+def test_the_bias_is_said_to_be_subtracted_where_it_was() -> None:
+    none = TABLE.assign(llc_uncorrected=TABLE["llc"])
+    assert "(0 of 3), part of ± elsewhere" in bias_in_brief(none)
+    # The third has no estimate: nothing was subtracted there.
+    one = TABLE.assign(llc_uncorrected=[90.0, 268.2, math.nan])
+    assert "(1 of 3)" in bias_in_brief(one)

@@ -38,7 +38,9 @@ class Command(RunCommand):
 
     def run(self) -> Outcome[Any]:
         """Sample, estimate, draw."""
-        config = LLCConfig(**values_given(self.settings))
+        given = values_given(self.settings)
+        config = LLCConfig(**given)
+        config.check_given(given)
         from lambdascope.commands.llc import llc, print_result, unconverged
 
         found = llc(self.directory, config, overwrite=self.overwrite, progress=self.progress)

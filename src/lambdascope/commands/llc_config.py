@@ -1,11 +1,13 @@
 """The settings of `lambdascope llc`."""
 
+from collections.abc import Iterable
 from typing import Any, Literal, NamedTuple, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from lambdascope.commands.indices import read_indices, read_patterns
 from lambdascope.config import Config
+from lambdascope.errors import LambdascopeError
 
 
 class LLCConfig(Config):
@@ -110,15 +112,26 @@ class LLCConfig(Config):
     @model_validator(mode="after")
     def _budget_of_the_automatic_estimate(self) -> Self:
         fields = type(self).model_fields
-        given = [n for n in ("target_error", "max_steps") if getattr(self, n) != fields[n].default]
+        self.check_given(n for n in _BUDGET if getattr(self, n) != fields[n].default)
+        return self
+
+    def check_given(self, names: Iterable[str]) -> None:
+        """Refuse what has no effect, where it was given by name, even with the value it has anyway.
+
+        Args:
+            names: Of the settings that were given.
+
+        Raises:
+            LambdascopeError: the budget of the automatic estimate beside a setting of the sampler.
+        """
+        given = [name for name in names if name in _BUDGET]
         if given and not self.is_automatic:
             plain = [name for name in _PLAIN if getattr(self, name) is not None]
-            raise ValueError(
+            raise LambdascopeError(
                 f"{given[0]}={getattr(self, given[0])!r} beside {', '.join(plain)}: it belongs to "
                 "the automatic estimate, which a setting of the sampler switches off; give one or "
                 "the other"
             )
-        return self
 
     @property
     def is_automatic(self) -> bool:
@@ -141,6 +154,7 @@ class PlainSettings(NamedTuple):
     burnin: float
 
 
+_BUDGET = ("target_error", "max_steps")
 _PLAIN: dict[str, Any] = {
     "num_chains": 4, "num_steps": 3000, "step_size": 1e-3, "batch_size": 64, "burnin": 0.25,
 }  # fmt: skip

@@ -12,7 +12,7 @@ COLUMNS = {
     "training.csv": "checkpoint step train_loss test_loss train_accuracy test_accuracy weight_norm",
     "llc.csv": "checkpoint step llc llc_stderr rhat ess drift num_chains num_diverged_chains "
     "num_burnin_steps status advice llc_uncorrected bias bias_stderr localization_slope "
-    "train_loss test_loss sampler " + " ".join(TARGET_SETTINGS),
+    "train_loss test_loss mean_loss sampler " + " ".join(TARGET_SETTINGS),
     "modes.csv": "checkpoint mode kept_test_loss removed_test_loss kept_train_loss "
     "removed_train_loss",
     "progress.csv": "checkpoint train_loss test_loss key_modes",

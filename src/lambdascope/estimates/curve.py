@@ -29,6 +29,20 @@ _STEEP = (
     f"λ̂ goes as γ to the power of −{LARGEST_SLOPE:g} or steeper, so it tells of the localisation "
     "more than of the network; compare it at one γ only"
 )
+# The other way: no quadratic potential does that.
+LARGEST_RISE = 0.2
+_RISING = (
+    "λ̂ rises with γ, as no bowl around w* lets it: looser chains find places of lower loss than "
+    "w* has around it; compare at one γ only, and quote it"
+)
+# Of what w* has learnt, its loss below that of guessing, the share that chains lose from which on
+# they are called guessing; and the share of the loss of guessing below which w* has learnt nothing.
+GUESSING_SHARE, LEAST_LEARNT = 0.9, 0.1
+_GUESSING = (
+    "the chains know next to nothing of what w* has learnt (their mean loss is nine tenths of the "
+    "way, or farther, from that at w* to that of one answer for every input): λ̂ tells how far w* "
+    "is below guessing, not how the loss bends around it; a larger localization keeps them nearer"
+)
 _UNHELD = (
     "nothing holds the chains to w* (γ = 0): where a direction is flat the posterior has no end, "
     "and λ̂ depends on how long they ran; use a localization"
@@ -69,6 +83,8 @@ class LLCEstimate:
         llc_double_localization_stderr: Standard error of λ̂ at 2γ.
         localization_slope_stderr: Monte Carlo error of `localization_slope`, smaller than these two
             make it, whose chains share their random numbers.
+        guessing_loss: Mean loss of one answer for every sample, the mean output at w*
+            (`posterior.guessing`); NaN where the trace does not tell.
         localization: γ; NaN where the trace does not tell.
         tilt: ‖∇U(w*)‖/√γ in the directions that may move, U = nβ·L_n and weight decay: 0 at a
             minimum; NaN where the trace does not tell.
@@ -105,6 +121,7 @@ class LLCEstimate:
     llc_half_localization_stderr: float = math.nan
     llc_double_localization_stderr: float = math.nan
     localization_slope_stderr: float = math.nan
+    guessing_loss: float = math.nan
     localization: float = math.nan
     tilt: float = math.nan
     slope_shift: float = math.nan
@@ -127,7 +144,9 @@ class LLCEstimate:
         """What to keep in mind beside the verdict, a sentence each: of what λ̂ tells."""
         found = {
             _SLOPING: self._slides,
+            _GUESSING: self._guesses,
             _STEEP: self.localization_slope - 2 * self.localization_slope_stderr > LARGEST_SLOPE,
+            _RISING: self.localization_slope + 2 * self.localization_slope_stderr < -LARGEST_RISE,
             _UNHELD: self.localization == 0,
         }
         return tuple(caution for caution, applies in found.items() if applies)
@@ -138,6 +157,12 @@ class LLCEstimate:
             return self.tilt > LARGEST_SHIFT
         matters = max(LARGEST_EFFECT * abs(self.llc), 2 * self.stderr)
         return self.slope_shift > LARGEST_SHIFT or self.slope_effect > matters
+
+    @property
+    def _guesses(self) -> bool:
+        learnt = self.guessing_loss - self.initial_loss
+        has_learnt = learnt > LEAST_LEARNT * abs(self.guessing_loss)
+        return has_learnt and self.mean_loss - self.initial_loss >= GUESSING_SHARE * learnt
 
     @property
     def interval(self) -> tuple[float, float]:
@@ -195,6 +220,7 @@ class LLCCurve(Sequence[LLCEstimate]):
                 "drift": one.drift,
                 "initial_loss": one.initial_loss,
                 "mean_loss": one.mean_loss,
+                "guessing_loss": one.guessing_loss,
                 "num_chains": one.num_chains,
                 "num_diverged_chains": one.num_diverged_chains,
                 "num_burnin_steps": one.num_burnin_steps,

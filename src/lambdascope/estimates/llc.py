@@ -233,6 +233,7 @@ def estimate_one(trace: xr.Dataset, num_burnin: int, demands: Demands | None = N
         demands=demands or Demands(),
         llc_uncorrected=llc,
         mc_stderr=stderr,
+        guessing_loss=_of(trace, "guessing_loss"),
         localization=_of(trace, "localization"),
         tilt=_of(trace, "tilt"),
         slope_shift=_of(trace, "slope_shift"),

@@ -12,6 +12,7 @@ from torch.func import grad
 
 from lambdascope.errors import LambdascopeError, shown
 from lambdascope.posterior.footprint import bytes_per_sample
+from lambdascope.posterior.guessing import guessing_loss
 from lambdascope.posterior.objective import Loss, Objective
 from lambdascope.posterior.parameters import ParameterLayout, check_values
 from lambdascope.posterior.probe import (
@@ -123,6 +124,8 @@ class LocalPosterior:
                 self.initial_loss = self.mean_loss(self.w_star)
                 self.normal = self._normal()
         self._check_free()
+        # Shared with the copies that `with_localization` makes.
+        self._worked_out: dict[str, float] = {}
 
     # --- what the samplers' engine asks -----------------------------------------------------------
 
@@ -195,6 +198,21 @@ class LocalPosterior:
     def slope(self) -> float:
         """‖∇U(w*)‖, the length of `slope_gradient`."""
         return self.slope_gradient.norm().item()
+
+    @property
+    def guessing_loss(self) -> float:
+        """Mean loss of one answer for every sample, the mean output at w*; NaN where it has none.
+
+        `posterior.guessing` says which have one. In units of the loss.
+        """
+        if self.samples.num_samples == 0:
+            return math.nan
+        if "guessing_loss" not in self._worked_out:
+            with untouched_randomness(self.w_star), explained():
+                self._worked_out["guessing_loss"] = guessing_loss(
+                    self.objective, self.w_star, self.held, self.samples, self._at_once
+                )
+        return self._worked_out["guessing_loss"]
 
     def with_localization(self, localization: float) -> "LocalPosterior":
         """The same posterior with another γ, in 1/parameter²; everything else is shared."""

@@ -25,6 +25,7 @@ _COLUMNS: tuple[tuple[str, Callable[[Any], str]], ...] = (
     ("ESS", lambda row: shown(row.ess, ",.0f")),
     ("train loss", lambda row: number(row.train_loss)),
     ("test loss", lambda row: number(row.test_loss)),
+    ("loss along chains", lambda row: number(row.mean_loss)),
     ("status", lambda row: row.status),
 )
 TARGET_SETTINGS = (
@@ -98,6 +99,27 @@ def _where(which: Sequence[int], total: int) -> str:
 
 def _without_numbers(sentence: str) -> str:
     return re.sub(r"\d[\d,.]*", "#", sentence)
+
+
+def bias_in_brief(table: pd.DataFrame) -> str:
+    """What was done about the bias of the step: "… subtracted where it stands out (0 of 25)".
+
+    Args:
+        table: As above, of automatic estimates: `llc`, `llc_uncorrected`.
+    """
+    return (
+        "the bias of the step is measured: subtracted where it stands out from its own error "
+        f"({corrected_places(table).sum()} of {len(table)}), part of ± elsewhere"
+    )
+
+
+def corrected_places(table: pd.DataFrame) -> "pd.Series[bool]":
+    """Of which estimates the bias of the step was subtracted, a row each.
+
+    Args:
+        table: As above: `llc`, `llc_uncorrected`.
+    """
+    return table["llc"].notna() & (table["llc_uncorrected"] != table["llc"])
 
 
 def cautions_in_brief(table: pd.DataFrame) -> list[str]:

@@ -25,6 +25,7 @@ _TAKEN = frozenset(
         "distance",
         "weight_norm",
         "initial_loss",
+        "guessing_loss",
         "nbeta",
         "localization",
         "num_samples",

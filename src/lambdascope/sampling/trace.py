@@ -27,6 +27,7 @@ _UNITS = {
     "distance": "‖w − w*‖, in parameter units",
     "weight_norm": "‖w‖ of the sampled parameters, in parameter units",
     "initial_loss": "L_n(w*) on all data, in units of loss",
+    "guessing_loss": "mean loss of one answer for every sample, in units of loss",
     "nbeta": "nβ, in 1/loss",
     "localization": "γ, in 1/parameter²",
     "num_samples": "n, in samples",
@@ -106,6 +107,7 @@ class TraceDescription:
         slid = sliding(many, self.device)
         found = {
             "initial_loss": np.array([p.initial_loss for p in many], dtype=np.float64),
+            "guessing_loss": np.array([p.guessing_loss for p in many], dtype=np.float64),
             "nbeta": np.array([p.nbeta for p in many], dtype=np.float64),
             "localization": np.array([p.localization for p in many], dtype=np.float64),
             "tilt": np.array([_tilt(p) for p in many], dtype=np.float64),

@@ -39,6 +39,7 @@ def estimates(count: int) -> pd.DataFrame:
             "localization_slope": 0.21,
             "train_loss": 0.02,
             "test_loss": math.nan,
+            "mean_loss": 1.5,
             "sampler": "automatic",
         }
     )
@@ -143,8 +144,20 @@ def test_a_corrected_estimate_shows_both_and_the_bias() -> None:
     assert row["Bias ± s.e."] == "12.0 ± 2.0"
     assert row["Test loss (nats)"] == "–"
     page = run_page(record())
-    assert "± is the total error; the bias of the step is measured and subtracted" in page
+    assert "± is the total error; the bias of the step is measured: subtracted where" in page
+    assert "(25 of 25), part of ± elsewhere" in page
+    assert "dashed: uncorrected" in page
+    assert run_payload(record())["curve"]["uncorrected"] == [512.0] * 25
     assert "all 25 estimates of λ̂ converged" in page
+
+
+def test_a_bias_that_does_not_stand_out_is_not_drawn_as_subtracted() -> None:
+    within = estimates(25).assign(llc_uncorrected=500.0, bias=3.0)
+    of = record(tables={"llc.csv": within}, files={"llc.csv": ""})
+    page = run_page(of)
+    assert "(0 of 25), part of ± elsewhere" in page
+    assert "dashed: uncorrected" not in page
+    assert run_payload(of)["curve"]["uncorrected"] is None
 
 
 def test_a_plain_estimate_warns_of_its_bias() -> None:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from lambdascope.reporting.circuits_text import percent
 from lambdascope.reporting.finding import places
-from lambdascope.reporting.llc_text import cautions_in_brief
+from lambdascope.reporting.llc_text import bias_in_brief, cautions_in_brief, corrected_places
 from lambdascope.reporting.page.html import page
 from lambdascope.reporting.page.record import RunRecord
 from lambdascope.reporting.page.run_payload import run_payload
@@ -71,6 +71,7 @@ def run_page(record: RunRecord) -> str:
             "training": record.table("training.csv") is not None,
             "llc": record.table("llc.csv") is not None,
             "corrected": _corrected(record.table("llc.csv")),
+            "subtracted": _subtracted(record.table("llc.csv")),
             "traces": bool(record.traces),
             "circuits": "circuits.csv" in record.tables,
             "losses": record.table("modes.csv") is not None
@@ -101,7 +102,7 @@ def _verdicts(record: RunRecord) -> list[Verdict]:
             said += f" ({'; '.join(f'{what} at {places(one.step)}' for what, one in doubtful)})"
         verdicts.append(Verdict("good" if good else "warn", said))
         verdicts.append(
-            Verdict("good", "± is the total error; the bias of the step is measured and subtracted")
+            Verdict("good", f"± is the total error; {bias_in_brief(llc)}")
             if _corrected(llc)
             else Verdict(
                 "warn", "± is the sampling error alone; the bias of step and minibatch not measured"
@@ -123,6 +124,10 @@ def _verdicts(record: RunRecord) -> list[Verdict]:
 
 def _corrected(llc: pd.DataFrame | None) -> bool:
     return llc is not None and bool(llc["bias"].notna().any())
+
+
+def _subtracted(llc: pd.DataFrame | None) -> bool:
+    return llc is not None and bool(corrected_places(llc).any())
 
 
 def _facts(settings: Mapping[str, Any]) -> str:

@@ -10,6 +10,7 @@ from matplotlib import colormaps
 from matplotlib.colors import to_hex
 
 from lambdascope.reporting.llc_curve import stretches
+from lambdascope.reporting.llc_text import corrected_places
 from lambdascope.reporting.mode_colours import CYCLIC_MAP, colours_of, rounds_of
 from lambdascope.reporting.page.payload import rounded
 from lambdascope.reporting.page.record import LossTraceRecord, ModeRecord, RunRecord
@@ -50,7 +51,6 @@ def _training(table: pd.DataFrame | None) -> dict[str, Any] | None:
 def _curve(table: pd.DataFrame | None) -> dict[str, Any] | None:
     if table is None:
         return None
-    corrected = bool(table["bias"].notna().any())
     return {
         "checkpoint": table["checkpoint"].tolist(),
         "step": table["step"].tolist(),
@@ -59,7 +59,9 @@ def _curve(table: pd.DataFrame | None) -> dict[str, Any] | None:
         "status": table["status"].tolist(),
         "burnin": table["num_burnin_steps"].tolist(),
         "stretches": stretches(table["checkpoint"].tolist()),
-        "uncorrected": rounded(table["llc_uncorrected"].to_numpy(), 5) if corrected else None,
+        "uncorrected": rounded(table["llc_uncorrected"].to_numpy(), 5)
+        if corrected_places(table).any()
+        else None,
     }
 
 

@@ -63,7 +63,8 @@ def _estimates(record: RunRecord, table: pd.DataFrame) -> PageTable:
                 "Bias ± s.e.",
                 lambda r: estimated(r.bias, r.bias_stderr),
                 lambda r: r.bias,
-                title="of step and minibatch, measured and subtracted",
+                title="of step and minibatch: uncorrected λ̂ less λ̂ where it was subtracted, in the "
+                "error of λ̂ where it does not stand out from its own",
             ),
         ]
     if has_other_localizations(table):
@@ -78,6 +79,7 @@ def _estimates(record: RunRecord, table: pd.DataFrame) -> PageTable:
     columns += [
         _quantity("Train loss (nats)", "train_loss"),
         _quantity("Test loss (nats)", "test_loss"),
+        _quantity("Loss along the chains (nats)", "mean_loss"),
         _verdict("Verdict"),
     ]
     return _of_file(
@@ -116,7 +118,8 @@ def _diagnostics(record: RunRecord, table: pd.DataFrame) -> PageTable:
                 "Share of γ",
                 lambda r: _fixed(r.localization_slope, 2),
                 lambda r: r.localization_slope,
-                title="−d log λ̂ / d log γ: 0 where λ̂ is the network's own, 1 where γ makes it",
+                title="−d log λ̂ / d log γ: 0 where λ̂ is the network's own, 1 where γ makes it; "
+                "negative where λ̂ rises with γ, since looser chains find places of lower loss",
             )
         )
     return page_table(

@@ -35,9 +35,10 @@ function traceShapes(trace, mean) {
 function traceEquation(trace, curve, place, mean) {
   if (mean === null) return "Every chain diverged: there is no estimate here.";
   const [high, low] = [mean, trace.initial].map((value) => Number(value.toPrecision(4)));
-  const plain = curve.uncorrected ? curve.uncorrected[place] : curve.llc[place];
+  const subtracted = curve.uncorrected && curve.uncorrected[place] !== curve.llc[place];
+  const plain = subtracted ? curve.uncorrected[place] : curve.llc[place];
   const words = `(${high} − ${low}) nats × nβ ${written(trace.nbeta)} = ${written(plain)}`;
-  return curve.uncorrected ? `${words}; less the measured bias: λ̂ = ${written(curve.llc[place])}` : `λ̂ = ${words}`;
+  return subtracted ? `${words}; less the measured bias: λ̂ = ${written(curve.llc[place])}` : `λ̂ = ${words}`;
 }
 
 function buildTraces() {

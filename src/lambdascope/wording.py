@@ -7,6 +7,10 @@ _MOST_DECIMALS = 6
 NORMAL_95 = 1.959963984540054
 """Standard errors on either side that make a 95 % interval."""
 
+SOUND_STATI = ("converged", "target not reached")
+"""Verdicts whose λ̂ and error can be used as they stand; the error of the second is larger than was
+asked for."""
+
 UNKNOWN = "–"
 """A value that there is none of."""
 

@@ -188,3 +188,8 @@ def test_weights_that_have_learnt_nothing_have_nothing_to_forget():
     assert len(replace(one, initial_loss=0.5).cautions) == 1
     assert replace(one, initial_loss=0.5, guessing_loss=math.nan).cautions == ()
     assert replace(one, initial_loss=0.5, mean_loss=0.9).cautions == ()
+
+
+@pytest.mark.parametrize("restriction", [None, ls.OrthogonalToGradient()])
+def test_an_estimate_knows_whether_its_chains_were_held(restriction):
+    assert estimate(0.3, restriction=restriction).across_gradient == (restriction is not None)

@@ -83,3 +83,22 @@ def test_chains_that_explode_are_not_told_to_run_longer():
     found, advice = judge(**{**HEALTHY, "rhat": 1.8}, moved=Movement(draws=90, mean=1e9, reach=1e8))
     assert found is Status.ESCAPED
     assert "use a smaller step_size" in advice
+
+
+def test_no_one_is_told_to_do_what_was_done():
+    pushed = Movement(draws=90, mean=9.0, reach=4.0)
+    for changes in ({"llc": -5.0}, {"moved": pushed}):
+        _, before = judge(**{**HEALTHY, **changes})
+        status, after = judge(**{**HEALTHY, **changes}, across_gradient=True)
+        assert "OrthogonalToGradient" in before
+        assert status in (Status.NOT_AT_A_MINIMUM, Status.ESCAPED)
+        assert "OrthogonalToGradient" not in after
+        assert after.endswith("use a larger localization.")
+
+
+def test_a_loss_that_nothing_acts_on_is_told_from_chains_that_are_too_short():
+    flat = {**HEALTHY, "ess": NAN, "stderr": 0.0, "moved": Movement(draws=90, mean=9.0)}
+    status, advice = judge(**flat, varies=False)
+    assert status is Status.TOO_FEW_SAMPLES
+    assert "nothing of what moves acts on it" in advice
+    assert "run more steps" in judge(**flat)[1]

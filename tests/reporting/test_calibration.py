@@ -3,7 +3,11 @@ import pandas as pd
 import pytest
 
 from lambdascope.reporting.calibration_figure import calibration_figure
-from lambdascope.reporting.calibration_text import calibration_table_text, ranking_text
+from lambdascope.reporting.calibration_text import (
+    calibration_table_text,
+    ranking_text,
+    verdicts_text,
+)
 
 
 @pytest.fixture
@@ -69,3 +73,12 @@ def test_figure_shows_what_is_known_against_the_diagonal(table):
     ]
     assert {(0.33, 0.335), (8.0, 7.9)} <= set(points)
     assert len([p for p in points if p[0] > 0.1]) == 2  # neither NaN nor the unknown
+
+
+def test_the_rows_are_counted_by_verdict(table):
+    said = verdicts_text(table)
+    assert "Of 4 rows, 2 agree within three standard errors, 1 diverged, 1 have no exact" in said
+    assert "where that is known (1 rows)" in said
+    every = {"agrees", "within 5 %", "low", "high", "diverged", "no exact answer"}
+    each = table.loc[[0] * len(every)].assign(verdict=sorted(every))
+    assert verdicts_text(each).count("1 ") >= len(every)

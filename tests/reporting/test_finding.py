@@ -127,3 +127,10 @@ def test_a_part_of_the_parameters_and_the_kind_of_error_are_named() -> None:
     assert said.endswith("± gives 95 % intervals, of the sampling error alone.")
     whole = curve(88, 400, 592).assign(parameters="all", sampler="automatic")
     assert llc_finding(whole) == llc_finding(curve(88, 400, 592))
+
+
+def test_an_error_above_the_target_is_no_reason_for_doubt() -> None:
+    short = doubting(curve(88, 710, 592), 0, 1, 2, status="target not reached")
+    assert "peaks at 710 (step 100), then falls to 592" in llc_headline(short)
+    assert "converged)" not in llc_headline(short)
+    assert "not to be relied on" not in llc_finding(short)

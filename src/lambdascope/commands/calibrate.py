@@ -11,7 +11,11 @@ from lambdascope.calibration import ranking_summary
 from lambdascope.errors import LambdascopeError
 from lambdascope.progress import Progress
 from lambdascope.reporting.calibration_figure import calibration_figure
-from lambdascope.reporting.calibration_text import calibration_table_text, ranking_text
+from lambdascope.reporting.calibration_text import (
+    calibration_table_text,
+    ranking_text,
+    verdicts_text,
+)
 from lambdascope.reporting.style import png_bytes
 from lambdascope.runs.files import atomic_write_bytes, make_folder
 from lambdascope.runs.tables import write_table
@@ -75,7 +79,7 @@ def calibrate(
 def print_result(result: CalibrationResult) -> None:
     """The table, the ranking and where everything is, on standard output."""
     print(calibration_table_text(result.table))
-    print(f"\n{ranking_text(result.ranking)}\n")
+    print(f"\n{verdicts_text(result.table)}\n\n{ranking_text(result.ranking)}\n")
     for path in result.paths:
         print(path)
     print(f"{result.seconds:.0f} s in all")

@@ -85,6 +85,7 @@ class LLCEstimate:
             make it, whose chains share their random numbers.
         guessing_loss: Mean loss of one answer for every sample, the mean output at w*
             (`posterior.guessing`); NaN where the trace does not tell.
+        across_gradient: Whether the chains were held to the hyperplane across the gradient at w*.
         localization: γ; NaN where the trace does not tell.
         tilt: ‖∇U(w*)‖/√γ in the directions that may move, U = nβ·L_n and weight decay: 0 at a
             minimum; NaN where the trace does not tell.
@@ -122,6 +123,7 @@ class LLCEstimate:
     llc_double_localization_stderr: float = math.nan
     localization_slope_stderr: float = math.nan
     guessing_loss: float = math.nan
+    across_gradient: bool = False
     localization: float = math.nan
     tilt: float = math.nan
     slope_shift: float = math.nan

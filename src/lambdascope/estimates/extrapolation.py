@@ -226,5 +226,7 @@ def _judged(corrected: LLCEstimate, coarse: LLCEstimate, order: int) -> LLCEstim
             "steps; fewer samples, which a full-batch step can read, or a smaller step_size with a "
             "larger batch_size, leave less.",
         )
-    status, advice = judge_value(corrected.llc, corrected.stderr)
+    status, advice = judge_value(
+        corrected.llc, corrected.stderr, across_gradient=corrected.across_gradient
+    )
     return replace(corrected, status=status, advice=advice)

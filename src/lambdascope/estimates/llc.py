@@ -22,6 +22,7 @@ from lambdascope.estimates.curve import LLCCurve, LLCEstimate
 from lambdascope.estimates.movement import movement
 from lambdascope.estimates.verdict import Demands, judge
 from lambdascope.posterior.local_posterior import LocalPosterior
+from lambdascope.sampling.trace import held_across_gradient
 
 _COLUMNS = ("initial_loss", "nbeta", "checkpoint")
 
@@ -200,6 +201,7 @@ def estimate_one(trace: xr.Dataset, num_burnin: int, demands: Demands | None = N
         warm = temperatures[healthy, num_burnin:]
         temperature = float(warm.mean())
         temperature_stderr = diagnostics.standard_error(diagnostics.block_means(warm))
+    across = held_across_gradient(trace)
     status, advice = judge(
         moved=moved,
         temperature=temperature,
@@ -212,6 +214,8 @@ def estimate_one(trace: xr.Dataset, num_burnin: int, demands: Demands | None = N
         ess=ess,
         drift=drift,
         demands=demands,
+        varies=bool(np.ptp(draws) > 0) if draws.size else True,
+        across_gradient=across,
     )
     return LLCEstimate(
         checkpoint=int(trace["checkpoint"]),
@@ -234,6 +238,7 @@ def estimate_one(trace: xr.Dataset, num_burnin: int, demands: Demands | None = N
         llc_uncorrected=llc,
         mc_stderr=stderr,
         guessing_loss=_of(trace, "guessing_loss"),
+        across_gradient=across,
         localization=_of(trace, "localization"),
         tilt=_of(trace, "tilt"),
         slope_shift=_of(trace, "slope_shift"),

@@ -80,6 +80,8 @@ def judge(
     temperature: float = math.nan,
     temperature_stderr: float = math.nan,
     demands: Demands | None = None,
+    varies: bool = True,
+    across_gradient: bool = False,
 ) -> tuple[Status, str]:
     """The most serious finding, and a sentence that says what to try.
 
@@ -95,6 +97,8 @@ def judge(
         temperature: Mean kinetic temperature, 1 in equilibrium; NaN if the sampler has none.
         temperature_stderr: Its standard error.
         demands: What is asked; None: the defaults.
+        varies: Whether the loss changes at all along the chains.
+        across_gradient: Whether they are held across the gradient already.
     """
     demands, moved = demands or Demands(), moved or Movement()
     if num_diverged == num_chains:
@@ -108,6 +112,12 @@ def judge(
             Status.DIVERGED_CHAINS,
             f"{num_diverged} of {num_chains} chains reached NaN or infinite loss and are left out, "
             "which favours the tame ones; use a smaller step_size.",
+        )
+    if not varies and moved.mean > 0:
+        return (
+            Status.TOO_FEW_SAMPLES,
+            "the loss does not vary along the chains, though the weights move: nothing of what "
+            "moves acts on it (dead units? parameters that the output does not use?).",
         )
     if math.isnan(ess):
         return (
@@ -165,8 +175,12 @@ def judge(
         return (
             Status.ESCAPED,
             f"the chains went {math.sqrt(moved.reach):.1f} times as far as localization alone lets "
-            "them, so λ̂ speaks of other places than w*; use a larger localization, or "
-            "OrthogonalToGradient where w* is not at a minimum.",
+            "them, so λ̂ speaks of other places than w*; use a larger localization"
+            + (
+                "."
+                if across_gradient
+                else ", or OrthogonalToGradient where w* is not at a minimum."
+            ),
         )
     if not math.isfinite(stderr) or not ess >= demands.effective_draws:
         return (
@@ -181,20 +195,23 @@ def judge(
             "noise of minibatches or a long step makes them, so λ̂ reads high; use a larger "
             "batch_size, a smaller step_size or more friction.",
         )
-    return judge_value(llc, stderr)
+    return judge_value(llc, stderr, across_gradient=across_gradient)
 
 
-def judge_value(llc: float, stderr: float) -> tuple[Status, str]:
+def judge_value(llc: float, stderr: float, *, across_gradient: bool = False) -> tuple[Status, str]:
     """The verdict on a value whose chains are beyond reproach.
 
     Args:
         llc: λ̂.
         stderr: Its standard error.
+        across_gradient: Whether the chains are held across the gradient already.
     """
     if llc < -3 * stderr:
         return (
             Status.NOT_AT_A_MINIMUM,
             "the chains found lower loss than at w*, so λ̂ is negative: the weights are not at a "
-            "minimum; try OrthogonalToGradient or a larger localization.",
+            "minimum; "
+            + ("use" if across_gradient else "try OrthogonalToGradient or")
+            + " a larger localization.",
         )
     return Status.CONVERGED, "the chains agree."

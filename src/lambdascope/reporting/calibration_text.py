@@ -18,6 +18,14 @@ _COLUMNS: tuple[tuple[str, Callable[..., str]], ...] = (
     ("verdict", lambda row: row.verdict),
     ("why", lambda row: row.reason),
 )
+_VERDICTS = {
+    "agrees": "agree within three standard errors",
+    "within 5 %": "are farther off, but within 5 %",
+    "low": "read low",
+    "high": "read high",
+    "diverged": "diverged",
+    "no exact answer": "have no exact answer",
+}
 _LEFT = ("system", "sampler", "verdict", "why")
 
 
@@ -37,6 +45,21 @@ def calibration_table_text(table: pd.DataFrame) -> str:
             group = own
         lines.append(_line(row, widths))
     return "\n".join(lines)
+
+
+def verdicts_text(table: pd.DataFrame) -> str:
+    """How many rows got which verdict, and beside what: "43 agree …".
+
+    Args:
+        table: As above: `verdict` and `exact_finite_n`.
+    """
+    counts = table["verdict"].value_counts()
+    parts = [f"{counts[name]} {said}" for name, said in _VERDICTS.items() if name in counts]
+    beside = int(table["exact_finite_n"].notna().sum())
+    return (
+        f"Of {len(table)} rows, {', '.join(parts)}. The verdict is beside the answer at finite n "
+        f"where that is known ({beside} rows), beside λ elsewhere; the ratio is to λ always."
+    )
 
 
 def ranking_text(summaries: pd.DataFrame) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from lambdascope.wording import NORMAL_95, number, with_error
+from lambdascope.wording import NORMAL_95, SOUND_STATI, number, with_error
 
 _FEWEST_CONVERGED = 3
 """With fewer, a curve can't be told from them, and the others are read too, as what they are."""
@@ -149,8 +149,8 @@ def _read(table: pd.DataFrame) -> _Reading:
     A peak is called one only if it stands out from both ends by more than the intervals there.
     """
     known = table[table["llc"].notna()]
-    converged = known[known["status"] == "converged"]
-    believed = converged if len(converged) >= _FEWEST_CONVERGED else known
+    sound = known[known["status"].isin(SOUND_STATI)]
+    believed = sound if len(sound) >= _FEWEST_CONVERGED else known
     left_out = table.loc[table.index.difference(believed.index)]
     shape, first, peak, last = "none", None, None, None
     if not believed.empty:
@@ -163,8 +163,8 @@ def _read(table: pd.DataFrame) -> _Reading:
         peak,
         last,
         left_out=left_out,
-        doubted=len(converged) < len(believed),
-        num_converged=len(converged),
+        doubted=len(sound) < len(believed),
+        num_converged=int((known["status"] == "converged").sum()),
         num_rows=len(table),
     )
 
@@ -192,7 +192,7 @@ def _about(row: pd.Series, doubted: bool) -> str:
 
 
 def _doubtful(row: pd.Series) -> bool:
-    return str(row.status) != "converged"
+    return str(row.status) not in SOUND_STATI
 
 
 def _of_what(table: pd.DataFrame, alone: str) -> str:

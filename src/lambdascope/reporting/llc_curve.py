@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from lambdascope.reporting import style
-from lambdascope.wording import NORMAL_95
+from lambdascope.wording import NORMAL_95, SOUND_STATI
 
 # A doubtful λ̂ beyond so many times the largest that converged is marked at the edge: chains that
 # escaped can read thousands, and would flatten everything else.
@@ -56,7 +56,7 @@ def draw_llc(axes: Axes, table: pd.DataFrame) -> dict[str, Any]:
     half = NORMAL_95 * known["llc_stderr"].fillna(0.0)
     low, high = known["llc"] - half, known["llc"] + half
     edge = _edge(known, high)
-    sure, beyond = known["status"] == "converged", known["llc"] > edge
+    sure, beyond = known["status"].isin(SOUND_STATI), known["llc"] > edge
     curve = pd.DataFrame({"step": known["step"], "llc": known["llc"], "low": low, "high": high})
     curve[["llc", "low", "high"]] = curve[["llc", "low", "high"]].clip(upper=edge)
     joined, alone = None, None
@@ -116,7 +116,7 @@ def _error_bar(axes: Axes, part: pd.DataFrame) -> Any:
 
 def _edge(known: pd.DataFrame, high: pd.Series) -> float:
     """Where the axis ends: infinite unless something doubtful lies far beyond what converged."""
-    sure = known["status"] == "converged"
+    sure = known["status"].isin(SOUND_STATI)
     if not sure.any():
         return float("inf")
     largest = float(high[sure].max())

@@ -1,12 +1,14 @@
 """The step under `torch.compile`, or eager with one warning that says why and what it costs."""
 
 import functools
+import logging
 import os
 import shutil
 import sys
 import types
 import warnings
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -71,7 +73,7 @@ def compile_step(
         # whole process, and chunks on several threads trip over it. The rehearsal alone insists.
         compiled = torch.compile(_with_own_code(step, kind), dynamic=False, options=options)
         try:
-            with torch._dynamo.error_on_graph_break(True):
+            with torch._dynamo.error_on_graph_break(True), _without_its_warnings():
                 # Twice: what a step hands on may differ in layout from the first state, and all
                 # compiling must be done before several threads run.
                 rehearse(compiled, 2)
@@ -87,6 +89,18 @@ def compile_step(
     text = f"Sampling runs eagerly: {missing}; {_EAGER_COST}."
     warnings.warn(text, EagerModeWarning, stacklevel=6)
     return step, False
+
+
+@contextmanager
+def _without_its_warnings() -> Iterator[None]:
+    """PyTorch logs fifty lines on what it can't compile; what matters of them is said here."""
+    logger = logging.getLogger("torch._dynamo")
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
 
 
 def _with_own_code(step: Step, kind: Hashable) -> Step:

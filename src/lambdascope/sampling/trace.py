@@ -16,6 +16,7 @@ import zarr
 import lambdascope
 from lambdascope.errors import LambdascopeError, shown
 from lambdascope.posterior.local_posterior import LocalPosterior
+from lambdascope.posterior.restrictions import OrthogonalToGradient
 from lambdascope.samplers.base import Kernel
 from lambdascope.sampling.recorder import Recorder, Series
 from lambdascope.sampling.sliding import sliding
@@ -225,6 +226,16 @@ def open_trace(path: Path | str) -> xr.Dataset:
             f"{path} has trace format {found}; this version of lambdascope reads up to {FORMAT}."
         )
     return trace
+
+
+def held_across_gradient(trace: xr.Dataset) -> bool:
+    """Whether its chains were held to the hyperplane across the gradient at w*.
+
+    Args:
+        trace: From `sample`; of one that does not tell its settings, False.
+    """
+    settings = json.loads(trace.attrs.get("settings", "{}"))
+    return OrthogonalToGradient().describe() in settings.get("restriction", [])
 
 
 def _check_whole(path: Path) -> None:

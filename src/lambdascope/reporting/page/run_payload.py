@@ -14,7 +14,7 @@ from lambdascope.reporting.llc_text import corrected_places
 from lambdascope.reporting.mode_colours import CYCLIC_MAP, colours_of, rounds_of
 from lambdascope.reporting.page.payload import rounded
 from lambdascope.reporting.page.record import LossTraceRecord, ModeRecord, RunRecord
-from lambdascope.wording import NORMAL_95
+from lambdascope.wording import NORMAL_95, SOUND_STATI
 
 # Points of all chains around one checkpoint that are drawn.
 _MOST_POINTS = 1200
@@ -57,6 +57,7 @@ def _curve(table: pd.DataFrame | None) -> dict[str, Any] | None:
         "llc": rounded(table["llc"].to_numpy(), 5),
         "half": rounded(NORMAL_95 * table["llc_stderr"].to_numpy()),
         "status": table["status"].tolist(),
+        "doubtful": (~table["status"].isin(SOUND_STATI)).tolist(),
         "burnin": table["num_burnin_steps"].tolist(),
         "stretches": stretches(table["checkpoint"].tolist()),
         "uncorrected": rounded(table["llc_uncorrected"].to_numpy(), 5)

@@ -85,7 +85,7 @@ function buildCurve() {
   const x = curve.step.map(at);
   const alone = new Set(curve.stretches.filter(([from, to]) => to - from === 1).map(([from]) => from));
   const side = (sign) => curve.llc.map((value, i) => (value === null ? null : value + sign * (curve.half[i] ?? 0)));
-  const doubtful = curve.status.map((status) => status !== "converged");
+  const doubtful = curve.doubtful;
   const traces = curve.stretches.filter(([from, to]) => to - from > 1).flatMap(([from, to]) => {
     const outline = { x: x.slice(from, to), mode: "lines", line: { width: 0, color: colours.llc }, hoverinfo: "skip" };
     return [

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from pydantic import Field, ValidationError
 
+import lambdascope as ls
 from lambdascope.config import Config
 from lambdascope.errors import LambdascopeError
 
@@ -54,3 +55,8 @@ def test_what_is_wrong_is_one_sentence(values, sentence):
         Settings(**values)
     assert "\n" not in str(caught.value)
     assert caught.value.__cause__ is None
+
+
+def test_a_config_is_shown_by_what_is_not_the_default():
+    kernel = ls.SGLD(step_size=0.01, batch_size=64)
+    assert repr(kernel) == str(kernel) == "SGLD(batch_size=64, step_size=0.01)"

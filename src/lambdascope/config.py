@@ -1,6 +1,7 @@
 """The base of every settings object: frozen, validated at construction, refused in one sentence."""
 
 import re
+from collections.abc import Iterator
 from typing import Any, Self
 
 from pydantic import (
@@ -44,6 +45,16 @@ class Config(BaseModel):
             super().__init__(**values)
         except ValidationError as error:
             raise LambdascopeError(_sentence(type(self), error)) from None
+
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        """What is other than the default, or has none."""
+        fields = type(self).model_fields
+        for name, value in super().__repr_args__():
+            if name is None or name not in fields or fields[name].default != value:
+                yield name, value
+
+    def __str__(self) -> str:
+        return repr(self)
 
     @model_validator(mode="after")
     def _counts_fit(self) -> Self:

@@ -236,3 +236,15 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
         os.close(writing)
     assert done.returncode == 141
     assert done.stderr == b""
+
+
+def test_a_directory_that_is_not_there_is_refused_before_the_libraries_are_loaded(tmp_path):
+    code = (
+        "import sys; from lambdascope.cli import main; code = main(['llc', 'nowhere']);"
+        "print(code, 'torch' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == ["2", "False"]
+    assert "the run directory nowhere does not exist" in done.stderr

@@ -70,3 +70,12 @@ def test_other_localizations_have_a_column_where_they_were_asked_for() -> None:
     assert "88.0 ± 5.3    90.0 … 83.0  1.012" in lines[1]
     assert "– … –" in lines[2]
     assert "<td>90.0 … 83.0</td>" in LLCCurve([beside, LOST])._repr_html_()
+
+
+def test_a_scan_has_the_column_that_tells_its_rows_apart() -> None:
+    scan = LLCCurve([replace(ONE, localization=1.0), replace(ONE, localization=25.0)])
+    lines = str(scan).splitlines()
+    assert lines[0].split()[:2] == ["checkpoint", "γ"]
+    assert [line.split()[1] for line in lines[1:]] == ["1.00", "25.0"]
+    hot = LLCCurve([ONE, replace(ONE, nbeta=12.0)])
+    assert str(hot).splitlines()[0].split()[:2] == ["checkpoint", "nβ"]

@@ -36,6 +36,7 @@ class Command(RunCommand):
     def run(self) -> Outcome[Any]:
         """Sample and draw."""
         config = ChainsConfig(**values_given(self.settings))
+        self.check_directory()
         from lambdascope.commands.chains import chains, print_result
 
         sampled = chains(self.directory, config, overwrite=self.overwrite, progress=self.progress)

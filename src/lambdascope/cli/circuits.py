@@ -28,6 +28,7 @@ class Command(RunCommand):
     def run(self) -> Outcome[Any]:
         """Search, measure, draw."""
         config = CircuitsConfig(**values_given(self.settings))
+        self.check_directory()
         from lambdascope.commands.circuits import circuits, print_result
 
         found = circuits(self.directory, config, overwrite=self.overwrite, progress=self.progress)

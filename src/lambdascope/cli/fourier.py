@@ -31,6 +31,7 @@ class Command(RunCommand):
     def run(self) -> Outcome[Any]:
         """Measure and draw."""
         config = FourierConfig(**values_given(self.settings))
+        self.check_directory()
         from lambdascope.commands.fourier import fourier, print_result
 
         found = fourier(self.directory, config, overwrite=self.overwrite, progress=self.progress)

@@ -41,6 +41,7 @@ class Command(RunCommand):
         given = values_given(self.settings)
         config = LLCConfig(**given)
         config.check_given(given)
+        self.check_directory()
         from lambdascope.commands.llc import llc, print_result, unconverged
 
         found = llc(self.directory, config, overwrite=self.overwrite, progress=self.progress)

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Generic, TypeVar
 import tyro
 
 from lambdascope.commands.flags import in_flags, spellings_of
+from lambdascope.runs.document import read_document
 
 Result = TypeVar("Result")
 
@@ -79,6 +80,10 @@ class RunCommand(BaseCommand):
 
     directory: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="RUN")]
     """The run directory, as `lambdascope train` wrote it."""
+
+    def check_directory(self) -> None:
+        """Refuse what is no run at once, before the libraries are loaded, which takes seconds."""
+        read_document(self.directory)
 
 
 def own_flags(command: type[BaseCommand]) -> dict[str, str]:

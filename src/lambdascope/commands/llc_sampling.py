@@ -76,7 +76,7 @@ class Sampler(ABC):
     def _own_settings(self) -> dict[str, Any]: ...
 
     def _caption(self, *method: str, band: str) -> str:
-        return " · ".join((*method, *llc_target(self.settings), f"band: {band}"))
+        return " · ".join((*method, *llc_target(self.settings), f"interval: {band}"))
 
 
 class PlainSampler(Sampler):
@@ -201,7 +201,9 @@ class AutomaticSampler(Sampler):
             band="total error",
         )
         choices = tuple(f"chosen: {choice}" for choice in result.choices)
-        return Sampled(result.curve, caption, choices, {"sample": time.perf_counter() - begun})
+        return Sampled(
+            result.curve, caption, choices, {"choose and sample": time.perf_counter() - begun}
+        )
 
     def traced_settings(self, checkpoints: Sequence[int]) -> dict[str, Any]:  # noqa: ARG002
         """The seed alone: a round may be of some checkpoints, and of another γ."""

@@ -57,11 +57,17 @@ def html_table(estimates: Sequence[LLCEstimate]) -> str:
 
 def _columns(
     estimates: Sequence[LLCEstimate],
-) -> Sequence[tuple[str, Callable[[LLCEstimate], str]]]:
+) -> Sequence[_Column]:
     """Those of all estimates, and λ̂ at other localizations where it was asked for."""
-    if not any(math.isfinite(one.localization_slope) for one in estimates):
-        return _COLUMNS
-    return (*_COLUMNS[:2], (OTHER_LOCALIZATIONS, _elsewhere), *_COLUMNS[2:])
+    columns = [*_COLUMNS]
+    if any(math.isfinite(one.localization_slope) for one in estimates):
+        columns.insert(2, (OTHER_LOCALIZATIONS, _elsewhere))
+    # Of a scan, what tells its rows apart.
+    if len({one.nbeta for one in estimates}) > 1:
+        columns.insert(1, ("nβ", lambda one: number(one.nbeta)))
+    if len({one.localization for one in estimates if math.isfinite(one.localization)}) > 1:
+        columns.insert(1, ("γ", lambda one: number(one.localization)))
+    return columns
 
 
 def _elsewhere(one: LLCEstimate) -> str:

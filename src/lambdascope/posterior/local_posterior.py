@@ -102,10 +102,16 @@ class LocalPosterior:
                 f"loss={shown(loss)}: a callable such as lambdascope.cross_entropy is accepted."
             )
         self.samples: SampleSet = sample_set(data)
-        if (loss is None) != (data is None):
+        if loss is None and data is not None:
             raise LambdascopeError(
-                f"loss={shown(loss)} with data={'None' if data is None else 'given'}: a loss needs "
-                "data, and a bare potential (data=None) returns its own value, so it takes no loss."
+                "loss=None with data given: a loss of each sample, such as loss=ls.cross_entropy "
+                "or ls.gaussian_nll, is needed beside data; a module that returns its own "
+                "potential takes data=None."
+            )
+        if loss is not None and data is None:
+            raise LambdascopeError(
+                f"loss={shown(loss)} with data=None: a loss needs data, and a bare potential "
+                "(data=None) returns its own value, so it takes no loss."
             )
         self.localization = non_negative("localization", localization)
         self.weight_decay = non_negative("weight_decay", weight_decay)

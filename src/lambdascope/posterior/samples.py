@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils.data import default_collate
+from torch.utils.data import DataLoader, default_collate
 
 from lambdascope.errors import LambdascopeError
 
@@ -104,6 +104,11 @@ def _flatten(
 
 def _collate(data: Any) -> Any:
     """All items of an indexable data set, stacked."""
+    if isinstance(data, DataLoader):
+        raise LambdascopeError(
+            "data is a DataLoader, which hands out batches; minibatches are drawn here, so its "
+            "data set is needed: data=loader.dataset."
+        )
     try:
         with torch.random.fork_rng(devices=[]):  # an augmentation draws random numbers
             length = len(data)

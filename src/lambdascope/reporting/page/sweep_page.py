@@ -31,6 +31,8 @@ def sweep_finding(record: SweepRecord) -> str:
     what = "cell" if record.is_sweep else "run"
     total, done = len(record.cells), len(_in_state(record, "finished"))
     said = f"{'All' if done == total else f'{done} of'} {total} {what}s are finished"
+    if total == 1:
+        said = f"The one {what} is {'finished' if done else 'not finished'}"
     for state in ("failed", "missing"):
         if count := len(_in_state(record, state)):
             said += f", {count} {'failed' if state == 'failed' else 'still to come'}"

@@ -336,6 +336,25 @@ def test_a_whole_spectrum_too_large_to_form_is_refused(monkeypatch: pytest.Monke
         hessian_spectrum(planted(np.ones(20)), num_largest=900)
 
 
+@pytest.mark.parametrize("ratio", [1e-1, 1e-3, 1e-5, 1e-6])
+@pytest.mark.parametrize("kind", ["ten decades", "half of them zero", "both signs", "even"])
+def test_the_error_holds_what_gathers_at_zero(kind: str, ratio: float) -> None:
+    """Nodes lie up to 1 apart: without what is seen between them it was off by 80 errors."""
+    decades = np.geomspace(1e-8, 1e2, 620)
+    curvature = {
+        "ten decades": decades,
+        "half of them zero": np.concatenate([np.zeros(310), np.geomspace(1e-5, 1e2, 310)]),
+        "both signs": np.concatenate([decades[::2], -np.geomspace(1e-6, 1.0, 310)]),
+        "even": np.linspace(-0.1, 1.0, 620),
+    }[kind]
+    exact = 0.5 * (np.maximum(curvature, 0) / (abs(curvature) + ratio)).sum()
+    found = hessian_spectrum(planted(curvature), num_largest=20)
+    value, error = found.effective_dimension(ratio)
+    assert abs(value - exact) < 2.5 * error
+    if kind == "even":  # nothing gathers: the error is that of the random starts
+        assert error < 0.02 * exact
+
+
 @pytest.mark.parametrize("ratio", [1e-2, 1e-3, 1e-4])
 def test_what_the_nodes_do_not_resolve_is_in_the_error(ratio: float) -> None:
     """Eigenvalues over five decades: far more near zero than nodes, which lie 1e-3 apart there."""
@@ -345,7 +364,7 @@ def test_what_the_nodes_do_not_resolve_is_in_the_error(ratio: float) -> None:
         found = hessian_spectrum(planted(curvature), num_largest=20, seed=seed)
         value, error = found.effective_dimension(ratio)
         assert abs(value - exact) < 2.5 * error
-    assert error < 0.1 * exact
+    assert error < 0.2 * exact
 
 
 def test_no_localisation_is_no_ratio() -> None:

@@ -24,6 +24,7 @@ from torch import Tensor
 
 from lambdascope.hessian.operator import HessianOperator
 from lambdascope.intervals import student_factor
+from lambdascope.wording import NORMAL_95
 
 _IN_A_CELL = 41  # places at which a function is averaged around a node
 
@@ -68,35 +69,43 @@ class SpectralQuadrature:
         return known + float(probes.mean()), error
 
     def resolution_of(
-        self, function: Callable[[NDArray[np.float64]], NDArray[np.float64]]
+        self, function: Callable[[NDArray[np.float64]], NDArray[np.float64]], bend: float = 0.0
     ) -> float:
         """How far Tr f(H) may be off since nothing finer than the nodes' distances is seen.
 
-        What changes where each node's weight is spread evenly over its cell, half way to its
-        neighbours, mean over probes; the scatter of the probes does not see it. Half of it serves
-        as a standard error: on the spectrum of a trained network whose every eigenvalue was
-        computed (d = 1,040), x/(x + r) was off by no more than nine tenths of this for r down to a
-        fortieth of the distance between nodes. It is no bound: eigenvalues that gather at zero
-        within a cell, over many decades, are seen by nothing but more Lanczos steps.
+        A standard error, which the scatter of the probes does not hold: the largest of two changes,
+        means over probes. *Even*: half of what changes where each node's weight lies evenly over
+        its cell, half way to its neighbours. *Apart*: where it lies at the two neighbours instead,
+        its mean kept, by 1.96; what rises and what falls is summed by itself, and nothing above
+        `bend` is spread to below it. The second sees eigenvalues that gather at zero over many
+        decades, closer than any node. A weight lies between its node's neighbours (the inequalities
+        of `histogram`), so this is near the farthest that it can go. On 480 spectra of eight kinds
+        (eigenvalues even, normal, on either side of zero, over up to ten decades, half of them 0;
+        d = 1,000; 40 and 100 Lanczos steps) and r from 10⁻⁶ to 10, Σ x/(x + r) was off by no more
+        than 1.6 of these and the scatter's errors together; the first alone fell short by up to 80
+        times that.
 
         Args:
-            function: f, applied element by element.
+            function: f, applied element by element; it does not fall.
+            bend: Where f bends upwards.
         """
         changes = []
         for nodes, weights in zip(self.nodes, self.weights, strict=True):
             order = np.argsort(nodes[weights > 0])
             n, w = nodes[weights > 0][order], weights[weights > 0][order]
-            between = (n[1:] + n[:-1]) / 2
-            low = np.concatenate([[min(self.span[0], n[0])], between])
-            high = np.concatenate([between, [max(self.span[1], n[-1])]])
-            # An outer cell reaches as far outwards as inwards, and no further than the span.
-            if len(between):
-                low[0] = max(low[0], 2 * n[0] - between[0])
-                high[-1] = min(high[-1], 2 * n[-1] - between[-1])
+            here = function(n)
+            low, high = _cells(n, self.span)
             inside = (np.arange(_IN_A_CELL) + 0.5) / _IN_A_CELL
             places = low[:, None] + (high - low)[:, None] * inside
-            changes.append(float((w * (function(places).mean(axis=1) - function(n))).sum()))
-        return abs(float(np.mean(changes))) if changes else 0.0
+            even = w * (function(places).mean(axis=1) - here)
+            stops = np.concatenate([[min(self.span[0], n[0])], n, [max(self.span[1], n[-1])]])
+            before, after = stops[:-2].copy(), stops[2:]
+            before[n > bend] = before[n > bend].clip(min=bend)
+            share = (n - before) / np.where(after > before, after - before, 1.0)
+            apart = w * (share * function(after) + (1 - share) * function(before) - here)
+            falls, rises = apart[apart < 0].sum(), apart[apart > 0].sum()
+            changes.append((even.sum() / 2, falls / NORMAL_95, rises / NORMAL_95))
+        return float(np.abs(np.mean(changes, axis=0)).max()) if changes else 0.0
 
     def spacing(self, places: NDArray[np.float64]) -> NDArray[np.float64]:
         """The distance between the nodes, or ends of `span`, on either side, mean over probes.
@@ -157,6 +166,20 @@ class SpectralQuadrature:
             else np.full_like(known, math.nan)
         )
         return known + probes.mean(axis=0), errors, blurs[1:] + blurs[:-1]
+
+
+def _cells(
+    nodes: NDArray[np.float64], span: tuple[float, float]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Lower and upper ends of the cells of rising nodes, which meet half way between these."""
+    between = (nodes[1:] + nodes[:-1]) / 2
+    low = np.concatenate([[min(span[0], nodes[0])], between])
+    high = np.concatenate([between, [max(span[1], nodes[-1])]])
+    # An outer cell reaches as far outwards as inwards, and no further than the span.
+    if len(between):
+        low[0] = max(low[0], 2 * nodes[0] - between[0])
+        high[-1] = min(high[-1], 2 * nodes[-1] - between[-1])
+    return low, high
 
 
 def _below(

@@ -126,7 +126,7 @@ def test_the_finding_counts_and_names_the_ends(results: Path) -> None:
     assert report(results).finding == (
         "16 of 18 cells are finished, 1 failed, 1 still to come; mean learning coefficient λ̂ is "
         "largest, 51.50 ± 0.71, at modulus p 17, relu, and smallest, 23.0 ± 1.0, at modulus p 11, "
-        "gelu; 10 of 16 estimates converged."
+        "gelu (± standard deviation over runs); 10 of 16 estimates converged."
     )
 
 
@@ -352,7 +352,9 @@ def with_estimates(folder: Path, to: Path, *changes: dict[str, Any]) -> Path:
 
 def test_estimates_of_one_posterior_are_averaged(seeds: Path, tmp_path: Path) -> None:
     made = report(with_estimates(seeds, tmp_path / "same", {}, {}))
-    assert "learning coefficient λ̂ is 310 ± 14 over the runs." in made.finding
+    assert (
+        "learning coefficient λ̂ is 310 ± 14 over the runs (± standard deviation)." in made.finding
+    )
     table = table_of(made.path, "cells")
     assert not [name for name in table if name.startswith("llc.")]
 

@@ -379,7 +379,14 @@ def test_a_cell_without_an_estimate_costs_its_neighbours_nothing(
     assert numbers == [0, 1, 2, 3]  # once, side by side
     assert [cell.number for cell, _ in found.failed()] == [1, 3]
     assert "no chain gave an estimate at step" in found.failed()[0][1]
-    assert set(table["cell"]) == {0, 2}
+    # What was measured besides stands.
+    lost = table["cell"].isin([1, 3])
+    assert table["test_loss"].notna().all()
+    assert (
+        table["llc"].notna().tolist()
+        == (table.groupby("cell").cumcount(ascending=False).eq(0) & ~lost).tolist()
+    )
+    assert table["error"].notna().tolist() == lost.tolist()
 
 
 def test_what_is_kept_is_the_file_as_its_cells_were_read(
@@ -439,6 +446,8 @@ def test_a_hessian_that_fails_costs_the_cells_beside_it_nothing(
     monkeypatch.setattr(sweep_cells, "add_hessians", fails_at_seed_0)
     failed, sound = work_on(cells)
     assert failed.error == "not resolved"
+    assert failed.rows[-1]["train_loss"] > 0
+    assert "effective_dimension" not in failed.rows[-1]
     assert sound.error is None
     assert sound.rows[-1]["effective_dimension"] > 0
 

@@ -16,7 +16,7 @@ AXES = ("train.task", "train.p", "llc.n_multiplier", "train.seed")
 TABLE = pd.DataFrame(
     [
         {
-            "cell": 100 * seed + 10 * p + factor,
+            "cell": 1000 * (task == "random") + 100 * seed + 10 * p + factor,
             "step": 50,
             "train.task": task,
             "train.p": p,
@@ -75,7 +75,9 @@ def test_a_mean_has_the_spread_of_its_runs_or_the_error_of_the_one() -> None:
     assert means["mean"].tolist()[:2] == [15.0, 115.0]
     np.testing.assert_allclose(means["spread"], math.sqrt(2))
     single = means_of(runs_of(one[one["train.seed"] == 0], "llc", wish, AXES))
-    assert set(single["spread"]) == {0.5}
+    assert single["spread"].isna().all()
+    assert set(single["stderr"]) == {0.5}
+    assert means["stderr"].isna().all()
 
 
 def test_slopes_are_those_of_the_lines() -> None:
@@ -342,3 +344,14 @@ def test_exact_values_stand_beside_estimates_of_them_only_and_say_what_they_are(
     assert keys[-2:] == ["exact value", "exact value as nβ → ∞"]
     nothing = panels_of(known.assign(exact=math.nan), pd.DataFrame(), wish, AXES)
     assert all(panel.theory.empty for panel in nothing)
+
+
+def test_where_some_points_are_single_runs_the_caption_tells_the_two_errors_apart() -> None:
+    one = TABLE[(TABLE["llc.n_multiplier"] == 1.0) & (TABLE["train.task"] == "addition")]
+    some = one[(one["train.seed"] == 0) | (one["train.p"] == 5)]
+    caption = caption_of(draw(some, pd.DataFrame(), FigureWish(x="train.p"), AXES, ""))
+    assert caption.startswith("line and band, or bar beside single runs: mean ± standard deviation")
+    assert "thin bar: standard error of a single run" in caption
+    assert "thin bar" not in caption_of(
+        draw(one, pd.DataFrame(), FigureWish(x="train.p"), AXES, "")
+    )

@@ -1,6 +1,7 @@
 """The sweep's figure: a mean, a band and faint runs for each family."""
 
 import math
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -31,7 +32,7 @@ def panel(
     return SweepPanel(
         title,
         "Learning coefficient λ̂",
-        means.reset_index(),
+        means.assign(stderr=math.nan).reset_index(),
         runs,
         pd.DataFrame(columns=columns) if lines is None else lines,
         pd.DataFrame(columns=["family", "x", "exact", "label"]) if theory is None else theory,
@@ -186,3 +187,15 @@ def test_a_map_tells_failed_fields_from_empty_ones() -> None:
         (1, 1): "∞",
     }
     assert [text.get_text() for text in axes.get_yticklabels()] == ["5", "7"]
+
+
+def test_a_single_run_among_others_has_a_thin_bar_and_no_band_runs_through() -> None:
+    one = RUNS[(RUNS["family"] == "random") & ((RUNS["run"] == "0") | (RUNS["x"] != 53))]
+    drawn_panel = panel(one)
+    means = drawn_panel.means.assign(stderr=[math.nan, math.nan, 2.5])
+    (axes,) = drawn(replace(drawn_panel, means=means), family=None).axes
+    bars = [item for item in axes.collections if isinstance(item, LineCollection)]
+    assert len(axes.collections) == len(bars) == 2
+    (thin,) = [bar.get_segments() for bar in bars if bar.get_linewidth()[0] == 0.8]
+    (segment,) = thin
+    assert segment[1, 1] - segment[0, 1] == pytest.approx(5.0)

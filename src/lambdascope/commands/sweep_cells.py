@@ -57,7 +57,7 @@ def work_on(batch: Sequence[Cell]) -> list[Outcome]:
     cell's own settings, so a cell gives the same numbers whichever cells are beside it, to
     rounding, which the training of a transformer by itself lets grow (`docs/sweeps.md`). A run
     that diverges, or of which no chain gives an estimate, or a Hessian that is not resolved, is
-    the failure of its cell alone.
+    the failure of its cell alone, and what else was measured of it stands.
     """
     begun = time.perf_counter()
     trained = list(zip(batch, _trained([settings_of(cell).train for cell in batch]), strict=True))
@@ -72,23 +72,24 @@ def work_on(batch: Sequence[Cell]) -> list[Outcome]:
         if run.diverged is not None
     }
     for (cell, run), own, error in zip(sound, rows, errors, strict=True):
-        said = error or _add_circuits_and_hessians(settings_of(cell), run, own)
-        found[cell.number] = {"rows": own} if said is None else {"error": said}
+        failures = filter(None, [error, *_add_circuits_and_hessians(settings_of(cell), run, own)])
+        found[cell.number] = {"rows": own, "error": "; ".join(failures) or None}
     seconds = (time.perf_counter() - begun) / len(batch)
     return [Outcome(**found[cell.number], seconds=seconds) for cell in batch]
 
 
-def _add_circuits_and_hessians(settings: Settings, run: TrainedRun, rows: Rows) -> str | None:
-    """Put circuits and Hessian into the rows; what failed, or None.
+def _add_circuits_and_hessians(settings: Settings, run: TrainedRun, rows: Rows) -> list[str]:
+    """Put circuits and Hessian into the rows; returns what failed.
 
     Raised further, an error would take the batch apart, and its other cells be worked on again.
     """
-    try:
-        add_circuits(settings, run, rows)
-        add_hessians(settings, run, rows)
-    except LambdascopeError as error:
-        return str(error)
-    return None
+    failures = []
+    for add in (add_circuits, add_hessians):
+        try:
+            add(settings, run, rows)
+        except LambdascopeError as error:
+            failures.append(str(error))
+    return failures
 
 
 def _trained(configs: Sequence[TrainConfig]) -> list[TrainedRun]:

@@ -44,25 +44,25 @@ def doubtful_of(rows: pd.DataFrame, y: str) -> pd.Series:
 
 
 def means_of(runs: pd.DataFrame) -> pd.DataFrame:
-    """Mean and standard deviation over runs: family, x, mean, spread.
+    """Mean and standard deviation over runs: family, x, mean, spread, stderr.
 
-    A single run's spread is its own standard error.
+    Of a single run the spread is NaN, and stderr its own standard error; of several it is NaN.
     """
     means = (
         runs.groupby(["family", "x"], sort=False)
         .agg(mean=("y", "mean"), spread=("y", "std"), stderr=("stderr", "mean"))
         .reset_index()
     )
-    return means.assign(spread=means["spread"].fillna(means.pop("stderr")))
+    return means.assign(stderr=means["stderr"].where(means["spread"].isna()))
 
 
 def slopes_of(runs: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The slope of y in `over`, of all runs together and of each by itself.
 
     Returns:
-        means: family, x, mean, spread, where spread is the slope's standard error over all runs
-        (least squares, independent equal scatter), NaN of two points; runs: family, run, x, y,
-        doubtful.
+        means: family, x, mean, spread, stderr, where spread is the slope's standard error over all
+        runs (least squares, independent equal scatter), NaN of two points, and stderr is NaN;
+        runs: family, run, x, y, doubtful.
     """
     means, single = [], []
     for (family, x), rows in runs.groupby(["family", "x"], sort=False):
@@ -76,7 +76,7 @@ def slopes_of(runs: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
                 row = {"family": family, "run": run, "x": x, "y": alone.slope}
                 single.append({**row, "doubtful": bool(own["doubtful"].any())})
     return (
-        pd.DataFrame(means, columns=["family", "x", "mean", "spread"]),
+        pd.DataFrame(means, columns=["family", "x", "mean", "spread"]).assign(stderr=math.nan),
         pd.DataFrame(single, columns=_COLUMNS),
     )
 

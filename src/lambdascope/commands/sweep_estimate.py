@@ -10,6 +10,8 @@ from lambdascope.sweeps import Cell
 # Multiplications and additions a second that training and sampling reach on one core
 # (docs/performance.md), what each shape costs to compile, and what a training step costs by itself.
 _RATE, _COMPILING, _STEP = 25e9, 15.0, 4e-4
+# Libraries, and the figures at the end.
+_START_AND_END = 6.0
 # Full-batch steps that an automatic estimate takes in all its chains: a few chains, some thousand
 # steps each.
 _AUTOMATIC_STEPS = 6000
@@ -37,7 +39,7 @@ class Estimate:
 
 def estimate_of(batches: Sequence[Sequence[Cell]]) -> Estimate:
     """Add up what each batch will take."""
-    seconds, num_bytes = 0.0, 0
+    seconds, num_bytes = _START_AND_END if batches else 0.0, 0
     for batch in batches:
         all_settings = [settings_of(cell) for cell in batch]
         first = all_settings[0]

@@ -1,6 +1,8 @@
 """The figures of a sweep, from its tables: which rows, grouped how, under which names."""
 
+import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -96,7 +98,17 @@ def panels_of(
             panel = _panel(placed, y, title, wish, axes)
             if len(panel.runs):  # no slopes, where there is one place each
                 panels.append(panel)
-    return panels
+    return _of_single_runs(panels)
+
+
+def _of_single_runs(panels: list[SweepPanel]) -> list[SweepPanel]:
+    """The panels, where every point is one run its own error in place of a spread."""
+    if any(panel.means["spread"].notna().any() for panel in panels):
+        return panels
+    return [
+        replace(panel, means=panel.means.assign(spread=panel.means["stderr"], stderr=math.nan))
+        for panel in panels
+    ]
 
 
 def _panel(
@@ -174,6 +186,8 @@ def _caption(
             f"{_marks(panels)}: mean ± {spread} {over_runs(most, pooled)}",
             "faint: each run",
         ]
+        if means["stderr"].notna().any():
+            parts.append("thin bar: standard error of a single run")
     if wish.slope_over and (bare := int(means["spread"].isna().sum())):
         parts.append(f"{bare} of {len(means)} slopes are of two points, and have no error")
     if doubtful:
@@ -191,8 +205,10 @@ def _caption(
 
 def _marks(panels: Sequence[SweepPanel]) -> str:
     """How mean and spread are drawn: at a single x there is neither line nor band."""
-    single = all(panel.means.groupby("family").size().max() == 1 for panel in panels)
-    return "dot and bar" if single else "line and band"
+    if all(panel.means.groupby("family").size().max() == 1 for panel in panels):
+        return "dot and bar"
+    mixed = any(panel.means["stderr"].notna().any() for panel in panels)
+    return "line and band, or bar beside single runs" if mixed else "line and band"
 
 
 def _its_error(panels: Sequence[SweepPanel], wish: FigureWish) -> str:

@@ -69,9 +69,12 @@ def fields_of(rows: pd.DataFrame, cells: pd.DataFrame, wish: FigureWish) -> pd.D
         finished and failed (how many runs are). A cell that is not finished has no field where
         the map's axis is something measured.
     """
+    # A cell that failed in another part has its value here.
+    whole = cells[cells["state"] == "finished"]["cell"]
+    rows = rows[rows[wish.y[0]].notna() | rows["cell"].isin(whole)]
     finished = _fields(rows, wish, rows[wish.y[0]].astype(float), doubtful_of(rows, wish.y[0]))
     finished = finished.assign(finished=1, failed=0)
-    others = cells[cells["state"] != "finished"]
+    others = cells[(cells["state"] != "finished") & ~cells["cell"].isin(rows["cell"])]
     if wish.x == "step":  # nothing is known of them at any step that others have
         steps = pd.DataFrame({"step": sorted(set(rows["step"]))})
         others = others.merge(steps, how="cross")

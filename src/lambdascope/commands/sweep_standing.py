@@ -80,7 +80,11 @@ def status_of(sweep: Sweep) -> SweepStatus:
     failed, total = {str(cell): error for cell, error in sweep.failed()}, len(sweep.plan.cells)
     missing = len(sweep.missing())
     finished = total - missing - len(failed)
-    doubtful = doubts(sweep.plan, measurements(sweep.plan, sweep.records))
+    doubtful = {
+        cell: said
+        for cell, said in doubts(sweep.plan, measurements(sweep.plan, sweep.records)).items()
+        if cell not in failed
+    }
     return SweepStatus(sweep.records.path, total, finished, missing, failed, doubtful)
 
 

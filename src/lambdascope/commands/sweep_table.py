@@ -33,15 +33,18 @@ _LISTS = {name for names in _SPECTRUM.values() for name in names}
 
 
 def measurements(plan: SweepPlan, records: CellRecords) -> pd.DataFrame:
-    """A row for each finished cell and checkpoint: number, key, axes, what was measured.
+    """A row for each measured cell and checkpoint: number, key, axes, what was measured.
 
-    Where the effective dimension is of another posterior than λ̂, the column
+    A cell of which one part failed has the others; the column error, there where a cell failed,
+    says what is missing. Where the effective dimension is of another posterior than λ̂, the column
     effective_dimension_note says in what.
     """
     rows: list[dict[str, Any]] = []
-    for cell, outcome in _finished(plan, records):
+    for cell, outcome in _measured(plan, records):
         label = _label(plan, cell)
         differs = posteriors_differ(cell)
+        if outcome.error is not None:
+            label |= {"error": outcome.error}
         for row in outcome.rows:
             rows.append(label | {name: one for name, one in row.items() if name not in _LISTS})
             if differs and {"llc", _DIMENSION} <= set(row):
@@ -53,14 +56,14 @@ def measurements(plan: SweepPlan, records: CellRecords) -> pd.DataFrame:
 
 
 def spectra(plan: SweepPlan, records: CellRecords) -> pd.DataFrame:
-    """A row for each finished cell, checkpoint and eigenvalue, as in hessian.csv.
+    """A row for each measured cell, checkpoint and eigenvalue, as in hessian.csv.
 
     Its columns: number, key, axes, checkpoint, step, end ("largest" or "smallest"), rank (from 1,
     the outermost), eigenvalue, residual (‖Hv − λv‖; NaN in records from before it was kept, which
     have no smallest ones either).
     """
     parts = []
-    for cell, outcome in _finished(plan, records):
+    for cell, outcome in _measured(plan, records):
         for row in outcome.rows:
             label = _label(plan, cell) | {name: row.get(name) for name in ("checkpoint", "step")}
             for end, (values, residuals) in _SPECTRUM.items():
@@ -147,10 +150,11 @@ def summary_text(plan: SweepPlan, table: pd.DataFrame) -> str:
     return "\n".join([aligned(lines), *notes])
 
 
-def _finished(plan: SweepPlan, records: CellRecords) -> Iterator[tuple[Cell, Outcome]]:
+def _measured(plan: SweepPlan, records: CellRecords) -> Iterator[tuple[Cell, Outcome]]:
+    """Those of which something stands: of a failed cell, what did not fail."""
     for cell in plan.cells:
         outcome = records.get(cell)
-        if outcome is not None and outcome.error is None:
+        if outcome is not None and outcome.rows:
             yield cell, outcome
 
 
@@ -170,6 +174,9 @@ def _groups(table: pd.DataFrame, axes: Sequence[str]) -> list[tuple[tuple[Any, .
 
 
 def _mean_text(values: pd.Series) -> str:
-    if values.notna().sum() > 1 and values.nunique() > 1:
-        return with_error(float(values.mean()), float(values.std()))
-    return number(float(values.mean()))
+    """The mean and its spread; of how many, where it is not of all runs (one failed in part)."""
+    count = int(values.notna().sum())
+    of = f" (of {count})" if count < len(values) else ""
+    if count > 1 and values.nunique() > 1:
+        return with_error(float(values.mean()), float(values.std())) + of
+    return number(float(values.mean())) + of

@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -20,8 +22,10 @@ class SweepPanel:
     Attributes:
         title: Above it; empty if there is one panel.
         y_label: With its unit.
-        means: `family`, `x`, `mean`, `spread` (standard deviation over runs; of a single run its
-            standard error; NaN where neither is known): a band, or at a single x a bar.
+        means: `family`, `x`, `mean`, `spread` (standard deviation over runs; where all points are
+            single runs their standard errors; NaN where not known): a band, or a bar at a single x
+            and where single runs lie among the others; `stderr` (of a single run among others its
+            own standard error, else NaN): a thin bar.
         runs: `family`, `run`, `x`, `y`, `doubtful`: each run by itself; doubtful ones are hollow.
         lines: Straight lines, as points to join: `family`, `x`, `y`, `label`; may be empty.
         theory: Exact values: `family`, `x`, `exact`, `label`, which says what they are; may be
@@ -131,12 +135,15 @@ def _draw_family(
             )
     where = [places[x] for x in own["x"]]
     spread = own["spread"].fillna(0.0)
-    if len(own) > 1:
+    if own["stderr"].notna().any():  # a band through both would mean two things
+        _bars(axes, where, own, "spread", {"ecolor": colour, "capsize": 4})
+        _bars(axes, where, own, "stderr", {"ecolor": colour, "elinewidth": 0.8})
+    elif len(own) > 1:
         axes.fill_between(
             where, own["mean"] - spread, own["mean"] + spread, color=colour, alpha=0.18, linewidth=0
         )
     elif spread.iloc[0] > 0:  # a band of one place has no width
-        axes.errorbar(where, own["mean"], yerr=spread, fmt="none", ecolor=colour, capsize=4)
+        _bars(axes, where, own, "spread", {"ecolor": colour, "capsize": 4})
     name = str(family).replace("_", " ")
     label = "mean of the runs" if family_label is None else f"{family_label} {name}".strip()
     marker = None if many else "o"
@@ -165,6 +172,16 @@ def _draw_family(
             linestyle=_theory_dash(str(label)),
             linewidth=1.4,
         )
+
+
+def _bars(
+    axes: Axes, where: Sequence[float], means: pd.DataFrame, name: str, look: dict[str, Any]
+) -> None:
+    """Bars of the length in a column, where it is known."""
+    known = means[name].notna().to_numpy()
+    if known.any():
+        places, own = np.asarray(where)[known], means[known]
+        axes.errorbar(places, own["mean"], yerr=own[name], fmt="none", **look)
 
 
 def _theory_dash(label: str) -> tuple[int, tuple[int, ...]]:

@@ -111,7 +111,11 @@ class ProcessEngine(Engine):
             finished = True
         finally:
             for worker in [*free, *(worker for worker, _, _ in running.values())]:
+                processes = list((worker._processes or {}).values())
                 worker.shutdown(wait=finished, cancel_futures=True)
+                if not finished:  # else the interpreter waits at its end for batches in work
+                    for process in processes:
+                        process.terminate()
 
     def _begin(
         self, free: list[ProcessPoolExecutor], work: Work, batch: Batch

@@ -27,7 +27,8 @@ class Outcome:
 
     Attributes:
         rows: What was measured, a row a checkpoint, as JSON values.
-        error: Why there is nothing, in a sentence; None if all went well.
+        error: Why something that was asked for, or everything, is missing from the rows; None if
+            all went well.
         seconds: Wall time that it took; a batch's time is shared out evenly.
         versions: Under which it was recorded, by a process that shares them with its workers; None
             before it is recorded, and in records that do not say.

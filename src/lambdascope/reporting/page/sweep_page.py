@@ -102,13 +102,17 @@ def _trend(figure: SweepFigureRecord) -> str:
     means, runs = curves.means.reset_index(drop=True), curves.runs
     what = _lower(curves.y_label)
     if figure.over_seeds:
-        return f"{what} is {with_error(runs['y'].mean(), runs['y'].std())} over the runs"
+        spread = with_error(runs["y"].mean(), runs["y"].std())
+        return f"{what} is {spread} over the runs (± standard deviation)"
     if len(means) < 2:
         return ""
     several = runs.groupby(["family", "x"]).size().max() > 1
     if several:
         what = f"mean {what}, over {figure.pooled}," if figure.pooled else f"mean {what}"
-    errors = "" if several or means["spread"].isna().all() else " (± one standard error)"
+    errors = ""
+    if means["spread"].notna().any():
+        whose = "the slope's standard error" if figure.is_slope else "one standard error"
+        errors = f" (± {'standard deviation over runs' if several else whose})"
     x_label = _lower(figure.x_label)
     if means["family"].nunique() == 1 and pd.api.types.is_numeric_dtype(means["x"]):
         first, last = means.iloc[0], means.iloc[-1]
@@ -280,6 +284,7 @@ def _family(curves: SweepPanel, family: Any, numeric: bool) -> dict[str, Any]:
         "x": _places(means["x"], numeric),
         "mean": rounded(means["mean"].to_numpy(float)),
         "spread": rounded(means["spread"].to_numpy(float)),
+        "stderr": rounded(means["stderr"].to_numpy(float)),
         "runs": [
             {
                 "name": str(name),

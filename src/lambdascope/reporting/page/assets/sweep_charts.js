@@ -14,17 +14,25 @@ function familyTraces(family, colour, dash, isNumeric, number) {
   const mean = {
     ...beside,
     x: family.x, y: family.mean, mode: isNumeric ? "lines+markers" : "markers", line: { color: colour, width: 2.5, dash }, marker: { size: 9, color: colour },
-    customdata: family.spread.map((spread) => (spread === null ? "" : ` ± ${written(spread)}`)),
+    customdata: family.spread.map((spread, i) => {
+      if (spread !== null) return ` ± ${written(spread)}`;
+      return family.stderr[i] === null ? "" : ` ± ${written(family.stderr[i])} (a single run’s standard error)`;
+    }),
     hovertemplate: `mean ${plain(family.name)} %{y:.4~g}%{customdata}<extra></extra>`,
   };
   const lines = family.lines.map((line) => ({
     x: line.x, y: line.y, mode: "lines", line: { color: colour, width: 1.5, dash: "dot" }, hoverinfo: "skip",
   }));
   const exact = { x: family.exact.x, y: family.exact.y, mode: "lines", line: { color: colour, width: 2, dash: "dashdot" }, hovertemplate: "exact %{y:.4~g}<extra></extra>" };
-  const hasBand = isNumeric && family.x.length > 1; // of one place it would have no width
+  const single = family.stderr.some((error) => error !== null); // a band through both would mean two things
+  const hasBand = isNumeric && family.x.length > 1 && !single; // of one place it would have no width
   const band = hasBand ? [{ ...outline, y: bounds(-1) }, { ...outline, y: bounds(1), fill: "tonexty", fillcolor: `${colour}2e` }] : [];
   if (!hasBand) mean.error_y = { type: "data", array: family.spread.map((spread) => spread ?? 0), color: colour, thickness: 1.5 };
-  return [...band, ...runs, ...lines, exact, mean];
+  const thin = single ? [{
+    ...beside, x: family.x, y: family.mean, mode: "markers", marker: { size: 1, color: colour }, hoverinfo: "skip",
+    error_y: { type: "data", array: family.stderr.map((error) => error ?? 0), color: colour, thickness: 0.8, width: 0 },
+  }] : [];
+  return [...band, ...thin, ...runs, ...lines, exact, mean];
 }
 
 function sweepChart(figure, number) {

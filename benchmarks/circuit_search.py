@@ -1,6 +1,7 @@
 """How well the search for circuits counts: planted, untrained, memorised and trained networks.
 
     python -m benchmarks.circuit_search [--planted 500] [--untrained 300] [--memorised 100]
+                                       [--tied 120]
 
 The asked figures: planted circuits (1 to 6, signal-to-noise 2 to 50, logits of any size) counted
 exactly in 98 % of the cases or more; at most 2 % of untrained networks and of those that memorised
@@ -12,6 +13,7 @@ with logits of another size, and with tests 3 and 4 made at another loss.
 from __future__ import annotations
 
 import argparse
+import math
 from collections import Counter
 from copy import deepcopy
 from pathlib import Path
@@ -21,9 +23,18 @@ import torch
 
 from benchmarks.environment import describe_environment, write_json
 from lambdascope.modular_addition.architectures import Network, make_network
-from lambdascope.modular_addition.circuits import ERROR_RATE, LOSS_SHARE, find_circuits
+from lambdascope.modular_addition.circuit_effects import modes_that_matter
+from lambdascope.modular_addition.circuit_null import power_ratios
+from lambdascope.modular_addition.circuits import (
+    ERROR_RATE,
+    LOSS_SHARE,
+    alignment_alone,
+    find_circuits,
+    on_their_circles,
+)
 from lambdascope.modular_addition.config import TrainConfig
 from lambdascope.modular_addition.planted import planted_network
+from lambdascope.modular_addition.probing import token_embedding
 from lambdascope.modular_addition.training import train
 
 RESULT = Path(__file__).parent / "results" / "circuit_search.json"
@@ -39,6 +50,8 @@ TRAINED = {
     "embed 24, hidden 64": {"embed_dim": 24, "hidden_size": 64},
 }
 NUM_SEEDS = 6
+FORCED = 5
+"""Modes that test 1 is made to let through, of networks that memorised."""
 
 
 def planted(count: int) -> dict[str, Any]:
@@ -100,17 +113,82 @@ def memorised(count: int) -> dict[str, Any]:
         )
         for seed in range(count)
     ]
-    hits, accuracies = [], []
+    hits, accuracies, aligned, all_passed = [], [], 0, 0
     for run in train(configs):
         accuracies.append(run.metrics[-1].train_accuracy)
-        found = find_circuits(with_weights(run.config, run.weights[-1]))
+        network = with_weights(run.config, run.weights[-1])
+        found = find_circuits(network)
         if found.circuits:
             hits.append({"seed": run.config.seed, "found": found.frequencies})
+        on_circles, chosen = tests_2_to_4(network)
+        aligned, all_passed = aligned + bool(on_circles), all_passed + bool(chosen)
     return {
         "cases": count,
         "with_circuits": hits,
+        "the_largest_let_through": FORCED,
+        "with_one_that_passes_test_2": aligned,
+        "with_one_that_passes_tests_2_to_4": all_passed,
         "lowest_train_accuracy": min(accuracies),
         "mean_train_accuracy": sum(accuracies) / count,
+    }
+
+
+def tests_2_to_4(network: Network) -> tuple[list[int], list[int]]:
+    """The modes that pass test 2, and all, where test 1 lets the largest ones through."""
+    embedding = token_embedding(network)
+    order = (power_ratios(embedding).argsort(descending=True) + 1).tolist()
+    aligned = {mode: alignment_alone(network, embedding, mode) for mode in order[:FORCED]}
+    on_circles = on_their_circles(network, aligned, ERROR_RATE)
+    return on_circles, modes_that_matter(network, embedding, on_circles, order[FORCED:], LOSS_SHARE)
+
+
+def tied(count: int) -> dict[str, Any]:
+    """Networks whose embedding reads the answer: untrained, with a planted circle, and trained.
+
+    The circle is planted in the embedding alone; the map between does not add with it.
+    """
+    sizes: dict[str, Any] = {"p": 31, "hidden_size": 48, "tie_unembed": True}
+    untrained, in_the_embedding = 0, 0
+    for seed in range(count):
+        config = TrainConfig(**sizes, embed_dim=EMBED_DIMS[seed % 4], seed=seed)
+        network = make_network(config)
+        untrained += bool(find_circuits(network).circuits)
+        mode = 1 + seed % 15
+        angle = 2 * math.pi * mode / 31 * torch.arange(31)
+        random = torch.Generator().manual_seed(seed)
+        plane, _ = torch.linalg.qr(torch.randn(config.embed_dim, 2, generator=random))
+        with torch.no_grad():
+            circle = torch.stack([angle.cos(), angle.sin()], dim=1) @ plane.T
+            network.embedding.weight.add_(3 * circle)
+        in_the_embedding += mode in find_circuits(network).frequencies
+    configs = [
+        TrainConfig(
+            embed_dim=16,
+            hidden_size=64,
+            tie_unembed=True,
+            num_steps=3000,
+            num_checkpoints=2,
+            seed=s,
+        )
+        for s in range(NUM_SEEDS)
+    ]
+    rows = []
+    for run in train(configs):
+        found = find_circuits(with_weights(run.config, run.weights[-1]))
+        rows.append(
+            {
+                "seed": run.config.seed,
+                "test_accuracy": run.metrics[-1].test_accuracy,
+                "frequencies": found.frequencies,
+                "kept_share": found.accuracy_kept / found.accuracy,
+                "removed_minus_chance": found.accuracy_removed - 1 / run.config.p,
+            }
+        )
+    return {
+        "cases": count,
+        "untrained_with_circuits": untrained,
+        "planted_in_the_embedding_alone_and_called_a_circuit": in_the_embedding,
+        "trained": rows,
     }
 
 
@@ -171,6 +249,23 @@ def show(result: dict[str, Any]) -> None:
         print(
             f"{name:11} {len(part['with_circuits'])} of {part['cases']} with a circuit (asked: 2 %)"
         )
+    part = result["memorised"]
+    print(
+        f"  with the {part['the_largest_let_through']} largest modes let through by test 1: "
+        f"{part['with_one_that_passes_test_2']} with one that passes test 2, "
+        f"{part['with_one_that_passes_tests_2_to_4']} with one that passes all"
+    )
+    part = result["tied"]
+    print(
+        f"tied        {part['untrained_with_circuits']} of {part['cases']} untrained with a "
+        f"circuit, {part['planted_in_the_embedding_alone_and_called_a_circuit']} with one that "
+        "is planted in the embedding alone; trained:"
+    )
+    for row in part["trained"]:
+        print(
+            f"  seed {row['seed']}: {row['frequencies']}, kept {row['kept_share']:.1%}, removed "
+            f"{row['removed_minus_chance']:+.1%}"
+        )
     print(
         "\nnetwork               seed  test   circuits  effective  kept    removed  same otherwise"
     )
@@ -189,6 +284,7 @@ def main() -> None:
     parser.add_argument("--planted", type=int, default=500, help="planted cases")
     parser.add_argument("--untrained", type=int, default=300, help="untrained networks")
     parser.add_argument("--memorised", type=int, default=100, help="networks of random labels")
+    parser.add_argument("--tied", type=int, default=120, help="tied networks")
     parser.add_argument("--steps", type=int, default=3000, help="training steps of the trained")
     parser.add_argument("--out", type=Path, default=RESULT, help="where the JSON goes")
     arguments = parser.parse_args()
@@ -199,6 +295,7 @@ def main() -> None:
         "planted": planted(arguments.planted),
         "untrained": untrained(arguments.untrained),
         "memorised": memorised(arguments.memorised),
+        "tied": tied(arguments.tied),
         "trained": trained(arguments.steps),
     }
     show(result)

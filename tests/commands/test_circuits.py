@@ -11,6 +11,7 @@ from safetensors.torch import save_file
 
 from lambdascope import cli
 from lambdascope.commands import circuits as circuits_command
+from lambdascope.commands import circuits_tables
 from lambdascope.commands.circuits import circuits
 from lambdascope.commands.circuits_config import CircuitsConfig
 from lambdascope.commands.systems import load_run
@@ -65,7 +66,14 @@ def test_it_writes_tables_and_figures(run: Path, capsys: pytest.CaptureFixture[s
     # What carries the logits has formed; what is faint need not stand out from chance.
     assert set(table.loc[table["logit_share"] > 0.1, "frequency"]) <= set(formed["frequency"])
     assert table["loss_removed"].gt(table["loss"]).all()
+    assert table["rise_begins_step"].dropna().lt(table["rise_ends_step"].dropna()).all()
     measures = read_table(run / "clock_or_pizza.csv").set_index("measure")
+    # The network's own, from training; the circuits alone and without them are never better.
+    own = read_table(run / "training.csv")["test_accuracy"].iloc[-1]
+    held_out = measures.loc["held_out_accuracy", "value"]
+    assert held_out == pytest.approx(own)
+    assert measures.loc["held_out_accuracy_removed", "value"] < held_out
+    assert f"Of those held out of training: {held_out:.1%}".replace("%", " %") in said
     assert measures.loc["num_circuits", "value"] == len(table)
     assert "circuits_formation.png" in said
     assert f"{len(table)} circuit" in said
@@ -136,6 +144,9 @@ def test_without_circuits_no_figure_of_them_is_left(run: Path) -> None:
     empty, full = (pd.read_csv(of / "circuits_over_training.csv") for of in (untrained, run))
     assert empty.empty
     assert list(empty) == list(full)
+    none, some = (pd.read_csv(of / "circuits.csv") for of in (untrained, run))
+    assert none.empty
+    assert list(none) == list(some)
 
 
 def test_formation_leaves_out_the_row_of_equals(tmp_path: Path) -> None:
@@ -145,7 +156,7 @@ def test_formation_leaves_out_the_row_of_equals(tmp_path: Path) -> None:
     train(config, tmp_path, None, progress=False)
     loaded = load_run(tmp_path)
     searches = [find_circuits(loaded.network_at(index)) for index in range(2)]
-    over = circuits_command._over_training(loaded, searches, [2, 5])
+    over = circuits_tables.over_training_table(loaded, searches, [2, 5])
     embedding = loaded.network_at(1).embedding.weight.detach().double()
     assert embedding.shape == (12, 8)
     sizes = mode_magnitudes(embedding[:11])[1:]

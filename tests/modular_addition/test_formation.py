@@ -3,12 +3,19 @@ import pytest
 import torch
 
 from lambdascope.modular_addition.formation import (
-    formation_index,
+    first_lasting,
+    formation,
     power_shares,
     relative_magnitudes,
     rise_by_chance,
 )
 from lambdascope.modular_addition.modes import mode_magnitudes
+
+
+def formation_index(*arguments):
+    found = formation(*arguments)
+    return None if found is None else found.formed
+
 
 RISING = np.exp(np.arange(10.0))
 
@@ -40,8 +47,8 @@ def test_what_ends_no_farther_from_the_median_than_it_began_has_not_formed():
 
 def test_a_rise_that_chance_gives_is_none():
     shares, relative = [1, 1, 5, 5], np.exp([1, 1, 1.5, 1.5])
-    assert formation_index(shares, relative, least_rise=0.4) == 2
-    assert formation_index(shares, relative, least_rise=0.6) is None
+    assert formation_index(shares, relative, 0.4) == 2
+    assert formation_index(shares, relative, 0.6) is None
 
 
 def test_shares_add_up_and_know_no_scale():
@@ -104,3 +111,33 @@ def test_a_strong_circuits_date_is_the_same_wherever_the_run_ends():
     shares, relative = own / (own + 25 * others), np.sqrt(own / others)
     dates = {end: formation_index(shares[:end], relative[:end]) for end in (15, 20, 40, 80)}
     assert set(dates.values()) <= {8, 9, 10}, dates
+
+
+def test_the_date_goes_by_steps_and_not_by_how_densely_checkpoints_lie():
+    """A rise that slows down, looked at evenly and with checkpoints crowded early."""
+    even = np.arange(0, 1001, 10)
+    crowded = np.unique(np.geomspace(1, 1000, 100).astype(int))
+    dates = []
+    for steps in (even, crowded):
+        shares = 1 - np.exp(-steps / 200)
+        found = formation(shares, np.exp(shares), 0.0, steps)
+        dates.append(steps[found.formed])
+    assert dates[1] == pytest.approx(dates[0], abs=25)  # checkpoints lie 15 to 20 apart there
+    by_place = formation(shares, np.exp(shares))
+    assert crowded[by_place.formed] < dates[0] - 50  # by places the date follows the crowd
+
+
+def test_the_span_of_a_rise_is_from_a_tenth_to_nine_tenths():
+    shares = [0.0, 0.0, 0.05, 0.3, 0.6, 0.85, 0.95, 1.0, 0.9]
+    found = formation(shares, RISING[: len(shares)])
+    assert (found.rise_begins, found.rise_ends) == (2, 6)
+    sudden = formation([1, 1, 1, 5, 5, 5], RISING[:6])
+    assert (sudden.rise_begins, sudden.formed, sudden.rise_ends) == (2, 3, 3)
+
+
+def test_a_single_hit_is_no_find_and_later_checkpoints_do_not_move_it():
+    assert first_lasting([False, True, False, False, True, True]) == 4
+    assert first_lasting([False, False, True]) == 2
+    assert first_lasting([False, True, False]) is None
+    found = [False, True, True, False, True]
+    assert {first_lasting(found[:end]) for end in range(3, 6)} == {1}

@@ -30,6 +30,8 @@ def table(count: int = 3) -> pd.DataFrame:
             "formation_step": [200.0, 100.0, 200.0, *[math.nan] * count][:count],
             "step_before_formation": [100.0, 0.0, 100.0, *[math.nan] * count][:count],
             "first_found_step": 100.0,
+            "rise_begins_step": 50.0,
+            "rise_ends_step": 150.0,
             "logit_share": np.linspace(0.9, 0.0, count),
             "magnitude_embedding": 10.0,
             "loss": 0.1,
@@ -136,11 +138,11 @@ def test_no_circuit_is_said_and_nothing_more() -> None:
 def test_the_table_has_a_line_a_circuit() -> None:
     lines = circuits_table_text(table(4)).splitlines()
     assert len(lines) == 5
-    assert lines[1].split()[:5] == ["2", "200", "100", "10.0", "90.0"]
+    assert lines[1].split()[:6] == ["2", "200", "100", "50–150", "10.0", "90.0"]
     assert lines[4].split()[:3] == ["5", "no", "date"]
     # Rounded away, an error has no sign.
     flat = circuits_table_text(table(1).assign(phase_error_degrees=-0.2))
-    assert flat.splitlines()[1].split()[8] == "+0°"
+    assert flat.splitlines()[1].split()[9] == "+0°"
 
 
 def test_ridges_are_the_magnitudes_in_the_order_of_formation() -> None:
@@ -196,7 +198,7 @@ def test_headline_figure_and_terminal_count_circuits_alike() -> None:
     assert title == f"{counted}; the others formed by step 100"
     assert circuits_clause(close).startswith(f"{counted}: 1 clock, ")
     # What is written of a share shows on which side of 1 % it is.
-    shown = [line.split()[4] for line in circuits_table_text(close).splitlines()[1:]]
+    shown = [line.split()[5] for line in circuits_table_text(close).splitlines()[1:]]
     assert shown == ["97.0", "1.0", "0.98", "<"]
     shares = [text.get_text() for text in figure.axes[0].texts]
     assert {"97.0 %", "1.0 %", "0.98 %", "< 0.1 %"} <= set(shares)

@@ -1,7 +1,5 @@
 """`lambdascope circuits`: a run's circuits, when they formed, and whether they are clocks."""
 
-import math
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,20 +8,19 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from lambdascope.commands.circuits_config import CircuitsConfig
+from lambdascope.commands.circuits_tables import (
+    circuits_table,
+    held_out_accuracies,
+    measures_table,
+    over_training_table,
+)
 from lambdascope.commands.command_lines import arguments_of
 from lambdascope.commands.systems import LoadedRun, check_finished, load_run
 from lambdascope.errors import LambdascopeError
-from lambdascope.modular_addition.circuit_measures import measure_modes
 from lambdascope.modular_addition.circuits import CircuitSearch, find_circuits
-from lambdascope.modular_addition.formation import (
-    formation_index,
-    power_shares,
-    relative_magnitudes,
-    rise_by_chance,
-)
+from lambdascope.modular_addition.formation import rise_by_chance
 from lambdascope.modular_addition.logit_waves import alignment_p_value
-from lambdascope.modular_addition.probing import token_embedding
-from lambdascope.modular_addition.verdicts import Classification, classify
+from lambdascope.modular_addition.verdicts import classify
 from lambdascope.progress import tracked
 from lambdascope.reporting.circuits_figure import contributions_figure
 from lambdascope.reporting.circuits_text import (
@@ -109,14 +106,18 @@ def circuits(
         searches = _searches(loaded, config.error_rate, cores, progress=progress)
         last = searches[-1].frequencies
         passing = sorted({k for search in searches for k in search.frequencies} - set(last))
-        over_training = _over_training(loaded, searches, [*last, *passing])
+        over_training = over_training_table(loaded, searches, [*last, *passing])
         final = loaded.network_at(len(loaded.steps) - 1)
         classification = classify(final, last)
     least_rise = rise_by_chance(
         final.embedding.weight.shape[1], loaded.config.p // 2, config.error_rate
     )
-    table = _circuits_table(searches, classification, over_training, loaded.steps, least_rise)
-    measures = _measures_table(classification, searches[-1]).assign(**settings)
+    table = circuits_table(searches, classification, over_training, loaded.steps, least_rise)
+    measures = measures_table(
+        classification,
+        searches[-1],
+        held_out_accuracies(final, loaded.data, last, loaded.config.task),
+    ).assign(**settings)
     finding = circuits_finding(table, measures, loaded.config.p)
     chance = alignment_p_value(1.0, loaded.config.p, 1)
     notes = circuits_notes(
@@ -170,107 +171,6 @@ def _searches(
         return list(tracked(found, "circuits", total=count, unit="checkpoint", wanted=progress))
 
 
-def _over_training(
-    loaded: LoadedRun, searches: Sequence[CircuitSearch], modes: Sequence[int]
-) -> pd.DataFrame:
-    """Every mode that is a circuit at some checkpoint, at every checkpoint; maybe none."""
-    metrics = loaded.metrics
-    assert metrics is not None  # the run is finished
-    rows = []
-    for index, (step, search) in enumerate(zip(loaded.steps, searches, strict=True)):
-        network = loaded.network_at(index)
-        embedding = token_embedding(network)
-        relative, shares = relative_magnitudes(embedding), power_shares(embedding)
-        # Any mode gives a table without rows its columns.
-        for each in measure_modes(network, modes or [1]):
-            rows.append(
-                {
-                    "checkpoint": index,
-                    "step": step,
-                    "frequency": each.frequency,
-                    "is_circuit": each.frequency in search.frequencies,
-                    "num_circuits": len(search.circuits),
-                    "embedding_share": shares[each.frequency - 1],
-                    "relative_magnitude": relative[each.frequency - 1],
-                    **{f"magnitude_{name}": size for name, size in each.magnitudes.items()},
-                    "logit_share": each.logit_share,
-                    "loss": search.loss,
-                    "loss_alone": each.loss_alone,
-                    "loss_removed": each.loss_removed,
-                    "train_loss": metrics["train_loss"][index],
-                    "test_loss": metrics["test_loss"][index],
-                }
-            )
-    table = pd.DataFrame(rows)
-    return table if modes else table.iloc[:0]
-
-
-def _circuits_table(
-    searches: Sequence[CircuitSearch],
-    classification: Classification,
-    over_training: pd.DataFrame,
-    steps: Sequence[int],
-    least_rise: float,
-) -> pd.DataFrame:
-    rows = []
-    last = searches[-1]
-    for circuit, circle in zip(last.circuits, classification.circles, strict=True):
-        own = over_training[over_training["frequency"] == circuit.frequency]
-        formed = formation_index(
-            own["embedding_share"].tolist(), own["relative_magnitude"].tolist(), least_rise
-        )
-        first = own.loc[own["is_circuit"], "step"].min()
-        magnitudes = own.iloc[-1].filter(like="magnitude_").to_dict()
-        rows.append(
-            {
-                "frequency": circuit.frequency,
-                "kind": circle.kind,
-                "formation_step": math.nan if formed is None else steps[formed],
-                "step_before_formation": math.nan if formed is None else steps[formed - 1],
-                "first_found_step": first,
-                **magnitudes,
-                "power_ratio": circuit.power_ratio,
-                "alignment": circuit.alignment,
-                "phase_error_degrees": circuit.phase_error,
-                "logit_share": circuit.logit_share,
-                "num_neurons": circuit.num_neurons,
-                "loss": last.loss,
-                "loss_alone": circuit.loss_alone,
-                "loss_removed": circuit.loss_removed,
-                "loss_of_the_other_circuits": circuit.loss_without,
-                "score": circle.score,
-                "doubling": circle.doubling,
-                **{f"fit_{name}": fit for name, fit in circle.fits.items()},
-                **{
-                    f"fit_{name}_at_frequency": fit
-                    for name, fit in circle.fits_at_frequency.items()
-                },
-            }
-        )
-    return pd.DataFrame(rows, columns=list(rows[0]) if rows else ["frequency", "kind"])
-
-
-def _measures_table(classification: Classification, search: CircuitSearch) -> pd.DataFrame:
-    """The network as a whole; published values are those of Zhong et al. 2023."""
-    nan = math.nan
-    forced = classification.symmetricity_forced
-    rows = [
-        ("symmetricity", classification.symmetricity, 0.334, 0.994, not forced),
-        ("distance_irrelevance", classification.distance_irrelevance, 0.848, 0.172, True),
-        ("circularity", classification.circularity, 0.999, 0.998, False),
-        ("score", classification.score, -1.0, 1.0, True),
-        ("logit_share_judged", classification.logit_share, nan, nan, False),
-        ("num_circuits", len(search.circuits), nan, nan, False),
-        ("effective_number", search.effective_number, nan, nan, False),
-        ("loss", search.loss, nan, nan, False),
-        ("accuracy", search.accuracy, nan, nan, False),
-        ("accuracy_kept", search.accuracy_kept, nan, nan, False),
-        ("accuracy_removed", search.accuracy_removed, nan, nan, False),
-    ]
-    columns = ["measure", "value", "published_clock", "published_pizza", "weighed"]
-    return pd.DataFrame(rows, columns=columns).assign(verdict=classification.verdict)
-
-
 def _figures(
     loaded: LoadedRun, table: pd.DataFrame, over_training: pd.DataFrame, finding: str
 ) -> dict[str, Figure]:
@@ -279,7 +179,8 @@ def _figures(
     llc = _estimates(loaded.directory.path / "llc.csv")
     caption = [
         "each ridge: a circuit's share of the power of all modes, pale until it has formed",
-        "the line: where that share splits best into a lower and a higher level",
+        "the line: where that share splits best into a lower and a higher level, in hindsight",
+        "the diamond: first found, whatever came later",
         "right: its share of the logits",
         *([] if llc is None else _about_llc(llc)),
     ]

@@ -21,6 +21,11 @@ def make_network(config: TrainConfig) -> Network:
     return ModularAdditionMLP(config)
 
 
+def is_tied(network: Network) -> bool:
+    """Whether the embedding reads the answer, too."""
+    return isinstance(network, ModularAdditionMLP) and network.tie_unembed
+
+
 def check_architecture(network: object) -> Network:
     """The network, if it is one that can be looked into.
 

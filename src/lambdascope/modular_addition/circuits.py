@@ -7,7 +7,8 @@ tests agree, none of which has a threshold set by hand:
    embedding of the same shape exceeds with the error rate (`power_ratio_threshold`).
 2. *In the logits*: with the mode alone, the classes lie on the circle that the sum makes, better
    than randomly named classes would with the error rate, all modes of test 1 together
-   (`alignment_p_value`), and with a phase error below 90°.
+   (`alignment_p_value`), and with a phase error below 90°. Where the embedding reads the answer,
+   too, better than a random direction would (`tied_alignment_p_value`).
 3. *Removed*: taking the mode out of the embedding raises the loss by more than taking out any mode
    that failed test 1.
 4. *Kept*: of an embedding that keeps only the circuits, taking the mode out raises the loss by more
@@ -32,12 +33,13 @@ For even p, mode p/2 is a circle of two points, and no circle accompanies anothe
 mode that shares a factor with p has fewer points; it is counted as any other. k and p − k are one.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from torch import Tensor
 
 from lambdascope.errors import LambdascopeError
-from lambdascope.modular_addition.architectures import Network, check_architecture
+from lambdascope.modular_addition.architectures import Network, check_architecture, is_tied
 from lambdascope.modular_addition.circuit_effects import (
     kept_sets,
     losses_without,
@@ -52,6 +54,7 @@ from lambdascope.modular_addition.logit_waves import (
     alignment,
     alignment_p_value,
     sum_wave_shares,
+    tied_alignment_p_value,
 )
 from lambdascope.modular_addition.modes import mode_mask
 from lambdascope.modular_addition.neurons import dominant_frequencies
@@ -168,13 +171,8 @@ def find_circuits(
     order = (ratios.argsort(descending=True) + 1).tolist()
     candidates = [mode for mode in order if ratios[mode - 1] > threshold]
     noise = [mode for mode in order if mode not in candidates]
-    aligned = {mode: _alignment_alone(network, embedding, mode) for mode in candidates}
-    on_circles = [
-        mode
-        for mode in candidates
-        if alignment_p_value(aligned[mode][0], p, mode) * len(candidates) < error_rate
-        and abs(aligned[mode][1]) < 90
-    ]
+    aligned = {mode: alignment_alone(network, embedding, mode) for mode in candidates}
+    on_circles = on_their_circles(network, aligned, error_rate)
     chosen = modes_that_matter(network, embedding, on_circles, noise, loss_share)
     mask = mode_mask(p, chosen)
     loss, accuracy = _one(network, embedding)
@@ -219,6 +217,30 @@ def _one(network: Network, embedding: Tensor) -> tuple[float, float]:
     return losses.item(), accuracies.item()
 
 
-def _alignment_alone(network: Network, embedding: Tensor, mode: int) -> tuple[float, float, bool]:
-    alone = keep_modes(embedding, mode_mask(network.p, [mode]))
-    return alignment(logits_with(network, alone[None])[0], mode)
+def alignment_alone(network: Network, embedding: Tensor, mode: int) -> tuple[float, float, bool]:
+    """The `alignment` of a mode that is alone in the embedding."""
+    alone = keep_modes(embedding, mode_mask(network.p, [mode]))[None]
+    elsewhere = logits_with(network, alone, at_both_ends=False)[0] if is_tied(network) else None
+    return alignment(logits_with(network, alone)[0], mode, elsewhere)
+
+
+def on_their_circles(
+    network: Network, aligned: Mapping[int, tuple[float, float, bool]], error_rate: float
+) -> list[int]:
+    """The modes that pass test 2.
+
+    Args:
+        network: whose modes they are.
+        aligned: mode → `alignment_alone`, of all modes that passed test 1.
+        error_rate: of all of them together.
+    """
+    passed = []
+    for mode, (value, phase_error, _) in aligned.items():
+        chance = (
+            tied_alignment_p_value(value, phase_error, network.p)
+            if is_tied(network)
+            else alignment_p_value(value, network.p, mode)
+        )
+        if chance * len(aligned) < error_rate and abs(phase_error) < 90:
+            passed.append(mode)
+    return passed

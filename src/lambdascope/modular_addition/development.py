@@ -15,7 +15,7 @@ from lambdascope.modular_addition.ablation import (
 )
 from lambdascope.modular_addition.data import ModularData
 from lambdascope.modular_addition.evaluation import StackedNetwork
-from lambdascope.modular_addition.maps import token_maps
+from lambdascope.modular_addition.maps import neuron_logit_map, token_maps
 from lambdascope.modular_addition.modes import mode_magnitudes, mode_mask, single_modes
 from lambdascope.modular_addition.progress import (
     excluded_logits,
@@ -64,7 +64,8 @@ class Progress:
         excluded_train_loss: of the logits without the key modes, in nats.
         excluded_test_loss: likewise.
         gini_embedding: of the embedding's spectrum, dimensionless.
-        gini_unembedding: likewise of the unembedding's.
+        gini_unembedding: likewise of the map from the neurons to the logits (`neuron_logit_map`),
+            which is the MLP's unembedding.
     """
 
     restricted_train_loss: Tensor
@@ -159,5 +160,5 @@ def progress_measures(
         excluded_train_loss=excluded_train,
         excluded_test_loss=excluded_test,
         gini_embedding=spectrum_gini(maps["embedding"].double()),
-        gini_unembedding=spectrum_gini(maps["unembedding"].double()),
+        gini_unembedding=spectrum_gini(neuron_logit_map(weights).double()),
     )

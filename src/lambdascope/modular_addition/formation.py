@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy
 from numpy.typing import NDArray
@@ -57,33 +58,53 @@ def rise_by_chance(embed_dim: int, num_modes: int, error_rate: float = 0.01) -> 
     return float(norm.isf(error_rate / num_modes)) * math.sqrt(2) / (2 * math.sqrt(embed_dim))
 
 
-def formation_index(
-    shares: Sequence[float], relative: Sequence[float], least_rise: float = 0.0
-) -> int | None:
-    """The checkpoint at which a circuit has formed.
+@dataclass(frozen=True)
+class Formation:
+    """When a circuit set itself apart, as places of checkpoints.
+
+    Attributes:
+        formed: the first checkpoint of the upper level; it formed between it and the one before.
+        rise_begins: the last one at which its share had made no more than a tenth of its rise.
+        rise_ends: the first one at which it had made nine tenths.
+    """
+
+    formed: int
+    rise_begins: int
+    rise_ends: int
+
+
+def formation(
+    shares: Sequence[float],
+    relative: Sequence[float],
+    least_rise: float = 0.0,
+    steps: Sequence[float] | None = None,
+) -> Formation | None:
+    """The checkpoint at which a circuit has formed, and those between which it rose.
 
     The rule: take the stretch from one checkpoint to a later one over which the share rises most
     (so that what decays before, or fades after, does not count); split it into two constant levels,
-    by least squares; the circuit has formed at the first checkpoint of the upper level. It formed
-    between that checkpoint and the one before, and the step is known no better. It must have set
-    itself apart, and stayed so: from there to the end the logarithm of its magnitude over the
-    median mode's is on average above what it was before by more than `least_rise`, and the last is
-    above the first.
+    by least squares over the steps of training, each checkpoint standing for the steps around it;
+    the circuit has formed at the first checkpoint of the upper level. It formed between that
+    checkpoint and the one before, and the step is known no better. It must have set itself apart,
+    and stayed so: from there to the end the logarithm of its magnitude over the median mode's is on
+    average above what it was before by more than `least_rise`, and the last is above the first.
 
     The share dates, since it is bounded: over the median mode a magnitude grows for as long as the
     other modes decay. Where it levels off, the date is the same wherever the run ends; one that
-    grows little by little, even a strong circuit's, is dated later the later the run is cut, and a
-    faint one's may grow again as others fade, and is then dated by the larger rise up to the end.
-    The logarithm decides whether there is anything to date, since it feels a faint circuit too,
-    whose share the strong ones take.
+    grows little by little, even a strong circuit's, is dated later the later the run is cut (so
+    the date has `rise_begins` and `rise_ends` beside it, which lie far apart then), and a faint
+    one's may grow again as others fade, and is then dated by the larger rise up to the end. The
+    logarithm decides whether there is anything to date, since it feels a faint circuit too, whose
+    share the strong ones take.
 
     Args:
         shares: of the circuit's mode, one a checkpoint, in order: `power_shares`.
         relative: the same of `relative_magnitudes`, positive.
         least_rise: from `rise_by_chance`.
+        steps: of training at each checkpoint, rising; None: as many between any two.
 
     Returns:
-        the place of the checkpoint, or None where the mode does not rise so far.
+        the places, or None where the mode does not rise so far.
     """
     values, logs = numpy.asarray(shares, dtype=float), numpy.log(relative)
     if len(values) < 2 or not logs[-1] > logs[0]:
@@ -94,14 +115,53 @@ def formation_index(
         return None
     # Of equal minima the last: what lies between them is no part of the rise.
     start = end - 1 - int(values[:end][::-1].argmin())
-    stretch = values[start : end + 1]
+    times = numpy.asarray(range(len(values)) if steps is None else steps, dtype=float)
+    stretch, weights = values[start : end + 1], _steps_around(times[start : end + 1])
     splits = range(1, len(stretch))
-    errors = [_spread(stretch[:split]) + _spread(stretch[split:]) for split in splits]
+    errors = [
+        _spread(stretch[:split], weights[:split]) + _spread(stretch[split:], weights[split:])
+        for split in splits
+    ]
     formed = start + 1 + int(numpy.argmin(errors))
-    rise = logs[formed:].mean() - logs[:formed].mean()
-    return formed if rise > least_rise else None
+    weights = _steps_around(times)
+    rise = numpy.average(logs[formed:], weights=weights[formed:]) - numpy.average(
+        logs[:formed], weights=weights[:formed]
+    )
+    if not rise > least_rise:
+        return None
+    risen = (stretch - stretch[0]) / (stretch[-1] - stretch[0])
+    return Formation(
+        formed,
+        rise_begins=start + int(numpy.flatnonzero(risen <= 0.1).max()),
+        rise_ends=start + int(numpy.flatnonzero(risen >= 0.9).min()),
+    )
 
 
-def _spread(values: NDArray[numpy.float64]) -> float:
-    """Sum of squares about the mean."""
-    return float(((values - values.mean()) ** 2).sum())
+def first_lasting(found: Sequence[bool]) -> int | None:
+    """The first checkpoint at which a circuit is found, and at the next one too.
+
+    A single hit may be chance, as it is in a hundredth of searches where there is nothing; at the
+    last checkpoint there is no next one. What comes later does not move it.
+
+    Args:
+        found: whether the search counts it, one a checkpoint, in order.
+
+    Returns:
+        the place of the checkpoint, or None.
+    """
+    for place, hit in enumerate(found):
+        if hit and (place + 1 == len(found) or found[place + 1]):
+            return place
+    return None
+
+
+def _steps_around(times: NDArray[numpy.float64]) -> NDArray[numpy.float64]:
+    """The steps that each checkpoint stands for: half way to its neighbours on either side."""
+    between = numpy.diff(times) / 2
+    return numpy.concatenate([between, [0.0]]) + numpy.concatenate([[0.0], between])
+
+
+def _spread(values: NDArray[numpy.float64], weights: NDArray[numpy.float64]) -> float:
+    """Weighted sum of squares about the weighted mean."""
+    mean = numpy.average(values, weights=weights)
+    return float((weights * (values - mean) ** 2).sum())

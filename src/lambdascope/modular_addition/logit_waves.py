@@ -40,7 +40,9 @@ def sum_wave_shares(logits: Tensor) -> Tensor:
     return amplitude * weight / (p * total[..., None])
 
 
-def alignment(logits: Tensor, mode: int) -> tuple[float, float, bool]:
+def alignment(
+    logits: Tensor, mode: int, of_accompanying: Tensor | None = None
+) -> tuple[float, float, bool]:
     """How well the classes c lie on the circle that the sum a + b makes of mode k.
 
     With A_c the part of the logits of class c that goes as e^{iw_k(a+b)}, a complex number, and
@@ -52,6 +54,9 @@ def alignment(logits: Tensor, mode: int) -> tuple[float, float, bool]:
     Args:
         logits: [p, p, p]: a, b, c; of a network whose embedding keeps the one circle.
         mode: k of that circle, 1 … p//2.
+        of_accompanying: likewise, those in which an accompanying circle is looked for; None: the
+            same. With a tied unembedding the whole embedding must read them: alone, mode k has no
+            other frequency.
 
     Returns:
         the alignment, 0 to 1; the phase error, the angle of S in degrees, −180 to 180, above 0
@@ -68,7 +73,8 @@ def alignment(logits: Tensor, mode: int) -> tuple[float, float, bool]:
         token = torch.arange(p, dtype=logits.dtype)
         w = 2 * math.pi * served_frequency(p, mode) / p
         distance = -torch.cos(w * (token[:, None] - token))
-        found.append((*_aligned(logits, served_frequency(p, mode), distance), True))
+        there = logits if of_accompanying is None else of_accompanying
+        found.append((*_aligned(there, served_frequency(p, mode), distance), True))
     return max(found, key=lambda each: (abs(each[1]) < 90, each[0]))
 
 
@@ -91,6 +97,31 @@ def alignment_p_value(value: float, p: int, mode: int) -> float:
     if 2 * mode == p:
         return math.erfc(math.sqrt((p - 1) * value / 2))
     return min(1.0, (1 + p % 2) * math.exp(-(p - 1) * value))
+
+
+def tied_alignment_p_value(value: float, phase_error: float, p: int) -> float:
+    """The chance of such an alignment where the embedding itself reads the answer.
+
+    There the classes lie on the circle whatever the network computes, and names say nothing. What
+    it computes is a direction v: with C and S the cosine and sine of the mode in the embedding,
+    A_c = (C cos w_k c + S sin w_k c)·v, and the alignment is |C·v + iS·v|² / 2(|C·v|² + |S·v|²).
+    Of a random v that is uniform on 0 to 1 where C and S are orthogonal and of one length, and has
+    a lower tail otherwise and with other modes beside it; the phase is uniform and independent. So
+    t = (1 − alignment)·|phase|/180° is a product of two uniform numbers: P(t' ≤ t) = t(1 − ln t).
+    Twice that, for odd p, as in `alignment_p_value`. The tests check it on untrained networks.
+
+    Args:
+        value: the alignment.
+        phase_error: in degrees.
+        p: the modulus.
+
+    Returns:
+        0 to 1.
+    """
+    product = (1 - min(value, 1.0)) * abs(phase_error) / 180
+    if product == 0:
+        return 0.0
+    return min(1.0, (1 + p % 2) * product * (1 - math.log(product)))
 
 
 def _aligned(logits: Tensor, frequency: int, distance: Tensor | None) -> tuple[float, float]:

@@ -31,3 +31,20 @@ def token_maps(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
         if f"{name}.weight" in weights:
             maps[name] = embedding @ weights[f"{name}.weight"].mT
     return {**maps, "unembedding": embedding @ unembedding if tied else unembedding}
+
+
+def neuron_logit_map(weights: Mapping[str, Tensor]) -> Tensor:
+    """From the neurons straight to the logits, W_L: a row for each answer.
+
+    Of the MLP that is the unembedding (tied, E U); of the transformer W_U W_out, whatever the
+    residual stream carries beside. Source: Nanda et al. 2023 (arXiv 2301.05217), section 4.
+
+    Args:
+        weights: see `token_maps`.
+
+    Returns:
+        [..., p, hidden_size], in units of products of weights.
+    """
+    unembedding = token_maps(weights)["unembedding"]
+    out = weights.get("mlp_out.weight")
+    return unembedding if out is None else unembedding @ out

@@ -23,21 +23,24 @@ def token_embedding(network: Network) -> Tensor:
 
 
 @torch.no_grad()
-def logits_with(network: Network, embeddings: Tensor) -> Tensor:
+def logits_with(network: Network, embeddings: Tensor, *, at_both_ends: bool = True) -> Tensor:
     """Logits of all pairs with other embeddings put in.
 
     Args:
-        network: gives all other weights. With a tied unembedding both ends are changed.
+        network: gives all other weights.
         embeddings: [set, p, embed_dim] float64.
+        at_both_ends: with a tied unembedding, put them in there as well; else the network's own
+            embedding reads the answer.
 
     Returns:
         [set, p, p, p] float64: a, b, c.
     """
-    p = network.p
-    parts = [
-        network.stacked_read(weights, network.stacked_features(weights, tokens))
-        for weights, tokens in _stacks(network, embeddings)
-    ]
+    p, own = network.p, own_weights(network)
+    parts = []
+    for weights, tokens in _stacks(network, embeddings):
+        features = network.stacked_features(weights, tokens)
+        at_the_end = weights if at_both_ends else _expanded(own, len(tokens))
+        parts.append(network.stacked_read(at_the_end, features))
     return torch.cat(parts).mT.reshape(-1, p, p, p)
 
 
@@ -93,10 +96,13 @@ def with_embeddings(
     Returns:
         name → [set, …].
     """
-    count = len(embeddings)
-    expanded = {name: tensor.expand(count, *tensor.shape[1:]) for name, tensor in weights.items()}
+    expanded = _expanded(weights, len(embeddings))
     rest = expanded["embedding.weight"][:, network.p :]
     return {**expanded, "embedding.weight": torch.cat([embeddings, rest], dim=1)}
+
+
+def _expanded(weights: Mapping[str, Tensor], count: int) -> dict[str, Tensor]:
+    return {name: tensor.expand(count, *tensor.shape[1:]) for name, tensor in weights.items()}
 
 
 def _stacks(network: Network, embeddings: Tensor) -> Iterator[tuple[dict[str, Tensor], Tensor]]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from lambdascope.wording import aligned, number, shown
+from lambdascope.wording import UNKNOWN, aligned, number, shown
 
 FAINT = 0.01
 """Share of the logits below which a circuit is said to be faint: a companion, or a remnant. It is
@@ -70,6 +70,7 @@ _COLUMNS: tuple[tuple[str, Callable[[Any], str]], ...] = (
     ("k", lambda row: f"{row.frequency:d}"),
     ("formed", lambda row: _step(row.formation_step)),
     ("first found", lambda row: _step(row.first_found_step)),
+    ("rises", lambda row: _span(row)),
     ("magnitude", lambda row: number(row.magnitude_embedding)),
     ("logit share", lambda row: logit_share(row.logit_share)),
     ("loss removed", lambda row: number(row.loss_removed)),
@@ -122,10 +123,21 @@ def circuits_finding(table: pd.DataFrame, measures: pd.DataFrame, p: int) -> lis
     return [
         f"{circuits_count(table)}{weights if count > 1 else ''}. {right}; with the circuit{plural} "
         f"alone {percent(value['accuracy_kept'])}, without {'them' if count > 1 else 'it'} "
-        f"{percent(value['accuracy_removed'])}, {guessing}).",
+        f"{percent(value['accuracy_removed'])}, {guessing}).{_held_out(value)}",
         *_unaccounted(value, p),
         _verdict(value, measures),
     ]
+
+
+def _held_out(value: Mapping[str, float]) -> str:
+    """The same of the pairs that were held out of training, where there are such."""
+    if math.isnan(value.get("held_out_accuracy", math.nan)):
+        return ""
+    return (
+        f" Of those held out of training: {percent(value['held_out_accuracy'])}, "
+        f"{percent(value['held_out_accuracy_kept'])} and "
+        f"{percent(value['held_out_accuracy_removed'])}."
+    )
 
 
 def _unaccounted(value: Mapping[str, float], p: int) -> list[str]:
@@ -217,6 +229,13 @@ def circuits_notes(
             "MLP at the last position."
         )
     return notes
+
+
+def _span(row: Any) -> str:
+    """Between which steps its share goes from a tenth to nine tenths of its rise."""
+    if math.isnan(row.rise_begins_step):
+        return UNKNOWN
+    return f"{row.rise_begins_step:,.0f}–{row.rise_ends_step:,.0f}"
 
 
 def _step(value: float) -> str:

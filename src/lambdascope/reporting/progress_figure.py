@@ -13,7 +13,7 @@ _LOSSES = (
 )
 _GINIS = (
     ("gini_embedding", "embedding", style.PURPLE, "-"),
-    ("gini_unembedding", "unembedding", style.BLACK, (0, (4, 2))),
+    ("gini_unembedding", "neurons to logits", style.BLACK, (0, (4, 2))),
 )
 
 

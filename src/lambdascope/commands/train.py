@@ -36,7 +36,7 @@ from lambdascope.modular_addition.training import check_batch, divergence, train
 from lambdascope.runs.directory import RunDirectory
 from lambdascope.runs.files import remove_file
 from lambdascope.runs.history import record_command
-from lambdascope.wording import number
+from lambdascope.wording import number, shown
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,7 @@ def _outcome(finals: Sequence[Mapping[str, float]]) -> str:
     whose = "" if len(finals) == 1 else f", means of {len(finals)} runs"
     return (
         f"at step {means['step']:,.0f}{whose}: train loss {number(means['train_loss'])}, test loss "
-        f"{number(means['test_loss'])}, test accuracy {means['test_accuracy']:.0%}"
+        f"{number(means['test_loss'])}, test accuracy {shown(means['test_accuracy'], '.0%')}"
     )
 
 

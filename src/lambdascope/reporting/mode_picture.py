@@ -15,6 +15,8 @@ from lambdascope.reporting.mode_colours import CYCLIC_MAP
 
 MOST_PANELS = 12
 _COLUMNS = 4
+# Inches that the title, and the words at the colour bar, need however few panels there are.
+_NARROWEST, _LOWEST = 8.0, 5.0
 
 
 class ModePicture:
@@ -48,7 +50,9 @@ class ModePicture:
         self._title: Text | None = None
         rows = math.ceil(len(self.modes) / _COLUMNS)
         columns = min(_COLUMNS, len(self.modes))
-        self.figure = style.new_figure(2.1 * columns + 1.6, 2.25 * rows + 1.4)
+        self.figure = style.new_figure(
+            max(2.1 * columns + 1.6, _NARROWEST), max(2.25 * rows + 1.4, _LOWEST)
+        )
         tokens = np.arange(p)
         with style.styled():
             panels = self.figure.subplots(rows, columns, squeeze=False)

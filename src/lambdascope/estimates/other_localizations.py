@@ -19,9 +19,10 @@ from lambdascope.posterior.local_posterior import LocalPosterior
 from lambdascope.samplers import SGLD
 from lambdascope.sampling import sample
 
-# Length of the chains and of their burn-in, in times that the softest direction needs to forget. More
-# is dropped than of the estimate's own chains, which are longer and whose trace has a say: after four
-# such times 1.8 % of λ̂ is still missing, in the mean over four more 0.45 %, as much as their error.
+# Length of the chains and of their burn-in, in times that the softest direction needs to forget.
+# More is dropped than of the estimate's own chains, which are longer and whose trace has a say:
+# after four such times 1.8 % of λ̂ is still missing, in the mean over four more 0.45 %, as much as
+# their error.
 _LENGTH, _DROPPED = 11.0, 5.5
 # What makes the number useless: the chains are too few and short for R-hat.
 _DOUBTS = (Status.DIVERGED_CHAINS, Status.ALL_DIVERGED, Status.ESCAPED, Status.HEATED)

@@ -51,9 +51,9 @@ class HessianOperator:
         device: Where they are computed.
 
     Raises:
-        LambdascopeError: if the loss can't be differentiated twice, or not in this type. An operation
-            whose second derivative is silently wrong is found in float64 only, where gradients are
-            exact enough to hold a product against their difference.
+        LambdascopeError: if the loss can't be differentiated twice, or not in this type. An
+            operation whose second derivative is silently wrong is found in float64 only, where
+            gradients are exact enough to hold a product against their difference.
     """
 
     def __init__(

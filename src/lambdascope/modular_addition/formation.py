@@ -83,10 +83,10 @@ def formation(
 
     The rule: take the stretch from one checkpoint to a later one over which the share rises most
     (so that what decays before, or fades after, does not count); split it into two constant levels,
-    by least squares over the steps of training, each checkpoint standing for the steps around it;
-    the circuit has formed at the first checkpoint of the upper level. It formed between that
-    checkpoint and the one before, and the step is known no better. It must have set itself apart,
-    and stayed so: from there to the end the logarithm of its magnitude over the median mode's is on
+    by least squares over the steps of training, each checkpoint standing for those since the one
+    before; the circuit has formed at the first checkpoint of the upper level. It formed between
+    that checkpoint and the one before, and the step is known no better. It must have set itself
+    apart, and stayed so: from there to the end the logarithm of its magnitude over the median mode's is on
     average above what it was before by more than `least_rise`, and the last is above the first.
 
     The share dates, since it is bounded: over the median mode a magnitude grows for as long as the
@@ -116,14 +116,14 @@ def formation(
     # Of equal minima the last: what lies between them is no part of the rise.
     start = end - 1 - int(values[:end][::-1].argmin())
     times = numpy.asarray(range(len(values)) if steps is None else steps, dtype=float)
-    stretch, weights = values[start : end + 1], _steps_around(times[start : end + 1])
+    stretch, weights = values[start : end + 1], _steps_since(times[start : end + 1])
     splits = range(1, len(stretch))
     errors = [
         _spread(stretch[:split], weights[:split]) + _spread(stretch[split:], weights[split:])
         for split in splits
     ]
     formed = start + 1 + int(numpy.argmin(errors))
-    weights = _steps_around(times)
+    weights = _steps_since(times)
     rise = numpy.average(logs[formed:], weights=weights[formed:]) - numpy.average(
         logs[:formed], weights=weights[:formed]
     )
@@ -155,10 +155,10 @@ def first_lasting(found: Sequence[bool]) -> int | None:
     return None
 
 
-def _steps_around(times: NDArray[numpy.float64]) -> NDArray[numpy.float64]:
-    """The steps that each checkpoint stands for: half way to its neighbours on either side."""
-    between = numpy.diff(times) / 2
-    return numpy.concatenate([between, [0.0]]) + numpy.concatenate([[0.0], between])
+def _steps_since(times: NDArray[numpy.float64]) -> NDArray[numpy.float64]:
+    """The steps that each checkpoint stands for: those since the one before; the first as many."""
+    since = numpy.diff(times)
+    return numpy.concatenate([since[:1], since])
 
 
 def _spread(values: NDArray[numpy.float64], weights: NDArray[numpy.float64]) -> float:

@@ -86,8 +86,9 @@ def formation(
     by least squares over the steps of training, each checkpoint standing for those since the one
     before; the circuit has formed at the first checkpoint of the upper level. It formed between
     that checkpoint and the one before, and the step is known no better. It must have set itself
-    apart, and stayed so: from there to the end the logarithm of its magnitude over the median mode's is on
-    average above what it was before by more than `least_rise`, and the last is above the first.
+    apart, and stayed so: from there to the end the logarithm of its magnitude over the median
+    mode's is on average above what it was before by more than `least_rise`, and the last is above
+    the first.
 
     The share dates, since it is bounded: over the median mode a magnitude grows for as long as the
     other modes decay. Where it levels off, the date is the same wherever the run ends; one that

@@ -156,7 +156,7 @@ def test_a_figure_for_each_axis_and_those_asked_for_first(results: Path) -> None
     assert (gelu["name"], gelu["x"]) == ("gelu", [11, 13, 17])
     assert gelu["mean"] == [23, 27, 35]
     assert gelu["spread"] == [1, 1, 1]
-    assert gelu["lines"][0]["label"] == "slope 2.00 ± 0.12"
+    assert gelu["lines"][0]["label"] == "slope 2.00 ± 0.12 (standard error)"
     assert relu["mean"][0] == pytest.approx((33 + 35) / 2)  # its middle seed failed
     (run,) = [run for run in gelu["runs"] if run["name"] == "1"]
     assert (run["y"], run["doubtful"]) == ([23, 27, 35], [False] * 3)
@@ -352,11 +352,20 @@ def with_estimates(folder: Path, to: Path, *changes: dict[str, Any]) -> Path:
 
 def test_estimates_of_one_posterior_are_averaged(seeds: Path, tmp_path: Path) -> None:
     made = report(with_estimates(seeds, tmp_path / "same", {}, {}))
-    assert (
-        "learning coefficient λ̂ is 310 ± 14 over the runs (± standard deviation)." in made.finding
-    )
+    assert "learning coefficient λ̂ is 310 ± 14 over 2 runs (± standard deviation)." in made.finding
     table = table_of(made.path, "cells")
     assert not [name for name in table if name.startswith("llc.")]
+
+
+def test_estimates_of_some_runs_or_of_a_part_are_called_so(seeds: Path, tmp_path: Path) -> None:
+    whole = with_estimates(seeds, tmp_path / "part", *[{"parameters": "embedding*"}] * 2)
+    said = report(whole).finding
+    assert "λ̂ is of the parameters embedding* alone." in said
+    sorted(whole.glob("*/llc.csv"))[-1].unlink()
+    made = report(whole)
+    assert "in the one run that has it (± one standard error)" in made.finding
+    assert "λ̂ is of 1 of 2 runs, and of the parameters embedding* alone." in made.finding
+    assert "the one final estimate of λ̂ converged" in made.path.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(

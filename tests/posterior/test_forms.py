@@ -313,3 +313,18 @@ def test_of_a_loader_the_data_set_is_asked_for():
     loader = DataLoader(TensorDataset(torch.ones(3, 2)))
     with pytest.raises(LambdascopeError, match=r"data=loader\.dataset"):
         ls.LocalPosterior(classifier(), loader, loss=ls.cross_entropy)
+
+
+class WithState(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.cells = nn.Linear(3, 2)
+
+    def forward(self, x):
+        return self.cells(x), x
+
+
+def test_a_model_with_several_outputs_is_told_what_a_loss_of_its_own_looks_like():
+    data = torch.randn(6, 3), torch.arange(6) % 2
+    with pytest.raises(LambdascopeError, match=r"the model returns a tuple.*outputs\[0\]"):
+        ls.LocalPosterior(WithState(), data, loss=ls.cross_entropy)

@@ -11,13 +11,19 @@ import lambdascope as ls
 from tests.problems import classifier, classifier_data
 
 
-def test_a_classifiers_is_the_loss_of_its_mean_output():
+@pytest.mark.parametrize("scale", [1.0, 30.0])
+def test_a_classifiers_is_the_entropy_of_its_labels(scale):
+    """However sure its outputs are of themselves, whose mean alone would be a worse answer."""
     model, (tokens, targets) = classifier(dtype=torch.float64), classifier_data(9000)
-    posterior = ls.LocalPosterior(model, (tokens, targets), loss=ls.cross_entropy)
+    loss = ls.CrossEntropy(logit_scale=scale)
+    posterior = ls.LocalPosterior(model, (tokens, targets), loss=loss)
+    shares = torch.bincount(targets).double() / len(targets)
+    entropy = -(shares[shares > 0] * shares[shares > 0].log()).sum().item()
+    assert posterior.guessing_loss == pytest.approx(entropy, rel=2e-3)
+    assert posterior.guessing_loss >= entropy - 1e-12
     with torch.no_grad():
-        mean = model(tokens).mean(dim=0, keepdim=True).expand(len(tokens), -1)
-        expected = functional.cross_entropy(mean, targets).item()
-    assert posterior.guessing_loss == pytest.approx(expected, rel=1e-12)
+        mean = scale * model(tokens).mean(dim=0, keepdim=True).expand(len(tokens), -1)
+    assert posterior.guessing_loss <= functional.cross_entropy(mean, targets).item()
 
 
 def test_without_a_say_in_the_answer_it_is_that_of_chance():

@@ -102,10 +102,10 @@ def test_a_caption_has_cautions_in_a_few_words() -> None:
     table = TABLE.assign(cautions=[slope, f"{slope} | λ̂ goes as γ to −0.5, so compare", slope])
     assert cautions_in_brief(table) == [
         "the potential has a slope at w* at all 3 checkpoints",
-        "λ̂ goes as γ to −0.5 at checkpoint 5",
+        "λ̂ goes as γ to −0.5 at step 312",
     ]
     assert cautions_in_brief(table.iloc[:2].assign(cautions=[slope, ""])) == [
-        "the potential has a slope at w* at checkpoint 0"
+        "the potential has a slope at w* at step 0"
     ]
     assert cautions_in_brief(TABLE) == []
 

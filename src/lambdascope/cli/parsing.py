@@ -106,6 +106,8 @@ def _unknown_flag(words: list[str], command: type[BaseCommand]) -> str | None:
         if word.replace("_", "-") not in known:
             close = difflib.get_close_matches(word, known, n=1)
             hint = f", perhaps {close[0]} was meant" if close else ""
+            if word == "--sampler":
+                hint = ": the commands use SGLD, or choose; lambdascope.sample takes all samplers"
             return f"{word} is no flag of this command{hint}"
     return None
 

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -70,8 +70,20 @@ def read_folder(path: Path) -> SweepRecord:
         csv=table_text(whole) if len(whole) else "",
         line="",
         shared=shared,
-        note=why_not_averaged(differing) if differing else "",
+        note=why_not_averaged(differing) if differing else _of_what(estimates),
     )
+
+
+def _of_what(estimates: Mapping[Path, pd.DataFrame]) -> str:
+    """Which runs have λ̂, where not all do, and of what it is, where not of all parameters."""
+    known = [table for table in estimates.values() if len(table)]
+    if not known:
+        return ""
+    parts = [] if len(known) == len(estimates) else [f"of {len(known)} of {len(estimates)} runs"]
+    parameters = str(known[0]["parameters"].iloc[0])
+    if parameters != "all":
+        parts.append(f"of the parameters {parameters.replace(',', ', ')} alone")
+    return f"λ̂ is {', and '.join(parts)}." if parts else ""
 
 
 def _by_number(folder: Path) -> list[tuple[int, str]]:

@@ -47,7 +47,7 @@ def _how_llc_was_made(cell: Cell, axes: tuple[str, ...]) -> str:
         return "λ̂ was not measured"
     said = {}
     if llc.is_automatic:
-        said["sampler"] = "sampler, step and length chosen, bias of the step removed"
+        said["sampler"] = "sampler, step and length chosen, bias of the step measured"
     else:
         plain = llc.plain()
         said["num_chains"] = f"{plain.num_chains} chains"

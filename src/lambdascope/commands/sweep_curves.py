@@ -107,4 +107,4 @@ def lines_of(runs: pd.DataFrame, *, log: tuple[bool, bool] = (False, False)) -> 
 def _slope_text(fit: Line) -> str:
     if math.isnan(fit.slope_stderr):
         return f"{number(fit.slope)} (two points: no error)"
-    return with_error(fit.slope, fit.slope_stderr)
+    return f"{with_error(fit.slope, fit.slope_stderr)} (standard error)"

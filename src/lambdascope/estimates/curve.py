@@ -83,8 +83,8 @@ class LLCEstimate:
         llc_double_localization_stderr: Standard error of λ̂ at 2γ.
         localization_slope_stderr: Monte Carlo error of `localization_slope`, smaller than these two
             make it, whose chains share their random numbers.
-        guessing_loss: Mean loss of one answer for every sample, the mean output at w*
-            (`posterior.guessing`); NaN where the trace does not tell.
+        guessing_loss: Mean loss of the best single answer for every sample (`posterior.guessing`);
+            NaN where the trace does not tell.
         across_gradient: Whether the chains were held to the hyperplane across the gradient at w*.
         localization: γ; NaN where the trace does not tell.
         tilt: ‖∇U(w*)‖/√γ in the directions that may move, U = nβ·L_n and weight decay: 0 at a

@@ -82,7 +82,8 @@ def estimate_llc(
         return curve[0] if isinstance(source, LocalPosterior) else curve
     raise LambdascopeError(
         f"trace is a {type(source).__name__}; the Dataset that lambdascope.sample returns or "
-        "open_trace reads, or LocalPosterior objects, are accepted."
+        "open_trace reads, or LocalPosterior objects, such as LocalPosterior(model, data, "
+        "loss=cross_entropy), are accepted."
     )
 
 

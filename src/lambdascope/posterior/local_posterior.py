@@ -207,7 +207,7 @@ class LocalPosterior:
 
     @property
     def guessing_loss(self) -> float:
-        """Mean loss of one answer for every sample, the mean output at w*; NaN where it has none.
+        """Mean loss of the best single answer for every sample; NaN where it has none.
 
         `posterior.guessing` says which have one. In units of the loss.
         """

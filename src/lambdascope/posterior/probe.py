@@ -168,6 +168,12 @@ def _check_targets(
         return
     with torch.no_grad():
         outputs = objective.outputs(w, held, samples.batch(whole)[0])
+    if not isinstance(outputs, Tensor):
+        raise LambdascopeError(
+            f"the model returns a {type(outputs).__name__}, and the loss needs a tensor; one that "
+            "picks it is accepted, such as loss=lambda outputs, targets: "
+            "ls.cross_entropy(outputs[0], targets)."
+        )
     targets = samples.batch()[1]
     check(outputs[:1].expand(len(targets), *outputs.shape[1:]), targets)
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from lambdascope.reporting.finding import places
 from lambdascope.wording import (
     NORMAL_95,
     OTHER_LOCALIZATIONS,
@@ -123,7 +124,7 @@ def corrected_places(table: pd.DataFrame) -> "pd.Series[bool]":
 
 
 def cautions_in_brief(table: pd.DataFrame) -> list[str]:
-    """Each caution in a few words, and where: "the potential has a slope at w* at checkpoint 5".
+    """Each caution in a few words, and where: "the potential has a slope at w* at step 312".
 
     Args:
         table: As above, with `cautions`; without, there are none.
@@ -131,7 +132,10 @@ def cautions_in_brief(table: pd.DataFrame) -> list[str]:
     found = []
     for caution, rows in _cautions(table).items():
         words = re.split(r" \(|[,;:] ", caution)[0]
-        found.append(f"{words} at {_where(rows, len(table))}")
+        steps = table.loc[table["checkpoint"].isin(rows), "step"]
+        everywhere = len(rows) == len(table) > 1
+        where = f"all {len(table)} checkpoints" if everywhere else places(steps)
+        found.append(f"{words} at {where}")
     return found
 
 

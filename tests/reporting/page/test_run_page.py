@@ -173,7 +173,7 @@ def test_a_plain_estimate_warns_of_its_bias() -> None:
 def test_cautions_stand_at_the_top_and_gaps_in_the_curve_are_told_to_the_chart() -> None:
     some = estimates(25).iloc[[0, 1, 5]].assign(cautions=["a slope (tilt), so", "", ""])
     of = record(tables={"llc.csv": some}, files={"llc.csv": ""})
-    assert "a slope at checkpoint 0" in run_page(of).split("<main>")[0]
+    assert "a slope at step 0" in run_page(of).split("<main>")[0]
     assert run_payload(of)["curve"]["stretches"] == [(0, 2), (2, 3)]
 
 
@@ -197,7 +197,7 @@ def test_doubt_is_told_with_what_to_try() -> None:
     table = next(one for one in run_tables(of) if one.name == "diagnostics")
     assert [row[2].mark for row in table.rows] == ["good", "warn", "good"]
     assert table.rows[1][3].text == "The chains went too far."
-    assert texts("diagnostics", of)["Share of γ"] == "0.21"
+    assert texts("diagnostics", of)["Slope in γ"] == "0.21"
     page = run_page(of)
     assert f"2 of 3 estimates of λ̂ converged (escaped at step {table.rows[1][1].text})" in page
     assert "rows: scroll" not in page

@@ -33,6 +33,9 @@ _MEASURES = {
     "accuracy": "Accuracy over all pairs",
     "accuracy_kept": "Accuracy with the circuits alone",
     "accuracy_removed": "Accuracy without the circuits",
+    "held_out_accuracy": "Accuracy over the pairs held out of training",
+    "held_out_accuracy_kept": "The same with the circuits alone",
+    "held_out_accuracy_removed": "The same without the circuits",
 }
 
 
@@ -115,7 +118,7 @@ def _diagnostics(record: RunRecord, table: pd.DataFrame) -> PageTable:
     if has_other_localizations(table):
         columns.append(
             Column(
-                "Share of γ",
+                "Slope in γ",
                 lambda r: _fixed(r.localization_slope, 2),
                 lambda r: r.localization_slope,
                 title="−d log λ̂ / d log γ: 0 where λ̂ is the network's own, 1 where γ makes it; "
@@ -315,7 +318,7 @@ def _or_dash(value: float, text: Callable[[float], str]) -> str:
 
 
 def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:]
+    return text if text.startswith("λ") else text[:1].upper() + text[1:]  # Λ is another symbol
 
 
 def _meaning(row: Any) -> str:

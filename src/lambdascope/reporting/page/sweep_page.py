@@ -75,7 +75,10 @@ def _verdicts(record: SweepRecord) -> list[Verdict]:
         good = stati.count("converged")
         whole = f"all {good}" if good == len(stati) else f"{good} of {len(stati)}"
         mark = "good" if good == len(stati) else "warn"
-        verdicts.append(Verdict(mark, f"{whole} final estimates of λ̂ converged"))
+        said = f"{whole} final estimates of λ̂ converged"
+        if len(stati) == 1:
+            said = f"the one final estimate of λ̂{'' if good else ' has not'} converged"
+        verdicts.append(Verdict(mark, said))
     return verdicts
 
 
@@ -102,8 +105,11 @@ def _trend(figure: SweepFigureRecord) -> str:
     means, runs = curves.means.reset_index(drop=True), curves.runs
     what = _lower(curves.y_label)
     if figure.over_seeds:
+        if len(runs) == 1:
+            own = "" if means["spread"].isna().all() else " (± one standard error)"
+            return f"{what} is {_mean(means.iloc[0])} in the one run that has it{own}"
         spread = with_error(runs["y"].mean(), runs["y"].std())
-        return f"{what} is {spread} over the runs (± standard deviation)"
+        return f"{what} is {spread} over {len(runs)} runs (± standard deviation)"
     if len(means) < 2:
         return ""
     several = runs.groupby(["family", "x"]).size().max() > 1

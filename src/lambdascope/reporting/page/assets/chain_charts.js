@@ -50,9 +50,9 @@ function buildTraces() {
     yaxis: { title: { text: "loss (nats)", standoff: 4 } },
   }), "Loss along the chains");
   legend("legend-traces", [
-    [colours.series[0], "line", any.block === 1 ? "a chain" : `a chain (means over ${any.block} steps)`],
+    [colours.grey, "line", any.block === 1 ? "each chain in a colour of its own" : `each chain in a colour of its own (means over ${any.block} steps)`],
     ...(Object.values(data.traces).some((one) => one.factors.some((factor) => factor !== 1))
-      ? [[colours.series[1], "dot", "a chain of twice the step"]] : []),
+      ? [[colours.grey, "dot", "one of twice the step"]] : []),
     [colours.grey, "band", "burn-in, left out"], ["#1d1f21", "dash", "mean after it"], [colours.start, "dot", "loss at w*"],
   ]);
   panel("traces", (index) => {

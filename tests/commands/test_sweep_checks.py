@@ -43,6 +43,22 @@ def opened(folder: Path, text: str) -> Sweep:
             "[llc]\nstep_size = 1e-3\n[grid]\nllc.check_step = [true]",
             r"llc\.check_step has no effect: a sweep does not ask",
         ),
+        (
+            "[grid]\ntrain.attention_rate = [1.0]",
+            r"train\.attention_rate has no effect: train\.network='mlp' has none",
+        ),
+        (
+            "[train]\nnetwork = 'transformer'\n[grid]\ntrain.tie_linear = [false]",
+            r"train\.tie_linear has no effect: train\.network='transformer' has none",
+        ),
+        (
+            "[llc]\nnbeta = 100.0\n[grid]\nllc.n_multiplier = [1.0]",
+            r"llc\.n_multiplier has no effect: llc\.nbeta is given",
+        ),
+        (
+            "[llc]\nnum_chains = 2\n[grid]\nllc.target_error = [0.02]",
+            r"llc\.target_error has no effect: a setting of the sampler switches",
+        ),
         ("[grid]\nhessian.top = [3, 4]", r"hessian\.top has no effect: measure\.hessian='none'"),
         ("[grid]\ncircuits.error_rate = [0.1]", r"circuits\.error_rate has no effect"),
         (

@@ -63,6 +63,10 @@ def test_potentials_stand_beside_their_exact_values_at_each_temperature(tmp_path
     assert set(table["exact_holds"]) == {"at this nβ and γ"}
     assert (abs(table["llc"] - table["exact"]) < 4 * table["llc_stderr"] + 0.05).all()
     assert (tmp_path / "results" / "figures" / "llc_vs_llc_nbeta_by_system.png").exists()
+    # A power has no curvatures, nor a quadratic any powers.
+    assert table["potential.powers"].isna().tolist() == [True, True, False, False]
+    assert table["potential.curvatures"].isna().tolist() == [False, False, True, True]
+    assert "–  4" in summary_text(found.plan, table)
 
 
 MULTIPLICATION = """

@@ -4,7 +4,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -30,10 +30,16 @@ class Measure(Config):
     seed: int = 0
 
 
+def _idle(configs: Mapping[str, Config]) -> dict[str, str]:
+    """Of what is thin, nobody asks how wide it is."""
+    return {"shape.width": "shape.kind='thin'"} if configs["shape"].kind == "thin" else {}
+
+
 SYSTEMS = {
     "shapes": Vocabulary(
         {"shape": Shape, "measure": Measure}, ("llc", "train_loss", "step"), ("status",)
     ),
+    "idling": Vocabulary({"shape": Shape}, idle=_idle),
     "others": Vocabulary({"measure": Measure}),
 }
 

@@ -127,8 +127,8 @@ def test_figures_name_axes(tmp_path: Path) -> None:
         ("[grid]\nshape.seed = '0..9999999'", "up to 1,000,000 are accepted"),
         ("[grid]\nshape.seed = [1]\n[[figures]]\nx = 'shape.sed'", r"nearest is shape\.seed"),
         ("[[figures]]\nx = 'step'\ny = 'lcl'", "y='lcl' is no quantity .* nearest is llc"),
-        ("system = 'shape'", "system='shape': shapes, others are accepted"),
-        ("system = []", r"system=\[\]: shapes, others"),
+        ("system = 'shape'", "system='shape': shapes, idling, others are accepted"),
+        ("system = []", r"system=\[\]: shapes, idling, others"),
         ("system = 'others'\n[shape]\nwidth = 1", "shape is no section"),
         (
             "[grid]\nshape.seed = [1]\n[[figures]]\nx = 'step'\nfamily = 'kind'",
@@ -155,3 +155,33 @@ def test_what_is_wrong_is_said_with_what_would_be_right(
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(LambdascopeError, match="can't be read"):
         read_plan(tmp_path / "none.toml", SYSTEMS)
+
+
+def test_a_number_is_what_its_setting_takes_it_for(tmp_path: Path) -> None:
+    found = plan(tmp_path, """[grid]\nshape.width = [3.0, "4"]\nshape.kind = ["5"]""")
+    assert points(found) == [(3, "5"), (4, "5")]
+    assert [type(cell.value("shape.width")) for cell in found.cells] == [int, int]
+    assert str(found.cells[1]) == "cell 1 (shape.width=4, shape.kind='5')"
+    assert found.cells[0].key == plan(tmp_path, "[shape]\nkind = '5'\nwidth = 3").cells[0].key
+    with pytest.raises(LambdascopeError, match=r"width=3\) has the settings of cell 0"):
+        plan(tmp_path, "[grid]\nshape.width = [3, 3.0]")
+
+
+def test_what_changes_nothing_is_no_axis_and_no_part_of_the_cell(tmp_path: Path) -> None:
+    thin = 'system = "idling"\n[shape]\nkind = "thin"\n'
+    with pytest.raises(
+        LambdascopeError,
+        match=r"cell 0 \(shape\.width=2\): shape\.width has no effect: shape\.kind=",
+    ):
+        plan(tmp_path, thin + "[grid]\nshape.width = [2, 3]")
+    default, other = (plan(tmp_path, thin + more).cells[0] for more in ("", "width = 9"))
+    assert default.key == other.key == default.former_key != other.former_key
+    wide = plan(tmp_path, 'system = "idling"\n[shape]\nwidth = 9').cells[0]
+    assert wide.key == wide.former_key != default.key
+
+
+def test_a_cell_has_no_value_on_an_axis_that_changes_nothing_in_it(tmp_path: Path) -> None:
+    listed = '[[list]]\nshape.kind = "thin"\n[[list]]\nshape.width = 9'
+    found = plan(tmp_path, f'system = "idling"\n{listed}')
+    assert [cell.value("shape.width") for cell in found.cells] == [None, 9]
+    assert [cell.value("shape.kind") for cell in found.cells] == ["thin", "plain"]

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,18 @@ def test_a_record_says_under_which_versions_it_was_made(tmp_path: Path) -> None:
     old = records.get(cell(0))
     assert old is not None
     assert old.versions is None
+
+
+def test_a_record_from_before_idle_settings_were_left_out_stands(tmp_path: Path) -> None:
+    records, before = CellRecords(tmp_path), cell(0, width=9)
+    records.put(before, Outcome(seconds=1.0))
+    now = replace(before, idle=frozenset({"shape.width"}))
+    assert now.key != before.key
+    held = records.get(now)
+    assert held is not None
+    assert held.seconds == 1.0
+    records.put(now, Outcome(seconds=2.0))  # and the newer one goes before it
+    assert [records.get(one).seconds for one in (now, before)] == [2.0, 1.0]
 
 
 def test_a_broken_record_is_named(tmp_path: Path) -> None:

@@ -112,7 +112,7 @@ class LLCConfig(Config):
     @model_validator(mode="after")
     def _budget_of_the_automatic_estimate(self) -> Self:
         fields = type(self).model_fields
-        self.check_given(n for n in _BUDGET if getattr(self, n) != fields[n].default)
+        self.check_given(n for n in AUTOMATIC_ONLY if getattr(self, n) != fields[n].default)
         return self
 
     def check_given(self, names: Iterable[str]) -> None:
@@ -124,7 +124,7 @@ class LLCConfig(Config):
         Raises:
             LambdascopeError: the budget of the automatic estimate beside a setting of the sampler.
         """
-        given = [name for name in names if name in _BUDGET]
+        given = [name for name in names if name in AUTOMATIC_ONLY]
         if given and not self.is_automatic:
             plain = [name for name in _PLAIN if getattr(self, name) is not None]
             raise LambdascopeError(
@@ -154,7 +154,8 @@ class PlainSettings(NamedTuple):
     burnin: float
 
 
-_BUDGET = ("target_error", "max_steps")
+AUTOMATIC_ONLY = ("target_error", "max_steps")
+"""Settings of the automatic estimate alone."""
 _PLAIN: dict[str, Any] = {
     "num_chains": 4, "num_steps": 3000, "step_size": 1e-3, "batch_size": 64, "burnin": 0.25,
 }  # fmt: skip

@@ -73,15 +73,11 @@ def _check_figure(wish: FigureWish, cells: Sequence[Cell]) -> None:
 
 
 def _check_effect(cell: Cell, settings: Settings) -> None:
-    """Refuse an axis that changes nothing, and a setting that another one overrules."""
+    """Refuse a setting that another one overrules."""
     for name, reason in _overruled(settings).items():
         section, field = name.split(".")
         if field in cell.configs[section].model_fields_set:
             raise LambdascopeError(f"{name} has no effect: {reason}")
-    idle = _idle(settings)
-    for axis in cell.point:
-        if axis in idle:
-            raise LambdascopeError(f"{axis} has no effect: {idle[axis]}")
 
 
 def _overruled(settings: Settings) -> dict[str, str]:
@@ -93,24 +89,6 @@ def _overruled(settings: Settings) -> dict[str, str]:
                 f"in a sweep the effective dimension stands beside λ̂ and takes llc.{name}; give "
                 "that"
             )
-    return found
-
-
-def _idle(settings: Settings) -> dict[str, str]:
-    """Settings that change nothing with the others as they are, and why."""
-    found: dict[str, str] = {}
-    measure = settings.measure
-    for part, config in settings.parts().items():
-        if getattr(measure, part) == "none":
-            reason = f"measure.{part}='none'"
-            found |= {f"{part}.{name}": reason for name in type(config).model_fields}
-    if measure.hessian != "none" and measure.llc == "none":
-        for name in ("localization", "nbeta", "n_multiplier", "temp_multiplier"):
-            del found[f"llc.{name}"]
-    if settings.train.full_batch:
-        found["train.batch_size"] = "train.full_batch=True takes all pairs in every step"
-    if settings.train.weight_decay == 0:
-        found["train.num_final_steps_without_weight_decay"] = "train.weight_decay=0"
     return found
 
 

@@ -1,12 +1,13 @@
 """The sections of a sweep's file on modular addition, and what its cells measure."""
 
+from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
 from lambdascope.commands.circuits_config import CircuitsConfig
 from lambdascope.commands.hessian_config import HessianConfig
-from lambdascope.commands.llc_config import LLCConfig
+from lambdascope.commands.llc_config import AUTOMATIC_ONLY, LLCConfig
 from lambdascope.config import Config
-from lambdascope.modular_addition.config import TrainConfig
+from lambdascope.modular_addition.config import TrainConfig, foreign_settings
 from lambdascope.posterior.scalars import inverse_temperature
 from lambdascope.sweeps import Cell, Vocabulary
 
@@ -46,19 +47,9 @@ MEASURED: dict[str, tuple[str, ...]] = {
 }
 """Which quantities each part of the section measure brings."""
 
+# What the effective dimension takes of the section llc, whether or not λ̂ is measured.
+_OF_THE_DIMENSION = ("localization", "nbeta", "n_multiplier", "temp_multiplier")
 _TRAINING = ("train_loss", "test_loss", "train_accuracy", "test_accuracy", "weight_norm", "step")
-
-VOCABULARY = Vocabulary(
-    sections={
-        "train": TrainConfig,
-        "llc": LLCConfig,
-        "circuits": CircuitsConfig,
-        "hessian": HessianConfig,
-        "measure": MeasureConfig,
-    },
-    quantities=(*_TRAINING, *(name for names in MEASURED.values() for name in names)),
-    labels=("status", "circuits"),
-)
 
 
 class Settings(NamedTuple):
@@ -98,3 +89,42 @@ class Settings(NamedTuple):
 def settings_of(cell: Cell) -> Settings:
     """A cell's sections, by name."""
     return Settings(**cell.configs)  # type: ignore[arg-type]
+
+
+def _idle(configs: Mapping[str, Config]) -> dict[str, str]:
+    """Settings that change nothing with the others as they are, and why."""
+    settings = Settings(**configs)  # type: ignore[arg-type]
+    train, llc, measure = settings.train, settings.llc, settings.measure
+    found: dict[str, str] = {}
+    if not llc.is_automatic:
+        reason = "a setting of the sampler switches the automatic estimate off"
+        found |= {f"llc.{name}": reason for name in AUTOMATIC_ONLY}
+    if llc.nbeta is not None:
+        found |= dict.fromkeys(("llc.n_multiplier", "llc.temp_multiplier"), "llc.nbeta is given")
+    for part, config in settings.parts().items():
+        if getattr(measure, part) == "none":
+            reason = f"measure.{part}='none'"
+            kept = _OF_THE_DIMENSION if part == "llc" and measure.hessian != "none" else ()
+            names = [name for name in type(config).model_fields if name not in kept]
+            found |= {f"{part}.{name}": reason for name in names}
+    if train.full_batch:
+        found["train.batch_size"] = "train.full_batch=True takes all pairs in every step"
+    if train.weight_decay == 0:
+        found["train.num_final_steps_without_weight_decay"] = "train.weight_decay=0"
+    for name in foreign_settings(train.network):
+        found[f"train.{name}"] = f"train.network={train.network!r} has none"
+    return found
+
+
+VOCABULARY = Vocabulary(
+    sections={
+        "train": TrainConfig,
+        "llc": LLCConfig,
+        "circuits": CircuitsConfig,
+        "hessian": HessianConfig,
+        "measure": MeasureConfig,
+    },
+    quantities=(*_TRAINING, *(name for names in MEASURED.values() for name in names)),
+    labels=("status", "circuits"),
+    idle=_idle,
+)

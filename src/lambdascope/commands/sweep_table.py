@@ -138,7 +138,8 @@ def summary_text(plan: SweepPlan, table: pd.DataFrame) -> str:
     lines = [[*axes, "runs", *(headers.get(name, name) for name in shown)]]
     for point, rows in _groups(last, axes):
         cells = [_mean_text(rows[name]) for name in shown]
-        lines.append([*(str(value) for value in point), str(len(rows)), *cells])
+        places = ("–" if pd.isna(value) else str(value) for value in point)
+        lines.append([*places, str(len(rows)), *cells])
     if len(doubtful := doubtful_rows(last)):
         counts = doubtful["status"].value_counts(sort=False)
         notes.append(

@@ -5,13 +5,13 @@ They need no training that could be measured, so a cell is one estimate: λ̂ be
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from lambdascope.commands.llc_config import LLCConfig
+from lambdascope.commands.llc_config import AUTOMATIC_ONLY, LLCConfig
 from lambdascope.commands.sweep_estimate import Estimate
 from lambdascope.commands.sweep_measures import (
     automatic_estimates,
@@ -96,12 +96,26 @@ class ProductNetworkConfig(Config):
     """Of data and initial weights."""
 
 
+def _idle(configs: Mapping[str, Config]) -> dict[str, str]:
+    """Settings that change nothing with the others as they are, and why."""
+    llc = configs["llc"]
+    assert isinstance(llc, LLCConfig)
+    found: dict[str, str] = {}
+    if isinstance(potential := configs.get("potential"), PotentialConfig):
+        foreign = set(PotentialConfig.model_fields) - _READS[potential.kind] - {"kind"}
+        found |= {f"potential.{name}": f"kind={potential.kind!r} has none" for name in foreign}
+    if not llc.is_automatic:
+        reason = "a setting of the sampler switches the automatic estimate off"
+        found |= {f"llc.{name}": reason for name in AUTOMATIC_ONLY}
+    return found
+
+
 _QUANTITIES = ("llc", "llc_stderr", "rhat", "ess", "nbeta", "llc_uncorrected", "exact", "loss")
 POTENTIALS = Vocabulary(
-    {"potential": PotentialConfig, "llc": LLCConfig}, _QUANTITIES, ("system", "status")
+    {"potential": PotentialConfig, "llc": LLCConfig}, _QUANTITIES, ("system", "status"), _idle
 )
 PRODUCT_NETWORKS = Vocabulary(
-    {"network": ProductNetworkConfig, "llc": LLCConfig}, _QUANTITIES, ("system", "status")
+    {"network": ProductNetworkConfig, "llc": LLCConfig}, _QUANTITIES, ("system", "status"), _idle
 )
 
 

@@ -37,6 +37,11 @@ _ONLY_MLP = ("tie_linear", "tie_unembed", "linear_scale", "freeze_middle")
 _ONLY_TRANSFORMER = ("attention_rate", "num_heads", "equals_token")
 
 
+def foreign_settings(network: Architecture) -> tuple[str, ...]:
+    """The settings that a network of this architecture has no use for."""
+    return _ONLY_MLP if network == "transformer" else _ONLY_TRANSFORMER
+
+
 class TrainConfig(Config):
     """Everything that decides a training run: the same settings give the same weights.
 
@@ -129,8 +134,7 @@ class TrainConfig(Config):
 
     @model_validator(mode="after")
     def _fits_the_architecture(self) -> "TrainConfig":
-        foreign = _ONLY_MLP if self.network == "transformer" else _ONLY_TRANSFORMER
-        for name in foreign:
+        for name in foreign_settings(self.network):
             value, default = getattr(self, name), type(self).model_fields[name].default
             if value != default:
                 raise ValueError(

@@ -11,7 +11,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 
 from lambdascope.errors import LambdascopeError
-from lambdascope.sweeps.plan import Cell
+from lambdascope.sweeps.cell import Cell
 from lambdascope.sweeps.records import Outcome
 
 Batch = Sequence[Cell]

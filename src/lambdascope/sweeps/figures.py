@@ -126,7 +126,8 @@ def check_values(
             continue
         if axis in labels:
             raise LambdascopeError(f"figures: {setting} over {axis}, whose values are names")
-        held = list(dict.fromkeys(values.get(axis or "", ())))
+        # None: of cells in which it changes nothing, and which have no place along it.
+        held = [one for one in dict.fromkeys(values.get(axis or "", ())) if one is not None]
         for value in held:
             if isinstance(value, bool) or not isinstance(value, int | float):
                 raise LambdascopeError(

@@ -20,9 +20,7 @@ Cells are the product of the three.
 """
 
 import difflib
-import hashlib
 import itertools
-import json
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -31,65 +29,11 @@ from typing import Any
 
 from lambdascope.config import Config
 from lambdascope.errors import LambdascopeError
+from lambdascope.sweeps.cell import Cell, Vocabulary
 from lambdascope.sweeps.figures import FigureWish, check_values, read_wish
 from lambdascope.sweeps.ranges import MOST, expand_range
 
 _PARTS = ("grid", "zip", "list", "figures")
-
-
-@dataclass(frozen=True)
-class Vocabulary:
-    """What a system lets a sweep's file say.
-
-    Attributes:
-        sections: The sections that the file may have, and the settings of each. Any field of any
-            section can be an axis, written `section.field`.
-        quantities: What is measured, as numbers.
-        labels: What is measured, as names.
-    """
-
-    sections: Mapping[str, type[Config]]
-    quantities: tuple[str, ...] = ()
-    labels: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One combination.
-
-    Attributes:
-        number: Its place in the sweep, from 0.
-        point: Axis → value: what tells it from the other cells.
-        configs: Section → settings.
-    """
-
-    number: int
-    point: Mapping[str, Any]
-    configs: Mapping[str, Config]
-
-    @property
-    def key(self) -> str:
-        """A hash of all its settings: a cell whose settings change is another cell."""
-        plain = {name: one.model_dump(mode="json") for name, one in self.configs.items()}
-        return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:16]
-
-    def value(self, axis: str) -> Any:
-        """The cell's value on an axis `section.field`, as tables and figures show it.
-
-        Lists become names, which a table can group by. An axis that only other cells name stands
-        with the value that it has in this one; where that is None, its section chooses, and the
-        value is called "default".
-        """
-        section, field = axis.split(".")
-        value = self.point.get(axis, getattr(self.configs[section], field))
-        if isinstance(value, list | tuple):
-            return ", ".join(map(str, value))
-        return "default" if value is None else value
-
-    def __str__(self) -> str:
-        if not self.point:
-            return f"cell {self.number}"
-        return f"cell {self.number} ({', '.join(f'{n}={v!r}' for n, v in self.point.items())})"
 
 
 @dataclass(frozen=True)
@@ -123,28 +67,30 @@ def read_plan(path: Path, systems: Mapping[str, Vocabulary]) -> SweepPlan:
     Raises:
         LambdascopeError: The file can't be read; it names a system, section or setting that does
             not exist (said with the nearest that does), an axis twice or without values, zipped
-            axes of different lengths; a cell's settings are refused (said with cell and field); two
-            cells are the same; a figure asks for what there is not.
+            axes of different lengths; a cell's settings are refused (said with cell and field); an
+            axis changes nothing in a cell; two cells are the same; a figure asks for what there is
+            not.
     """
     text, document = _document(path)
     system = document.pop("system", next(iter(systems)))
     if not isinstance(system, str) or system not in systems:
         raise LambdascopeError(f"{path}: system={system!r}: {', '.join(systems)} are accepted")
-    sections = systems[system].sections
+    vocabulary = systems[system]
+    sections = vocabulary.sections
     _known("section", document, [*sections, *_PARTS], path)
     base = {name: _table(document.get(name, {}), name, path) for name in sections}
     for name, settings in base.items():
         _known("setting", settings, sections[name].model_fields, path, prefix=f"{name}.")
     rows = _rows(document, sections, path)
     axes = tuple(dict.fromkeys(axis for row in rows for axis in row))
-    cells = tuple(_cell(number, row, base, sections, path) for number, row in enumerate(rows))
+    cells = tuple(_cell(number, row, base, vocabulary, path) for number, row in enumerate(rows))
     seen: dict[str, Cell] = {}
     for cell in cells:
         if (same := seen.setdefault(cell.key, cell)) is not cell:
             raise LambdascopeError(
                 f"{path}: {cell} has the settings of {same}: each combination is accepted once"
             )
-    quantities, labels = systems[system].quantities, systems[system].labels
+    quantities, labels = vocabulary.quantities, vocabulary.labels
     figures = _list(document, "figures", path)
     try:
         wishes = [read_wish(one, axes, quantities, labels) for one in figures]
@@ -281,7 +227,7 @@ def _cell(
     number: int,
     row: Mapping[str, Any],
     base: Mapping[str, Mapping[str, Any]],
-    sections: Mapping[str, type[Config]],
+    vocabulary: Vocabulary,
     path: Path,
 ) -> Cell:
     settings = {name: dict(values) for name, values in base.items()}
@@ -289,7 +235,22 @@ def _cell(
         section, field = axis.split(".", 1)
         settings[section][field] = value
     try:
-        configs = {name: kind(**settings[name]) for name, kind in sections.items()}
+        configs = {name: kind(**settings[name]) for name, kind in vocabulary.sections.items()}
     except LambdascopeError as error:
         raise LambdascopeError(f"{path}: {Cell(number, row, {})}: {error}") from None
-    return Cell(number, dict(row), configs)
+    point = {axis: _as_read(value, axis, configs) for axis, value in row.items()}
+    idle = vocabulary.idle(configs)
+    for axis in point:
+        if axis in idle:
+            raise LambdascopeError(
+                f"{path}: {Cell(number, point, {})}: {axis} has no effect: {idle[axis]}"
+            )
+    return Cell(number, point, configs, frozenset(idle))
+
+
+def _as_read(value: Any, axis: str, configs: Mapping[str, Config]) -> Any:
+    """A number as its setting has it, so that 23, 23.0 and "23" have one place in a figure."""
+    section, field = axis.split(".", 1)
+    read = getattr(configs[section], field)
+    is_number = isinstance(read, int | float) and not isinstance(value, list | dict)
+    return read if is_number else value

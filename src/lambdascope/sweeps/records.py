@@ -15,7 +15,7 @@ from filelock import FileLock, Timeout
 from lambdascope.errors import LambdascopeError
 from lambdascope.runs.files import atomic_write_text, make_folder
 from lambdascope.runs.versions import Versions, versions_here
-from lambdascope.sweeps.plan import Cell
+from lambdascope.sweeps.cell import Cell
 
 _VERSION = 1
 _HOLDER = "holder.json"
@@ -65,6 +65,8 @@ class CellRecords:
             LambdascopeError: its file is broken.
         """
         file = self._file(cell)
+        if cell.former_key != cell.key and not file.exists():
+            file = self._cells / f"{cell.former_key}.json"
         try:
             document = json.loads(file.read_text(encoding="utf-8"))
             if document["version"] != _VERSION:

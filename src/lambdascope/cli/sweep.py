@@ -41,7 +41,7 @@ class Command(BaseCommand):
     dry_run: Switch = False
     """List the cells, which stand or failed and what the rest will take, and run nothing."""
     retry_failed: Switch = False
-    """Work on failed cells again."""
+    """Work on failed cells again: on what failed of them, where other parts stand."""
 
     @property
     def resumes(self) -> bool:

@@ -1,7 +1,7 @@
 """`lambdascope sweep`: run a sweep's file, and tabulate and draw what stands of it."""
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -77,7 +77,7 @@ class Sweep:
             engine: local, processes or ray.
             workers: Processes, or tasks at once; None takes one a core.
             address: Of a Ray cluster that stands; None starts one on this machine.
-            retry_failed: Work on failed cells again.
+            retry_failed: Work on failed cells again: on what failed of them, where parts stand.
             progress: Show a bar over the cells.
 
         Returns:
@@ -99,7 +99,7 @@ class Sweep:
                 "sweep", total=total, unit="cell", initial=total - len(missing), wanted=progress
             ) as bar:
                 batches = shared_out(self.system.batches_of(missing), worker.num_workers)
-                for batch, outcomes in worker.outcomes(batches, self.system.work_on):
+                for batch, outcomes in worker.outcomes(batches, self._work(missing)):
                     for cell, outcome in zip(batch, outcomes, strict=True):
                         self.records.put(cell, outcome)
                         if outcome.error is not None:
@@ -111,6 +111,14 @@ class Sweep:
                         "was, kept as sweep.toml; the same command works out what is new"
                     )
             return self.draw()
+
+    def _work(self, cells: Sequence[Cell]) -> Callable[[Sequence[Cell]], list[Outcome]]:
+        """What works on a batch of these cells; parts that stand of failed ones are kept."""
+        held = {cell.key: self.records.get(cell) for cell in cells}
+        standing = {key: one.rows for key, one in held.items() if one is not None and one.rows}
+        if standing and self.system.complete is not None:
+            return functools.partial(self.system.complete, standing=standing)
+        return self.system.work_on
 
     def missing(self, *, retry_failed: bool = False) -> list[Cell]:
         """The cells that have no outcome yet; with `retry_failed`, the failed ones too."""

@@ -17,6 +17,8 @@ class SweepSystem:
         check: Refuses, before anything runs, what each section alone cannot see.
         batches_of: Cells that are worked on together.
         work_on: Their outcomes; importable, since other processes call it.
+        complete: The same, of cells of which parts stand already, whose rows it is given too, by
+            the cells' keys; None of a system whose cells have one part.
         estimate: What batches will take.
     """
 
@@ -25,6 +27,7 @@ class SweepSystem:
     batches_of: Callable[[Sequence[Cell]], list[list[Cell]]]
     work_on: Callable[[Sequence[Cell]], list[Outcome]]
     estimate: Callable[[Sequence[Sequence[Cell]]], Estimate]
+    complete: Callable[..., list[Outcome]] | None = None
 
 
 def _toys(vocabulary: Vocabulary) -> SweepSystem:
@@ -44,6 +47,7 @@ SYSTEMS = {
         sweep_cells.batches_of,
         sweep_cells.work_on,
         sweep_estimate.estimate_of,
+        sweep_cells.work_on,
     ),
     "potentials": _toys(sweep_toys.POTENTIALS),
     "complex_multiplication": _toys(sweep_toys.PRODUCT_NETWORKS),

@@ -1,7 +1,7 @@
 """Grids of runs: what a sweep's file says, which cells stand, and the engines that work on them."""
 
 from lambdascope.sweeps.cell import Cell, Vocabulary
-from lambdascope.sweeps.engines import Engine, LocalEngine, ProcessEngine, shared_out
+from lambdascope.sweeps.engines import Engine, LocalEngine, ProcessEngine, said_of, shared_out
 from lambdascope.sweeps.figures import FigureWish
 from lambdascope.sweeps.outputs import KEPT_FILE, SweepOutputs
 from lambdascope.sweeps.plan import SweepPlan, read_plan
@@ -22,6 +22,7 @@ __all__ = [
     "SweepPlan",
     "Vocabulary",
     "read_plan",
+    "said_of",
     "shared_out",
     "state_of",
 ]

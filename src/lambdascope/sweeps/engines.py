@@ -176,5 +176,9 @@ def attempt(work: Work, batch: Batch) -> list[Outcome]:
     except Exception as error:
         if len(batch) > 1:
             return [outcome for cell in batch for outcome in attempt(work, [cell])]
-        said = str(error) if isinstance(error, LambdascopeError) else repr(error)
-        return [Outcome(error=said, seconds=time.perf_counter() - begun)]
+        return [Outcome(error=said_of(error), seconds=time.perf_counter() - begun)]
+
+
+def said_of(error: Exception) -> str:
+    """An exception as the error of a cell."""
+    return str(error) if isinstance(error, LambdascopeError) else repr(error)

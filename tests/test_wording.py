@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from lambdascope.wording import aligned, number, shown, with_error
+from lambdascope.wording import aligned, checkpoints_named, number, shown, with_error
 
 
 @pytest.mark.parametrize(
@@ -54,3 +54,16 @@ def test_columns_are_aligned_and_a_hat_takes_no_room() -> None:
     rows = [["λ\u0302", "name"], ["1.5", "a"], ["10", "much longer"]]
     assert aligned(rows, left={1}) == "  λ\u0302  name\n1.5  a\n 10  much longer"
     assert aligned([["a", "b"], ["1", "22"]]) == "a   b\n1  22"
+
+
+@pytest.mark.parametrize(
+    ("which", "brief", "text"),
+    [
+        ([3], False, "checkpoint 3"),
+        ([3, 7], True, "checkpoints 3, 7"),
+        ([0, 1, 2, 3, 24], False, "checkpoints 0, 1, 2, 3, 24"),
+        ([0, 1, 2, 3, 24], True, "checkpoints 0, 1, … 24"),
+    ],
+)
+def test_checkpoints_are_named(which: list[int], brief: bool, text: str) -> None:
+    assert checkpoints_named(which, brief=brief) == text

@@ -4,6 +4,8 @@ import math
 from collections.abc import Collection, Sequence
 
 _MOST_DECIMALS = 6
+# Of a longer list the ends are named.
+_MOST_NAMED = 4
 NORMAL_95 = 1.959963984540054
 """Standard errors on either side that make a 95 % interval."""
 
@@ -79,6 +81,29 @@ OTHER_LOCALIZATIONS = "λ̂ at γ/2 … 2γ"
 def from_to(first: float, last: float) -> str:
     """Two values of one quantity: 512 … 487."""
     return f"{number(first)} … {number(last)}"
+
+
+def abbreviated(values: Sequence[object]) -> str:
+    """A list for a sentence, such as "0, 1, … 24": the first two and the last where it is long.
+
+    Args:
+        values: Of any kind that has a text.
+    """
+    texts = [str(value) for value in values]
+    if len(texts) > _MOST_NAMED:
+        texts = [f"{texts[0]}, {texts[1]}, … {texts[-1]}"]
+    return ", ".join(texts)
+
+
+def checkpoints_named(which: Sequence[int], *, brief: bool = False) -> str:
+    """Such as "checkpoint 3" or "checkpoints 3, 7".
+
+    Args:
+        which: Their indices, at least one.
+        brief: Name the ends only where they are many.
+    """
+    names = abbreviated(which) if brief else ", ".join(map(str, which))
+    return f"checkpoint{'s' if len(which) > 1 else ''} {names}"
 
 
 def aligned(rows: Sequence[Sequence[str]], left: Collection[int] = ()) -> str:

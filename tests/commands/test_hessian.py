@@ -12,11 +12,14 @@ from lambdascope import cli
 from lambdascope.commands import hessian as hessian_command
 from lambdascope.commands.hessian import hessian, print_result
 from lambdascope.commands.hessian_config import HessianConfig
+from lambdascope.commands.hessian_drawing import matching_estimate
 from lambdascope.commands.systems import load_run
 from lambdascope.commands.train import train
 from lambdascope.errors import LambdascopeError
+from lambdascope.hessian import hessian_spectrum
 from lambdascope.modular_addition.config import TrainConfig
 from lambdascope.runs.tables import read_table, write_table
+from tests.hessian.test_spectrum import planted
 
 SMALL = HessianConfig(top=12, bottom=5, checkpoints=(0, 2))
 
@@ -167,30 +170,28 @@ def test_the_estimate_stands_beside_it_only_where_it_is_of_the_same_posterior(ru
     row = {"checkpoint": 2, "step": 60, "llc": 3.0, "llc_stderr": 0.1}
     row |= {"status": "converged", "sampler": "automatic"}
     table = pd.DataFrame([{**row, **settings}])
-    assert hessian_command.matching_estimate(run / "llc.csv", settings)[1].endswith("no llc.csv")
+    assert matching_estimate(run / "llc.csv", settings)[1].endswith("no llc.csv")
     write_table(run / "llc.csv", table.drop(columns="status"))
-    held, note = hessian_command.matching_estimate(run / "llc.csv", settings)
+    held, note = matching_estimate(run / "llc.csv", settings)
     assert held is None
     assert "lacks the column status" in note
     write_table(run / "llc.csv", table)
-    held, note = hessian_command.matching_estimate(run / "llc.csv", settings)
+    held, note = matching_estimate(run / "llc.csv", settings)
     assert held is not None
     assert "95 %" in note
     assert "sampling error" not in note
     write_table(run / "llc.csv", table.assign(sampler="sgld"))
-    note = hessian_command.matching_estimate(run / "llc.csv", settings)[1]
+    note = matching_estimate(run / "llc.csv", settings)[1]
     assert "95 % bars from llc.csv, sampling error only" in note
-    held, note = hessian_command.matching_estimate(
-        run / "llc.csv", {**settings, "nbeta": 2 * nbeta}
-    )
+    held, note = matching_estimate(run / "llc.csv", {**settings, "nbeta": 2 * nbeta})
     assert held is None
     assert "another nbeta" in note
     write_table(run / "llc.csv", table.assign(logit_scale=3.0))
-    held, note = hessian_command.matching_estimate(run / "llc.csv", settings)
+    held, note = matching_estimate(run / "llc.csv", settings)
     assert held is None
     assert "another logit_scale" in note
     write_table(run / "llc.csv", table.assign(logit_scale=1.0, orthogonal_to_gradient=True))
-    held, note = hessian_command.matching_estimate(run / "llc.csv", settings)
+    held, note = matching_estimate(run / "llc.csv", settings)
     assert held is not None
     assert "across the gradient: one direction fewer" in note
 
@@ -215,3 +216,28 @@ def test_from_the_command_line(run: Path, capsys: pytest.CaptureFixture[str]) ->
     assert cli.main(["hessian", str(run), "--top", "5000", "--bottom", "0"]) == 0
     assert "largest eigenvalue" in capsys.readouterr().out
     assert len(read_table(run / "hessian.csv")) == 7 * 4 + 2 * 8 * 5 + 7 * 8
+
+
+@pytest.mark.parametrize(("num_lanczos_steps", "is_resolved"), [(40, False), (200, True)])
+def test_an_effective_dimension_that_is_hardly_known_is_said_to_be(
+    num_lanczos_steps: int, is_resolved: bool
+) -> None:
+    """Half of the eigenvalues are 0, the others gather there: γ/nβ lies closer than the nodes."""
+    curvature = np.concatenate([np.zeros(310), np.geomspace(1e-5, 1e2, 310)])
+    spectrum = hessian_spectrum(
+        planted(curvature), num_largest=20, num_lanczos_steps=num_lanczos_steps
+    )
+    settings = {
+        "localization": 5.0, "nbeta": 5e6, "num_lanczos_steps": num_lanczos_steps
+    }  # fmt: skip
+    row = {"checkpoint": 7, **hessian_command._summary_row(spectrum, settings), **settings}
+    exact = 0.5 * (curvature / (curvature + 1e-6)).sum()
+    half_width = 1.96 * row["effective_dimension_stderr"]
+    assert abs(row["effective_dimension"] - exact) < half_width
+    said = hessian_command.unresolved(pd.DataFrame([row, {**row, "checkpoint": 8}]))
+    if is_resolved:
+        assert said == ""
+        assert half_width < 0.5 * exact
+    else:
+        assert said.startswith("The effective dimension is not resolved at checkpoints 7, 8: ")
+        assert "40 Lanczos steps tell apart, where γ/nβ = 1e-06 lies" in said

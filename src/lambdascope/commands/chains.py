@@ -20,14 +20,14 @@ from lambdascope.posterior import CrossEntropy, LocalPosterior, OrthogonalToGrad
 from lambdascope.reporting.film import check_film
 from lambdascope.runs.files import remove_files
 from lambdascope.runs.history import record_command
-from lambdascope.runs.settings import abbreviated, change
+from lambdascope.runs.settings import change
 from lambdascope.runs.tables import write_table
 from lambdascope.samplers import SGLD
 from lambdascope.sampling import open_trace, sample
 from lambdascope.sampling.plan import ceil_div
 from lambdascope.sampling.points import PointSamples, trace_bytes
 from lambdascope.sampling.runner import Observable
-from lambdascope.wording import shown
+from lambdascope.wording import abbreviated, shown
 
 _TRACE, _POINTS, _MODES = "chains_trace.zarr", "chains.csv", "chains_modes.csv"
 _COMPARED = (

@@ -1,7 +1,7 @@
 """`lambdascope hessian`: spectra of a run's checkpoints, as tables and figures."""
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,32 +12,26 @@ import torch
 
 from lambdascope.commands.command_lines import arguments_of
 from lambdascope.commands.hessian_config import HessianConfig
-from lambdascope.commands.llc_target import ACROSS_THE_GRADIENT
+from lambdascope.commands.hessian_drawing import draw
 from lambdascope.commands.systems import LoadedRun, check_finished, chosen_checkpoints, load_run
 from lambdascope.errors import LambdascopeError
 from lambdascope.hessian import HessianOperator, HessianSpectrum, hessian_spectrum
 from lambdascope.posterior import CrossEntropy, LocalPosterior, Parameters
 from lambdascope.progress import Progress
-from lambdascope.reporting.hessian_figures import (
-    density_figure,
-    effective_dimension_figure,
-    spectrum_figure,
-)
-from lambdascope.reporting.llc_text import SAMPLING_ERROR_ONLY
-from lambdascope.reporting.style import png_bytes
-from lambdascope.runs.files import atomic_write_bytes, check_writable, remove_file
+from lambdascope.runs.files import check_writable, remove_file
 from lambdascope.runs.history import record_command
-from lambdascope.runs.settings import abbreviated, stands
+from lambdascope.runs.settings import stands
 from lambdascope.runs.tables import read_table, write_table
 from lambdascope.sampling.plan import choose_device
-from lambdascope.wording import NORMAL_95, estimated, number, shown
+from lambdascope.wording import NORMAL_95, checkpoints_named, estimated, shown
 
 _SUMMARY, _EIGENVALUES, _DENSITY = "hessian_summary.csv", "hessian.csv", "hessian_density.csv"
 # Finer bins, or bins nearer to zero, would pretend to more than the nodes of the quadrature know.
 _BINS_A_DECADE = 3
 # In the summary beside the settings: counts made by another rule do not mix with these.
 _DENSITY_RULE = "monotone cubic through half of each node, bins no narrower than the nodes"
-_READ_OF_ESTIMATES = ("checkpoint", "step", "llc", "llc_stderr", "status", "sampler")
+# Of the effective dimension: half the width of its 95 % interval beyond which it is not resolved.
+_MOST_VAGUE = 0.5
 # Eigenvalues closer to zero than this part of the largest share the middle bin, which is wider
 # where the nodes are further apart.
 _SMALLEST_BIN = 1e-3
@@ -121,7 +115,15 @@ def hessian(
     covered = tuple(tables[_SUMMARY]["checkpoint"].tolist())
     whole = HessianConfig(**{**config.model_dump(), "checkpoints": covered})
     record_command(folder, "hessian", arguments_of(whole))
-    paths = [folder / name for name in tables] + _draw(loaded, tables, settings)
+    figures = draw(
+        loaded,
+        tables[_SUMMARY],
+        tables[_EIGENVALUES],
+        tables[_DENSITY],
+        settings,
+        bins_a_decade=_BINS_A_DECADE,
+    )
+    paths = [*(folder / name for name in tables), *figures]
     stood = [index for index in chosen if index in done]
     return HessianResult(
         tables[_SUMMARY], tables[_EIGENVALUES], tables[_DENSITY], chosen, paths, stood
@@ -138,12 +140,34 @@ def print_result(result: HessianResult) -> None:
             f"{estimated(row.effective_dimension, NORMAL_95 * row.effective_dimension_stderr)} "
             f"(± 95 %; half of the {row.num_parameters:,d} parameters at most)"
         )
+    if said := unresolved(result.summary):
+        print(said)
     if result.stood:
-        which = f"checkpoint{'s' if len(result.stood) > 1 else ''} {abbreviated(result.stood)}"
+        which = checkpoints_named(result.stood, brief=True)
         print(f"Of {which} the spectrum stood already, and was not computed again.")
     print()
     for path in result.paths:
         print(path)
+
+
+def unresolved(summary: pd.DataFrame) -> str:
+    """Where the effective dimension is hardly known, and what would help; "" where nowhere is.
+
+    Args:
+        summary: As in hessian_summary.csv.
+    """
+    half_width = NORMAL_95 * summary["effective_dimension_stderr"]
+    vague = summary[half_width > _MOST_VAGUE * summary["effective_dimension"]]
+    if vague.empty:
+        return ""
+    least = (vague["localization"] / vague["nbeta"]).min()
+    where = checkpoints_named(sorted(set(vague["checkpoint"])), brief=True)
+    return (
+        f"The effective dimension is not resolved at {where}: eigenvalues may gather near zero, "
+        f"closer than the {vague['num_lanczos_steps'].max()} Lanczos steps tell apart, where "
+        f"γ/nβ = {least:.2g} lies. More --num-lanczos-steps, a larger --top or a larger "
+        "--localization narrow it."
+    )
 
 
 def _settings(loaded: LoadedRun, config: HessianConfig) -> dict[str, Any]:
@@ -279,85 +303,3 @@ def _summary_row(spectrum: HessianSpectrum, settings: dict[str, Any]) -> dict[st
         "effective_dimension": dimension,
         "effective_dimension_stderr": error,
     }
-
-
-def _draw(
-    loaded: LoadedRun, tables: dict[str, pd.DataFrame], settings: dict[str, Any]
-) -> list[Path]:
-    figures = loaded.directory.figures
-    ratio = settings["localization"] / settings["nbeta"]
-    count = int(tables[_SUMMARY]["num_parameters"].iloc[0])
-    terms = "training loss + weight decay" if settings["weight_decay"] else "training loss"
-    covered = "" if settings["parameters"] == "all" else f" ({settings['parameters']})"
-    note = f"Hessian of the {terms} on all {len(loaded.data.train_index):,} training pairs"
-    of = f"{count:,} parameters{covered}"
-    estimate, why = matching_estimate(loaded.directory.path / "llc.csv", settings)
-    drawn = {
-        "hessian_spectrum.png": spectrum_figure(
-            tables[_EIGENVALUES],
-            ratio=ratio,
-            title="Leading eigenvalues of the Hessian",
-            caption=f"{note}, {of} · dotted: γ/nβ, above which a direction counts in λ̂",
-        ),
-        "hessian_density.png": density_figure(
-            tables[_DENSITY],
-            title="Where the Hessian's eigenvalues lie",
-            caption=f"{note}, {of} · {_BINS_A_DECADE} bins a decade; the middle bin holds all "
-            "that is closer to zero, or closer than the quadrature's nodes are to each other · "
-            f"the {settings['top']} largest and {settings['bottom']} smallest are counted one by "
-            "one, the others from Lanczos quadrature · bars: standard error over its "
-            f"{settings['num_probes']} random starts, and how many eigenvalues may lie on the "
-            f"other side of a bin's edge, unresolved by {settings['num_lanczos_steps']} steps (an "
-            "estimate, no bound)",
-        ),
-        "hessian_effective_dimension.png": effective_dimension_figure(
-            tables[_SUMMARY],
-            estimate,
-            title="Effective dimension"
-            + (" over training" if len(tables[_SUMMARY]) > 1 else " at one checkpoint"),
-            caption="½ Σ h/(h + γ/nβ) over the Hessian's eigenvalues h, negative ones as zero: λ̂ "
-            "if the loss were its quadratic part; it differs where chains feel more than that · "
-            f"γ = {settings['localization']:g}, nβ = {number(settings['nbeta'])} "
-            f"· {why}",
-        ),
-    }
-    for name, figure in drawn.items():
-        atomic_write_bytes(figures / name, png_bytes(figure))
-    return [figures / name for name in drawn]
-
-
-def matching_estimate(path: Path, settings: dict[str, Any]) -> tuple[pd.DataFrame | None, str]:
-    """λ̂ where it was estimated for the same posterior, and a word on why not otherwise.
-
-    Args:
-        path: llc.csv, which need not exist.
-        settings: `localization`, `nbeta`, `parameters` and `weight_decay` of the Hessian.
-    """
-    if not path.exists():
-        return None, "no λ̂ beside it: there is no llc.csv"
-    table = read_table(path)
-    lacking = [name for name in _READ_OF_ESTIMATES if name not in table.columns]
-    if lacking:
-        return None, f"no λ̂ beside it: llc.csv lacks the column {lacking[0]}"
-    names: Sequence[str] = ("localization", "nbeta", "parameters", "weight_decay")
-    # In the estimate, weight decay is a setting of the potential, of the same meaning.
-    other = [
-        name
-        for name in names
-        if name not in table.columns
-        or (
-            not np.isclose(table[name].iloc[0], settings[name])
-            if isinstance(settings[name], float)
-            else table[name].iloc[0] != settings[name]
-        )
-    ]
-    if "logit_scale" in table.columns and table["logit_scale"].iloc[0] != 1:
-        other.append("logit_scale")
-    if other:
-        return None, f"no λ̂ beside it: llc.csv has another {other[0]}"
-    note = "λ̂ with 95 % bars from llc.csv"
-    if table["sampler"].iloc[0] != "automatic":
-        note += f", {SAMPLING_ERROR_ONLY}"
-    if "orthogonal_to_gradient" in table.columns and bool(table["orthogonal_to_gradient"].iloc[0]):
-        note += f", {ACROSS_THE_GRADIENT}"
-    return table, note

@@ -9,9 +9,10 @@ import pandas as pd
 from lambdascope.commands.hessian import (
     HessianResult,
     hessian,
-    matching_estimate,
+    unresolved,
 )
 from lambdascope.commands.hessian_config import HessianConfig
+from lambdascope.commands.hessian_drawing import matching_estimate
 from lambdascope.commands.llc_target import ACROSS_THE_GRADIENT
 from lambdascope.errors import LambdascopeError
 from lambdascope.reporting.hessian_comparison import comparison_figure
@@ -112,6 +113,9 @@ def print_comparison(comparison: HessianComparison) -> None:
             f"{row.trace:.4g}, effective dimension {row.effective_dimension:.4g} ± "
             f"{NORMAL_95 * row.effective_dimension_stderr:.2g}{llc} (± 95 %)"
         )
+    for run, rows in comparison.summary.groupby("run", sort=False):
+        if said := unresolved(rows):
+            print(f"{run}: {said}")
     print()
     for path in (
         *(one for result in comparison.results for one in result.paths),

@@ -18,6 +18,7 @@ from lambdascope.estimates.verdict import Status
 from lambdascope.posterior.local_posterior import LocalPosterior
 from lambdascope.samplers import SGLD
 from lambdascope.sampling import sample
+from lambdascope.wording import checkpoints_named
 
 # Length of the chains and of their burn-in, in times that the softest direction needs to forget.
 # More is dropped than of the estimate's own chains, which are longer and whose trace has a say:
@@ -192,4 +193,4 @@ def _slope_error(sides: Sequence[LLCEstimate], losses: Sequence[NDArray[np.float
 
 
 def _which(some: Sequence[LLCEstimate]) -> str:
-    return f"checkpoint{'s' * (len(some) > 1)} {', '.join(str(one.checkpoint) for one in some)}"
+    return checkpoints_named([one.checkpoint for one in some])

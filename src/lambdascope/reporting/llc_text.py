@@ -11,6 +11,7 @@ from lambdascope.wording import (
     NORMAL_95,
     OTHER_LOCALIZATIONS,
     aligned,
+    checkpoints_named,
     from_to,
     number,
     sentences,
@@ -95,7 +96,7 @@ def _where(which: Sequence[int], total: int) -> str:
     """Such as "checkpoints 3, 7"; "all 25 checkpoints" where it is all of several."""
     if len(which) == total > 1:
         return f"all {total} checkpoints"
-    return f"checkpoint{'s' if len(which) > 1 else ''} {', '.join(map(str, which))}"
+    return checkpoints_named(which)
 
 
 def _without_numbers(sentence: str) -> str:

@@ -13,15 +13,13 @@ from typing import Any
 
 from lambdascope.errors import LambdascopeError
 from lambdascope.runs.tables import read_cells, table_text
+from lambdascope.wording import abbreviated
 
 _SAME = "These results stood already; they were worked out again, to the same numbers."
 _OTHER = (
     "Results of the same settings stood already, with other numbers (another version or machine "
     "made them, or the run has changed since): they are replaced."
 )
-
-_MOST_NAMED = 4
-"""Of a longer list the ends are named."""
 
 
 def stands(
@@ -90,18 +88,6 @@ def rewritten(before: Sequence[bytes | None], after: Sequence[bytes | None]) -> 
 def contents(paths: Sequence[Path]) -> list[bytes | None]:
     """Of files, for `rewritten`; None where there is none."""
     return [path.read_bytes() if path.is_file() else None for path in paths]
-
-
-def abbreviated(values: Sequence[Any]) -> str:
-    """A list for a sentence, such as "0, 1, … 24": the first two and the last where it is long.
-
-    Args:
-        values: Of any kind that has a text.
-    """
-    texts = [str(value) for value in values]
-    if len(texts) > _MOST_NAMED:
-        texts = [f"{texts[0]}, {texts[1]}, … {texts[-1]}"]
-    return ", ".join(texts)
 
 
 def _as_cells(settings: Mapping[str, Any]) -> dict[str, str]:

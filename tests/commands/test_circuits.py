@@ -21,6 +21,7 @@ from lambdascope.modular_addition.circuits import find_circuits
 from lambdascope.modular_addition.config import TrainConfig
 from lambdascope.modular_addition.modes import mode_magnitudes
 from lambdascope.reporting.formation_figure import formation_figure
+from lambdascope.reporting.page.run_tables import _MEASURES
 from lambdascope.runs.tables import read_table, write_table
 from tests.networks import kept
 from tests.targets import PLAIN_TARGET
@@ -75,6 +76,9 @@ def test_it_writes_tables_and_figures(run: Path, capsys: pytest.CaptureFixture[s
     assert measures.loc["held_out_accuracy_removed", "value"] < held_out
     assert f"Of those held out of training: {held_out:.1%}".replace("%", " %") in said
     assert measures.loc["num_circuits", "value"] == len(table)
+    assert measures.loc["symmetricity_weight", "value"] == 0  # of an MLP it says nothing
+    assert not measures.loc["symmetricity", "weighed"]
+    assert set(measures.index) == set(_MEASURES)  # each has its words on the page
     assert "circuits_formation.png" in said
     assert f"{len(table)} circuit" in said
     for name in ("circuits_formation.png", "circuits_contributions.png"):
@@ -180,7 +184,7 @@ def test_a_transformer_at_its_end(tmp_path: Path) -> None:
     assert {k for k, kind in kinds.items() if kind == "pizza"} == {14, 23, 10, 16}
     assert {k for k, kind in kinds.items() if kind == "accompanying"} == {28, 13, 20, 27}
     assert result.measures["verdict"].eq("pizza").all()
-    assert "forced by the architecture, not weighed" in result.text
+    assert "the architecture decides it: not weighed" in result.text
     assert result.circuits["formation_step"].eq(1).any()
 
 

@@ -19,6 +19,7 @@ from lambdascope.modular_addition.clock_or_pizza import (
     waves_read,
 )
 from lambdascope.modular_addition.config import TrainConfig
+from lambdascope.modular_addition.logit_waves import sum_wave_shares
 from lambdascope.modular_addition.planted import planted_network
 from lambdascope.modular_addition.probing import logits_with, neurons_of, token_embedding
 from lambdascope.modular_addition.training import train
@@ -191,14 +192,52 @@ def test_symmetricity_against_a_triple_at_a_time():
 def test_tied_linear_maps_force_the_symmetricity():
     network = make_network(TrainConfig(p=7, embed_dim=3, hidden_size=5, tie_linear=True))
     assert gradient_symmetricity(network) == pytest.approx(1)
-    assert classify(network, [1]).symmetricity_forced
+    assert classify(network, [1]).symmetricity_weight == 0
+
+
+def test_one_mlp_may_have_any_symmetricity():
+    """Maps that differ where no token lies give the same logits."""
+    config = TrainConfig(p=7, embed_dim=9, hidden_size=5)
+    network = make_network(config).double()
+    with torch.no_grad():
+        network.embedding.weight[:, 3:] = 0
+        network.linear_right.weight.copy_(network.linear_left.weight)
+    alike, logits = gradient_symmetricity(network), network(torch.tensor([[1, 2], [3, 6]]))
+    with torch.no_grad():
+        network.linear_left.weight[:, 3:] *= 10
+        network.linear_right.weight[:, 3:] *= -10
+    torch.testing.assert_close(network(torch.tensor([[1, 2], [3, 6]])), logits)
+    assert alike == pytest.approx(1)
+    assert gradient_symmetricity(network) < -0.9
+    assert classify(network, [1]).symmetricity_weight == 0
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.01, 1.0])
+def test_the_symmetricity_weighs_as_much_as_the_attention_is_not_constant(rate):
+    network = kept("B")
+    network.attention_rate = rate
+    found = classify(network, [14, 23])
+    assert found.symmetricity_weight == rate
+    judged = [c for c in found.circles if not math.isnan(c.score)]
+    logits = logits_with(network, token_embedding(network)[None])[0]
+    shares = sum_wave_shares(logits)[[c.mode for c in judged]]
+    circles = sum(s.item() * c.score for s, c in zip(shares, judged, strict=True)) / shares.sum()
+    scales = [
+        max(-1.0, min(1.0, 2 * (value - clock) / (pizza - clock) - 1))
+        for value, clock, pizza in (
+            (found.distance_irrelevance, 0.8, 0.4),
+            (found.symmetricity, 0.334, 0.994),
+        )
+    ]
+    expected = (2 * circles + scales[0] + rate * scales[1]) / (3 + rate)
+    assert found.score == pytest.approx(expected.item())
 
 
 def test_network_a_is_a_pizza():
     found = classify(kept("A"), [14, 23, 28])
     assert found.verdict == "pizza"
     assert found.symmetricity >= 0.98
-    assert found.symmetricity_forced
+    assert found.symmetricity_weight == 0
     assert found.distance_irrelevance <= 0.35
     assert found.circularity >= 0.995
     assert max(circle.fits["pizza"] for circle in found.circles) >= 0.95
@@ -209,7 +248,7 @@ def test_network_b_is_a_clock_that_holds_a_small_pizza():
     found = classify(kept("B"), [14, 23, 16])
     assert found.verdict == "clock"
     assert found.symmetricity <= 0.6
-    assert not found.symmetricity_forced
+    assert found.symmetricity_weight == 1
     assert found.distance_irrelevance >= 0.6
     assert [circle.kind for circle in found.circles] == ["clock", "clock", "pizza"]
 

@@ -95,8 +95,14 @@ def test_the_finding_says_of_which_pairs_and_on_which_scale() -> None:
     assert verdict == (
         "The network is a clock (score -0.62 from -1, clock, to +1, pizza; a third is a verdict; "
         "it rests on circles with 98.7 % of the logits): distance irrelevance 0.83, gradient "
-        "symmetricity 0.30 (forced by the architecture, not weighed), circularity 0.998."
+        "symmetricity 0.30 (the architecture decides it: not weighed), circularity 0.998."
     )
+
+    weighed = measures().assign(weighed=True)
+    assert "symmetricity 0.30, circularity" in circuits_finding(table(), weighed, p=53)[1]
+    weighed.loc[len(weighed)] = ["symmetricity_weight", 0.01, False, "clock"]
+    said = circuits_finding(table(), weighed, p=53)[1]
+    assert "symmetricity 0.30 (weighed by the attention rate, 0.01), circularity" in said
 
 
 def with_values(**values: float) -> pd.DataFrame:

@@ -184,9 +184,10 @@ def measures_table(
         held_out: Of `held_out_accuracies`.
     """
     nan = math.nan
-    forced = classification.symmetricity_forced
+    weight = classification.symmetricity_weight
     rows = [
-        ("symmetricity", classification.symmetricity, 0.334, 0.994, not forced),
+        ("symmetricity", classification.symmetricity, 0.334, 0.994, weight > 0),
+        ("symmetricity_weight", weight, nan, nan, False),
         ("distance_irrelevance", classification.distance_irrelevance, 0.848, 0.172, True),
         ("circularity", classification.circularity, 0.999, 0.998, False),
         ("score", classification.score, -1.0, 1.0, True),

@@ -12,10 +12,10 @@ pizza has, linearly in between and no further:
 The first two look at the waves over c of the circle's own frequency: what the formulas are about.
 The hidden layer has mode 2k in a clock as well, if it multiplies by way of squares; the unembedding
 cancels it. A circle's score is the mean of the two. A network's is the mean of its circles' scores
-by their share of the logits, taken twice, of the distance irrelevance, and of the symmetricity,
-which is left out where the architecture forces it. An accompanying circle is part of a pizza, but
-has no share in the mean logits and so carries no weight; nor does a circle of neither kind. A score
-beyond ±1/3 is a verdict; between them it is "mixed".
+by their share of the logits, taken twice, of the distance irrelevance, and of the symmetricity, by
+its `symmetricity_weight`: the less the architecture decides it, the more. An accompanying circle is
+part of a pizza, but has no share in the mean logits and so carries no weight; nor does a circle of
+neither kind. A score beyond ±1/3 is a verdict; between them it is "mixed".
 """
 
 import math
@@ -78,7 +78,8 @@ class Classification:
         logit_share: share of the logits' variance in the waves of the circles that the verdict
             rests on; the rest of the logits has no say in it.
         symmetricity: gradient symmetricity.
-        symmetricity_forced: the architecture forces it towards 1, so that it carries no weight.
+        symmetricity_weight: 0 to 1, in the score, where the distance irrelevance has 1; 0 where the
+            architecture decides it.
         distance_irrelevance: of the correct logit.
         circularity: of the embedding.
         circles: one a mode asked for.
@@ -88,7 +89,7 @@ class Classification:
     score: float
     logit_share: float
     symmetricity: float
-    symmetricity_forced: bool
+    symmetricity_weight: float
     distance_irrelevance: float
     circularity: float
     circles: Sequence[Circle]
@@ -112,21 +113,19 @@ def classify(network: Network, modes: Sequence[int]) -> Classification:
     circles = [classify_circle(network, mode) for mode in modes]
     shares = sum_wave_shares(logits)
     known = [(shares[c.mode].item(), c.score) for c in circles if not math.isnan(c.score)]
-    forced = symmetricity_is_forced(network)
+    weight = symmetricity_weight(network)
     total = sum((share for share, _ in known), start=0.0)
     score = math.nan
     if total > 0:
         of_circles = sum(share * each for share, each in known) / total
-        parts = [of_circles, of_circles, _scale(irrelevance, 0.8, 0.4)]
-        if not forced:
-            parts.append(_scale(symmetricity, 0.334, 0.994))
-        score = sum(parts) / len(parts)
+        others = _scale(irrelevance, 0.8, 0.4) + weight * _scale(symmetricity, 0.334, 0.994)
+        score = (2 * of_circles + others) / (3 + weight)
     return Classification(
         "neither" if math.isnan(score) else _verdict(score),
         score,
         total,
         symmetricity,
-        forced,
+        weight,
         irrelevance,
         circularity(embedding),
         circles,
@@ -166,14 +165,22 @@ def classify_circle(network: Network, mode: int) -> Circle:
     return Circle(mode, fits, near, doubled, score, kind)
 
 
-def symmetricity_is_forced(network: Network) -> bool:
-    """Whether the architecture adds the operands' embeddings alike.
+def symmetricity_weight(network: Network) -> float:
+    """How far the gradient symmetricity tells what the network does, and not how it is built.
 
-    So do constant attention (but for the residual stream) and tied linear maps.
+    Of a transformer the attention rate: constant attention adds the operands alike, which forces
+    the symmetricity towards 1, and near it the same is nearly so. Of an MLP none. With tied first
+    maps it is 1. With two of them the gradients have come through both, two matrices that need not
+    agree where no circle lies: the same logits may have any symmetricity, and it is near 0 before
+    training and after it.
+
+    Args:
+        network: of a known architecture.
+
+    Returns:
+        0 to 1, dimensionless.
     """
-    if isinstance(network, ModularAdditionMLP):
-        return network.tie_linear
-    return network.attention_rate == 0
+    return 0.0 if isinstance(network, ModularAdditionMLP) else float(network.attention_rate)
 
 
 def _largest(fits: Mapping[str, float]) -> str:

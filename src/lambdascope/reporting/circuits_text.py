@@ -165,7 +165,10 @@ def _verdict(value: Mapping[str, float], measures: pd.DataFrame) -> str:
         "neither": "The network is neither a clock nor a pizza",
     }[measures["verdict"].iloc[0]]
     weighed = dict(zip(measures["measure"], measures["weighed"], strict=True))
-    forced = "" if weighed["symmetricity"] else " (forced by the architecture, not weighed)"
+    of_symmetricity = " (the architecture decides it: not weighed)"
+    if weighed["symmetricity"]:
+        weight = value.get("symmetricity_weight", 1.0)
+        of_symmetricity = "" if weight == 1 else f" (weighed by the attention rate, {weight:g})"
     score = "no circle is a clock's or a pizza's"
     if not math.isnan(value["score"]):
         score = (
@@ -175,7 +178,7 @@ def _verdict(value: Mapping[str, float], measures: pd.DataFrame) -> str:
     return (
         f"{said} ({score}): distance irrelevance "
         f"{shown(value['distance_irrelevance'], '.2f')}, gradient symmetricity "
-        f"{shown(value['symmetricity'], '.2f')}{forced}, circularity "
+        f"{shown(value['symmetricity'], '.2f')}{of_symmetricity}, circularity "
         f"{shown(value['circularity'], '.3f')}."
     )
 

@@ -23,6 +23,7 @@ _CHECKPOINT = Column("Checkpoint", lambda r: f"{r.checkpoint:d}", lambda r: r.ch
 _STEP = Column("Step", lambda r: f"{r.step:,d}", lambda r: r.step)
 _MEASURES = {
     "symmetricity": "Gradient symmetricity",
+    "symmetricity_weight": "Weight of the symmetricity in the score",
     "distance_irrelevance": "Distance irrelevance",
     "circularity": "Circularity",
     "score": "Score (-1 clock … +1 pizza)",
@@ -33,7 +34,7 @@ _MEASURES = {
     "accuracy": "Accuracy over all pairs",
     "accuracy_kept": "Accuracy with the circuits alone",
     "accuracy_removed": "Accuracy without the circuits",
-    "held_out_accuracy": "Accuracy over the pairs held out of training",
+    "held_out_accuracy": "Accuracy of the pairs held out of training",
     "held_out_accuracy_kept": "The same with the circuits alone",
     "held_out_accuracy_removed": "The same without the circuits",
 }

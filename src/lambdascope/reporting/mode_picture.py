@@ -9,6 +9,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.text import Text
+from matplotlib.ticker import MaxNLocator
 
 from lambdascope.reporting import style
 from lambdascope.reporting.mode_colours import CYCLIC_MAP
@@ -80,6 +81,8 @@ class ModePicture:
             for axes in panels.flat[len(self.modes) :]:
                 axes.set_visible(False)
             bar = self.figure.colorbar(ScalarMappable(norm, CYCLIC_MAP), ax=panels, shrink=0.7)
+            bar.locator = MaxNLocator(integer=True)
+            bar.update_ticks()
             bar.set_label("Position on the circle, k·t mod p")
             bar.outline.set_visible(False)
             self.figure.supylabel("Sine part", fontsize=12)

@@ -72,7 +72,8 @@ function buildLosses() {
   const x = losses.kept[0].map((_, place) => place + 1);
   const fill = x.map((k) => modes.keyColours[k] || "#8a9096");
   // A few early checkpoints are far above guessing: the axis leaves them out rather than the rest.
-  const top = Math.max(1.6 * losses.chance, ...losses.kept[last], ...losses.removed[last]);
+  // The highest of the last has room above it, or its mark would be cut.
+  const top = 1.06 * Math.max(1.5 * losses.chance, ...losses.kept[last], ...losses.removed[last]);
   const [kept, removed] = [
     { symbol: "circle", size: 9, color: fill },
     { symbol: "diamond-open", size: 9, color: fill, line: { width: 2 } },

@@ -14,8 +14,9 @@ class Command(RunCommand):
 
     Reads a run's checkpoints and data, and llc.csv where it stands. Writes circuits.csv,
     circuits_over_training.csv, clock_or_pizza.csv and, into figures/, circuits_formation.png (with
-    the learning coefficient, where llc.csv stands) and circuits_contributions.png. Takes some ten
-    seconds for the default network.
+    the learning coefficient, where llc.csv stands) and circuits_contributions.png. Losses are of
+    a + b mod p over all pairs, training and test alike; accuracies are told of the pairs held out
+    of training, too. Takes some ten seconds for the default network.
 
     Example:
       lambdascope circuits runs/p53

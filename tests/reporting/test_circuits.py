@@ -18,70 +18,7 @@ from lambdascope.reporting.circuits_text import (
 from lambdascope.reporting.formation_figure import formation_figure
 from lambdascope.reporting.mode_colours import colours_of
 from lambdascope.reporting.run_finding import circuits_clause
-
-STEPS = [0, 100, 200, 400]
-
-
-def table(count: int = 3) -> pd.DataFrame:
-    return pd.DataFrame(
-        {
-            "frequency": range(2, 2 + count),
-            "kind": ["clock", "neither", "accompanying", *["pizza"] * count][:count],
-            "formation_step": [200.0, 100.0, 200.0, *[math.nan] * count][:count],
-            "step_before_formation": [100.0, 0.0, 100.0, *[math.nan] * count][:count],
-            "first_found_step": 100.0,
-            "rise_begins_step": 50.0,
-            "rise_ends_step": 150.0,
-            "logit_share": np.linspace(0.9, 0.0, count),
-            "magnitude_embedding": 10.0,
-            "loss": 0.1,
-            "loss_removed": np.linspace(3, 0.2, count),
-            "loss_alone": 2.0,
-            "phase_error_degrees": -1.4,
-            "num_neurons": 7,
-        }
-    )
-
-
-def over_training(count: int = 3) -> pd.DataFrame:
-    rows = [(step, k) for k in range(2, 2 + count) for step in STEPS]
-    values = np.arange(1.0, 1 + len(rows))
-    return pd.DataFrame(rows, columns=["step", "frequency"]).assign(embedding_share=values)
-
-
-def training() -> pd.DataFrame:
-    return pd.DataFrame(
-        {"step": STEPS, "train_loss": [3, 2, 1, 0.1], "test_loss": [3, 3.5, 2, math.nan]}
-    )
-
-
-def llc() -> pd.DataFrame:
-    return pd.DataFrame(
-        {
-            "checkpoint": range(4),
-            "step": STEPS,
-            "llc": [5.0, 90, 60, 50],
-            "llc_stderr": 1.0,
-            "status": ["converged"] * 3 + ["escaped"],
-        }
-    )
-
-
-def measures(verdict: str = "clock", score: float = -0.62) -> pd.DataFrame:
-    values = {
-        "symmetricity": 0.3,
-        "distance_irrelevance": 0.83,
-        "circularity": 0.998,
-        "score": score,
-        "logit_share_judged": 0.987,
-        "effective_number": 1.1,
-        "accuracy": 0.999,
-        "accuracy_kept": 0.98,
-        "accuracy_removed": 0.021,
-    }
-    return pd.DataFrame({"measure": values.keys(), "value": values.values()}).assign(
-        weighed=[name != "symmetricity" for name in values], verdict=verdict
-    )
+from tests.circuit_tables import llc, measures, over_training, table, training
 
 
 def test_the_finding_says_of_which_pairs_and_on_which_scale() -> None:
@@ -144,8 +81,8 @@ def test_no_circuit_is_said_and_nothing_more() -> None:
 def test_the_table_has_a_line_a_circuit() -> None:
     lines = circuits_table_text(table(4)).splitlines()
     assert len(lines) == 5
-    assert lines[1].split()[:6] == ["2", "200", "100", "50–150", "10.0", "90.0"]
-    assert lines[4].split()[:3] == ["5", "no", "date"]
+    assert lines[1].split()[:6] == ["2", "100", "50–150", "200", "10.0", "90.0"]
+    assert lines[4].split()[:5] == ["5", "100", "50–150", "no", "date"]
     # Rounded away, an error has no sign.
     flat = circuits_table_text(table(1).assign(phase_error_degrees=-0.2))
     assert flat.splitlines()[1].split()[9] == "+0°"
@@ -172,6 +109,18 @@ def test_ridges_are_the_magnitudes_in_the_order_of_formation() -> None:
     assert losses.get_xlabel() == "Training step"
 
 
+def test_a_bar_below_each_ridge_is_as_long_as_its_rise() -> None:
+    some = table().assign(
+        rise_begins_step=[0.0, 50, math.nan], rise_ends_step=[400.0, 150, math.nan]
+    )
+    _, rows, _ = formation_figure(some, over_training(), llc(), training(), caption="C").axes
+    bars = [line for line in rows.lines if line.get_linewidth() == 3.5]
+    spans = {bar.get_color(): bar.get_xdata() for bar in bars}
+    for k, span in ((2, [0, 400]), (3, [50, 150]), (4, [math.nan] * 2)):
+        np.testing.assert_array_equal(spans[colours_of([2, 3, 4])[k]], span)
+    assert all(-0.14 < bar.get_ydata()[0] % 1 - 1 < 0 for bar in bars)
+
+
 def test_estimates_of_some_checkpoints_alone_are_not_joined() -> None:
     some = llc().iloc[[0, 2]]
     top = formation_figure(table(), over_training(), some, training(), caption="C").axes[0]
@@ -190,7 +139,11 @@ def test_a_circle_in_doubt_and_a_circuit_found_have_marks_of_their_own() -> None
     assert {str(line.get_markerfacecolor()) for line in marks} == set(
         colours_of([2, 3, 4]).values()
     )
-    assert [text.get_text() for text in rows.get_legend().get_texts()] == ["first found"]
+    assert [text.get_text() for text in rows.get_legend().get_texts()] == [
+        "first found",
+        "rises",
+        "formed",
+    ]
     assert "escaped" in [text.get_text() for text in top.get_legend().get_texts()]
 
 
@@ -201,7 +154,7 @@ def test_headline_figure_and_terminal_count_circuits_alike() -> None:
     assert worth.startswith(f"{counted};")
     figure = formation_figure(close, over_training(4), None, training(), caption="C")
     title = figure.get_suptitle().replace("\n", " ")
-    assert title == f"{counted}; the others formed by step 100"
+    assert title == f"{counted}; the others first found at step 100"
     assert circuits_clause(close).startswith(f"{counted}: 1 clock, ")
     # What is written of a share shows on which side of 1 % it is.
     shown = [line.split()[5] for line in circuits_table_text(close).splitlines()[1:]]
@@ -234,7 +187,7 @@ def test_one_circuit_or_all_may_be_faint() -> None:
     faint = table(2).assign(logit_share=0.005)
     assert circuits_count(faint) == "2 circuits, all of them faint (< 1 % of the logits)"
     title = formation_figure(faint, over_training(2), None, training(), caption="C").get_suptitle()
-    assert title.replace("\n", " ").endswith(", formed between steps 100 and 200")
+    assert title.replace("\n", " ").endswith(", first found at step 100")
 
 
 def test_doubtful_estimates_are_hollow_and_the_title_does_not_use_them() -> None:
@@ -247,8 +200,8 @@ def test_doubtful_estimates_are_hollow_and_the_title_does_not_use_them() -> None
         "escaped",
     ]
     assert figure.get_suptitle().replace("\n", " ") == (
-        "3 circuits, 1 of them faint (< 1 % of the logits); the others formed between steps 100 "
-        "and 200; λ̂ peaks at 90.0 (step 100), then falls to 60.0; not converged after step 200"
+        "3 circuits, 1 of them faint (< 1 % of the logits); the others first found at step 100; "
+        "λ̂ peaks at 90.0 (step 100), then falls to 60.0; not converged after step 200"
     )
 
 
@@ -260,25 +213,24 @@ def test_one_circuit_or_many_with_or_without_estimates_make_a_picture(count: int
         )
         assert style.png_bytes(figure, dpi=40)
     assert (
-        "1 circuit formed by step 200"
+        "1 circuit first found at step 100"
         in formation_figure(
             table(1), over_training(1), None, training(), caption="C"
         ).get_suptitle()
     )
 
 
-def test_the_title_speaks_of_no_date_where_there_is_none() -> None:
-    undated = table().assign(formation_step=[200.0, math.nan, math.nan], logit_share=0.3)
-    title = formation_figure(undated, over_training(), None, training(), caption="C").get_suptitle()
-    assert title == "3 circuits: 1 formed by step 200, 2 without a date"
-    never = undated.assign(formation_step=math.nan)
-    title = formation_figure(never, over_training(), None, training(), caption="C").get_suptitle()
-    assert title == "3 circuits have no date of formation"
-    weak = undated.assign(formation_step=[200.0, math.nan, 100.0], logit_share=[0.5, 0.4, 0.001])
+def test_the_title_has_the_first_finds_of_all_that_the_logits_show() -> None:
+    some = table().assign(first_found_step=[200.0, 100.0, 400.0], logit_share=0.3)
+    title = formation_figure(some, over_training(), None, training(), caption="C").get_suptitle()
+    assert title == "3 circuits first found between steps 100 and 400"
+    # A date of formation, which may move with the run's end, does not change it.
+    later = some.assign(formation_step=[math.nan, 400.0, 400.0])
+    again = formation_figure(later, over_training(), None, training(), caption="C").get_suptitle()
+    assert again == title
+    weak = some.assign(logit_share=[0.5, 0.004, 0.001])
     title = formation_figure(weak, over_training(), None, training(), caption="C").get_suptitle()
-    assert title.replace("\n", " ").endswith(
-        "logits); of the others 1 formed by step 200, 1 without a date"
-    )
+    assert title.replace("\n", " ").endswith("logits); the other first found at step 200")
 
 
 def test_contributions_are_those_of_the_table() -> None:

@@ -178,9 +178,10 @@ def _figures(
         return {}
     llc = _estimates(loaded.directory.path / "llc.csv")
     caption = [
-        "each ridge: a circuit's share of the power of all modes, pale until it has formed",
-        "the line: where that share splits best into a lower and a higher level, in hindsight",
+        "each ridge: a circuit's share of the power of all modes",
         "the diamond: first found, whatever came later",
+        "in hindsight: the bar, from a tenth to nine tenths of the share's rise",
+        "the line, where it formed: the best split into a lower level, pale, and a higher one",
         "right: its share of the logits",
         *([] if llc is None else _about_llc(llc)),
     ]

@@ -68,12 +68,12 @@ def circuits_count(table: pd.DataFrame) -> str:
 
 _COLUMNS: tuple[tuple[str, Callable[[Any], str]], ...] = (
     ("k", lambda row: f"{row.frequency:d}"),
-    ("formed", lambda row: _step(row.formation_step)),
     ("first found", lambda row: _step(row.first_found_step)),
     ("rises", lambda row: _span(row)),
+    ("formed", lambda row: _step(row.formation_step)),
     ("magnitude", lambda row: number(row.magnitude_embedding)),
     ("logit share", lambda row: logit_share(row.logit_share)),
-    ("loss removed", lambda row: number(row.loss_removed)),
+    ("loss without it", lambda row: number(row.loss_removed)),
     ("loss alone", lambda row: number(row.loss_alone)),
     ("phase error", lambda row: f"{round(row.phase_error_degrees) + 0:+d}°"),
     ("neurons", lambda row: f"{row.num_neurons:d}"),

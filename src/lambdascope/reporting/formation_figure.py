@@ -29,6 +29,10 @@ _FOUND: dict[str, Any] = {
 }
 """Where the search first counts a circuit: full diamonds, since a hollow circle is a λ̂ in doubt."""
 
+_RISE: dict[str, Any] = {"linewidth": 3.5, "alpha": 0.45, "solid_capstyle": "butt"}
+_FORMED: dict[str, Any] = {"linewidth": 1.2, "zorder": 1}
+"""From a tenth to nine tenths of a share's rise, below the ridge; and where it splits best."""
+
 _FULL = 0.9
 """Part of a row's height that the largest share takes."""
 
@@ -44,12 +48,12 @@ def formation_figure(
     """λ̂ above, a ridge for each circuit's share in the order of formation, losses below.
 
     From the step at which a circuit has formed a line goes up to λ̂; a diamond stands where the
-    search first counts it.
+    search first counts it, and a bar below the ridge is as long as its share took to rise.
 
     Args:
         table: One row a circuit, the strongest first: `frequency`, `kind`, `formation_step`,
-            `step_before_formation` (NaN without a rise beyond chance), `first_found_step`,
-            `logit_share`.
+            `rise_begins_step`, `rise_ends_step` (NaN without a rise beyond chance),
+            `first_found_step`, `logit_share`.
         over_training: One row a checkpoint and mode: `step`, `frequency`, `embedding_share`.
         llc: One row an estimated checkpoint: `checkpoint`, its number in the run, `step`, `llc`,
             `llc_stderr`, `status`; None leaves λ̂ out. Points that are not "converged" are hollow.
@@ -85,29 +89,24 @@ def formation_figure(
 
 
 def _title(table: pd.DataFrame, llc: pd.DataFrame | None) -> str:
-    """How many circuits there are, and when those formed that a reader can see in the logits."""
+    """How many circuits there are, and when those were first found that the logits show.
+
+    Not when they formed: that is known in hindsight only, and may move with the run's end.
+    """
     faint = is_faint(table)
-    plain = table if faint.all() else table[~faint]
-    formed, count = plain["formation_step"].dropna(), len(plain)
-    undated = count - len(formed)
-    others = f"; the other{'s' if count > 1 else ''}" if count < len(table) else ""
+    found = (table if faint.all() else table[~faint])["first_found_step"]
+    others = "; the other" + ("s" if len(found) > 1 else "") if len(found) < len(table) else ""
     said = circuits_count(table) + ("," if faint.all() else "")
-    if undated == 0:
-        said += f"{others} formed {_when(formed)}"
-    elif undated == count:
-        said += f"{others} {'have' if count > 1 else 'has'} no date of formation"
-    else:
-        said += "; of the others " if others else ": "
-        said += f"{len(formed)} formed {_when(formed)}, {undated} without a date"
+    said += f"{others} first found {_when(found)}"
     shape = "" if llc is None else llc_shape(llc)
     return f"{said}; λ̂ {shape}" if shape else said
 
 
-def _when(formed: pd.Series) -> str:
-    first, last = formed.min(), formed.max()
+def _when(found: pd.Series) -> str:
+    first, last = found.min(), found.max()
     if first < last:
         return f"between steps {first:,.0f} and {last:,.0f}"
-    return f"by step {last:,.0f}"
+    return f"at step {last:,.0f}"
 
 
 def _draw_llc(axes: Axes, llc: pd.DataFrame) -> None:
@@ -154,6 +153,9 @@ def _draw_ridges(
             **_FOUND,
             color=colour,
         )
+        axes.plot(
+            [row.rise_begins_step, row.rise_ends_step], [base - 0.07] * 2, **_RISE, color=colour
+        )
         axes.annotate(
             circuit_label(row.frequency, row.kind),
             (0, base + 0.08),
@@ -176,7 +178,7 @@ def _draw_ridges(
             annotation_clip=False,
         )
     axes.annotate(
-        "Share of each circuit in the embedding's Fourier modes",
+        "Share of each circuit in the embedding",
         (0, 1),
         (0, 4),
         xycoords="axes fraction",
@@ -186,13 +188,20 @@ def _draw_ridges(
         bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.5},
     )
     axes.legend(
-        [Line2D([], [], linestyle="none", color=style.GREY, **_FOUND)],
-        ["first found"],
+        [
+            Line2D([], [], linestyle="none", color=style.GREY, **_FOUND),
+            Line2D([], [], color=style.GREY, **_RISE),
+            Line2D([], [], color=style.GREY, **_FORMED),
+        ],
+        ["first found", "rises", "formed"],
+        ncols=3,
+        columnspacing=1.2,
+        handlelength=1.3,
         loc="lower right",
         bbox_to_anchor=(0.97, 1.0),  # clear of what stands over the shares
         borderaxespad=0.0,
         borderpad=0.15,
-        handletextpad=0.1,
+        handletextpad=0.4,
         fontsize=11,
         labelcolor=style.GREY,
     )
@@ -206,7 +215,7 @@ def _draw_ridges(
         color=style.GREY,
         annotation_clip=False,
     )
-    axes.set_ylim(-0.06, count + 0.1)
+    axes.set_ylim(-0.14, count + 0.1)
     axes.set_yticks(range(count), labels=[""] * count)
     axes.tick_params(axis="both", length=0)
     axes.spines[["left", "right", "bottom"]].set_visible(False)
@@ -222,10 +231,9 @@ def _mark_formations(
         turns = len(formed)
         for turn, row in enumerate(formed.itertuples(index=False)):
             line: dict[str, Any] = {
+                **_FORMED,
                 "color": colours[row.frequency],
-                "linewidth": 1.2,
                 "linestyle": (5.0 * turn, (5.0, 5.0 * (turns - 1))) if turns > 1 else "-",
-                "zorder": 1,
             }
             base = count - 1 - row.place
             rows.plot([step, step], [base, count + 0.1], **line)

@@ -77,6 +77,7 @@ def _circuits(table: pd.DataFrame | None) -> list[dict[str, Any]]:
             "kind": row.kind,
             "formed": rounded(row.formation_step),
             "before": rounded(row.step_before_formation),
+            "found": rounded(row.first_found_step),
             "colour": colours[row.frequency],
             "round": rounds[row.frequency],
             "cost": rounded(max(row.loss_removed - row.loss, 0.0)),

@@ -146,11 +146,16 @@ def _circuits(record: RunRecord, table: pd.DataFrame) -> PageTable:
     columns = [
         Column("Mode k", lambda r: f"{r.frequency:d}", lambda r: r.frequency),
         Column("Kind", lambda r: r.kind, text=True),
-        Column("Formed between steps", _formation, lambda r: r.formation_step),
         Column(
             "First found at step",
             lambda r: _or_dash(r.first_found_step, "{:,.0f}".format),
             lambda r: r.first_found_step,
+        ),
+        Column(
+            "Formed between steps",
+            _formation,
+            lambda r: r.formation_step,
+            title="the best split of its share into two levels, in hindsight",
         ),
         _quantity("Magnitude", "magnitude_embedding"),
         Column(

@@ -49,9 +49,10 @@ function buildCircuits() {
   const largest = Math.max(...rising.map((circuit) => circuit.cost), 1e-9);
   const traces = rising.flatMap((circuit, row) => {
     const known = circuit.formed !== null;
+    const found = circuit.found === null ? "" : `, first found at step ${counted(circuit.found)}`;
     const words = known
-      ? `k = ${circuit.k} (${circuit.kind}) formed between steps ${counted(circuit.before)} and ${counted(circuit.formed)}`
-      : `k = ${circuit.k}: no rise beyond chance`;
+      ? `k = ${circuit.k} (${circuit.kind})${found}, formed between steps ${counted(circuit.before)} and ${counted(circuit.formed)}`
+      : `k = ${circuit.k}${found}: no rise beyond chance`;
     const color = circuit.colour;
     const { dash } = ROUNDS[circuit.round];
     const bar = (from, to, width) => ({
@@ -61,6 +62,11 @@ function buildCircuits() {
     return [
       bar(circuit.before, circuit.formed, 1.5),
       bar(circuit.formed, steps[last], 2 + 9 * Math.sqrt(circuit.cost / largest)),
+      {
+        x: circuit.found === null ? [] : [at(circuit.found)], y: [row], mode: "markers", cliponaxis: false,
+        marker: { symbol: "diamond", size: 10, color, line: { color: "white", width: 1.5 } },
+        hovertemplate: `${words}<extra></extra>`,
+      },
     ];
   });
   legend("legend-circuits", rising.map((circuit) => [

@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import math
 from collections import Counter
+from collections.abc import Iterator
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,8 @@ TRAINED = {
 NUM_SEEDS = 6
 FORCED = 5
 """Modes that test 1 is made to let through, of networks that memorised."""
+TIED_MEMORISED = 40
+"""Tied networks that memorised random labels."""
 
 
 def planted(count: int) -> dict[str, Any]:
@@ -98,7 +101,7 @@ def untrained(count: int) -> dict[str, Any]:
     return {"cases": count, "with_circuits": hits}
 
 
-def memorised(count: int) -> dict[str, Any]:
+def memorised(count: int, *, tie_unembed: bool = False) -> dict[str, Any]:
     """Networks that memorised random labels of all pairs, half of them commutative ones."""
     configs = [
         TrainConfig(
@@ -106,6 +109,7 @@ def memorised(count: int) -> dict[str, Any]:
             task="random" if seed % 2 else "commutative_random",
             embed_dim=16,
             hidden_size=96,
+            tie_unembed=tie_unembed,
             train_fraction=1.0,
             num_steps=2000,
             num_checkpoints=2,
@@ -148,11 +152,14 @@ def tied(count: int) -> dict[str, Any]:
     The circle is planted in the embedding alone; the map between does not add with it.
     """
     sizes: dict[str, Any] = {"p": 31, "hidden_size": 48, "tie_unembed": True}
-    untrained, in_the_embedding = 0, 0
+    untrained, in_the_embedding, modes, aligned_modes = 0, 0, 0, 0
     for seed in range(count):
         config = TrainConfig(**sizes, embed_dim=EMBED_DIMS[seed % 4], seed=seed)
         network = make_network(config)
         untrained += bool(find_circuits(network).circuits)
+        for each, by_itself in all_alignments(network):
+            modes += 1
+            aligned_modes += bool(on_their_circles(network, {each: by_itself}, ERROR_RATE))
         mode = 1 + seed % 15
         angle = 2 * math.pi * mode / 31 * torch.arange(31)
         random = torch.Generator().manual_seed(seed)
@@ -187,9 +194,19 @@ def tied(count: int) -> dict[str, Any]:
     return {
         "cases": count,
         "untrained_with_circuits": untrained,
+        "untrained_modes": modes,
+        "untrained_modes_that_pass_test_2_by_themselves": aligned_modes,
         "planted_in_the_embedding_alone_and_called_a_circuit": in_the_embedding,
+        "memorised": memorised(TIED_MEMORISED, tie_unembed=True),
         "trained": rows,
     }
+
+
+def all_alignments(network: Network) -> Iterator[tuple[int, tuple[float, float, bool]]]:
+    """Every mode and its alignment, whether or not it passes test 1."""
+    embedding = token_embedding(network)
+    for mode in range(1, network.p // 2 + 1):
+        yield mode, alignment_alone(network, embedding, mode)
 
 
 def trained(num_steps: int) -> list[dict[str, Any]]:
@@ -238,6 +255,14 @@ def scaled(network: Network, scale: float) -> Network:
     return copy
 
 
+def show_let_through(part: dict[str, Any]) -> None:
+    print(
+        f"  with the {part['the_largest_let_through']} largest modes let through by test 1: "
+        f"{part['with_one_that_passes_test_2']} with one that passes test 2, "
+        f"{part['with_one_that_passes_tests_2_to_4']} with one that passes all"
+    )
+
+
 def show(result: dict[str, Any]) -> None:
     """Print the table."""
     part = result["planted"]
@@ -249,18 +274,18 @@ def show(result: dict[str, Any]) -> None:
         print(
             f"{name:11} {len(part['with_circuits'])} of {part['cases']} with a circuit (asked: 2 %)"
         )
-    part = result["memorised"]
-    print(
-        f"  with the {part['the_largest_let_through']} largest modes let through by test 1: "
-        f"{part['with_one_that_passes_test_2']} with one that passes test 2, "
-        f"{part['with_one_that_passes_tests_2_to_4']} with one that passes all"
-    )
+    show_let_through(result["memorised"])
     part = result["tied"]
     print(
         f"tied        {part['untrained_with_circuits']} of {part['cases']} untrained with a "
         f"circuit, {part['planted_in_the_embedding_alone_and_called_a_circuit']} with one that "
-        "is planted in the embedding alone; trained:"
+        f"is planted in the embedding alone; of {part['untrained_modes']} untrained modes "
+        f"{part['untrained_modes_that_pass_test_2_by_themselves']} pass test 2 by themselves"
     )
+    own = part["memorised"]
+    print(f"  memorised: {len(own['with_circuits'])} of {own['cases']} with a circuit")
+    show_let_through(own)
+    print("  trained:")
     for row in part["trained"]:
         print(
             f"  seed {row['seed']}: {row['frequencies']}, kept {row['kept_share']:.1%}, removed "

@@ -22,6 +22,7 @@ from typing import Any
 
 import torch
 
+from benchmarks.circuit_search_text import show
 from benchmarks.environment import describe_environment, write_json
 from lambdascope.modular_addition.architectures import Network, make_network
 from lambdascope.modular_addition.circuit_effects import modes_that_matter
@@ -53,8 +54,11 @@ TRAINED = {
 NUM_SEEDS = 6
 FORCED = 5
 """Modes that test 1 is made to let through, of networks that memorised."""
-TIED_MEMORISED = 40
-"""Tied networks that memorised random labels."""
+PASSED = ("test 2", "tests 3 and 4", "tests 2 to 4")
+OTHER_MEMORISED = 40
+"""Networks that memorised random labels: tied ones, and those of strong weight decay."""
+STRONG_DECAY = {"weight_decay": 1e-3, "num_steps": 6000}
+"""The strongest, and long enough, with which they still memorise all."""
 
 
 def planted(count: int) -> dict[str, Any]:
@@ -101,49 +105,62 @@ def untrained(count: int) -> dict[str, Any]:
     return {"cases": count, "with_circuits": hits}
 
 
-def memorised(count: int, *, tie_unembed: bool = False) -> dict[str, Any]:
-    """Networks that memorised random labels of all pairs, half of them commutative ones."""
+def memorised(count: int, **others: Any) -> dict[str, Any]:
+    """Networks that memorised random labels of all pairs, half of them commutative ones.
+
+    Test 1 lets none of their modes through, so that the others are also made of the largest ones
+    as if it had; and tests 3 and 4 as if test 2 had, too.
+    """
+    settings = {"num_steps": 2000, **others}
     configs = [
         TrainConfig(
             p=31,
             task="random" if seed % 2 else "commutative_random",
             embed_dim=16,
             hidden_size=96,
-            tie_unembed=tie_unembed,
             train_fraction=1.0,
-            num_steps=2000,
             num_checkpoints=2,
             seed=seed,
+            **settings,
         )
         for seed in range(count)
     ]
-    hits, accuracies, aligned, all_passed = [], [], 0, 0
+    hits, accuracies, counts = [], [], Counter[str]()
     for run in train(configs):
         accuracies.append(run.metrics[-1].train_accuracy)
         network = with_weights(run.config, run.weights[-1])
         found = find_circuits(network)
         if found.circuits:
             hits.append({"seed": run.config.seed, "found": found.frequencies})
-        on_circles, chosen = tests_2_to_4(network)
-        aligned, all_passed = aligned + bool(on_circles), all_passed + bool(chosen)
+        counts.update(past_test_1(network))
     return {
         "cases": count,
+        "settings": settings,
         "with_circuits": hits,
-        "the_largest_let_through": FORCED,
-        "with_one_that_passes_test_2": aligned,
-        "with_one_that_passes_tests_2_to_4": all_passed,
+        "modes_let_through": FORCED * count,
+        "modes_that_pass": {name: counts[name] for name in PASSED},
         "lowest_train_accuracy": min(accuracies),
         "mean_train_accuracy": sum(accuracies) / count,
     }
 
 
-def tests_2_to_4(network: Network) -> tuple[list[int], list[int]]:
-    """The modes that pass test 2, and all, where test 1 lets the largest ones through."""
+def past_test_1(network: Network) -> dict[str, int]:
+    """How many of the largest modes pass which of the other tests, where test 1 lets them through.
+
+    Returns:
+        a count for each of `PASSED`.
+    """
     embedding = token_embedding(network)
     order = (power_ratios(embedding).argsort(descending=True) + 1).tolist()
-    aligned = {mode: alignment_alone(network, embedding, mode) for mode in order[:FORCED]}
+    largest, noise = order[:FORCED], order[FORCED:]
+    aligned = {mode: alignment_alone(network, embedding, mode) for mode in largest}
     on_circles = on_their_circles(network, aligned, ERROR_RATE)
-    return on_circles, modes_that_matter(network, embedding, on_circles, order[FORCED:], LOSS_SHARE)
+    passed = (
+        on_circles,
+        modes_that_matter(network, embedding, largest, noise, LOSS_SHARE),
+        modes_that_matter(network, embedding, on_circles, noise, LOSS_SHARE),
+    )
+    return dict(zip(PASSED, map(len, passed), strict=True))
 
 
 def tied(count: int) -> dict[str, Any]:
@@ -197,7 +214,7 @@ def tied(count: int) -> dict[str, Any]:
         "untrained_modes": modes,
         "untrained_modes_that_pass_test_2_by_themselves": aligned_modes,
         "planted_in_the_embedding_alone_and_called_a_circuit": in_the_embedding,
-        "memorised": memorised(TIED_MEMORISED, tie_unembed=True),
+        "memorised": memorised(OTHER_MEMORISED, tie_unembed=True),
         "trained": rows,
     }
 
@@ -255,55 +272,6 @@ def scaled(network: Network, scale: float) -> Network:
     return copy
 
 
-def show_let_through(part: dict[str, Any]) -> None:
-    print(
-        f"  with the {part['the_largest_let_through']} largest modes let through by test 1: "
-        f"{part['with_one_that_passes_test_2']} with one that passes test 2, "
-        f"{part['with_one_that_passes_tests_2_to_4']} with one that passes all"
-    )
-
-
-def show(result: dict[str, Any]) -> None:
-    """Print the table."""
-    part = result["planted"]
-    print(f"planted     {part['exact']} of {part['cases']} counted exactly (asked: 98 %)")
-    for row in part["by"]:
-        print("  " + ", ".join(f"{name} {value:g}" for name, value in row.items()))
-    for name in ("untrained", "memorised"):
-        part = result[name]
-        print(
-            f"{name:11} {len(part['with_circuits'])} of {part['cases']} with a circuit (asked: 2 %)"
-        )
-    show_let_through(result["memorised"])
-    part = result["tied"]
-    print(
-        f"tied        {part['untrained_with_circuits']} of {part['cases']} untrained with a "
-        f"circuit, {part['planted_in_the_embedding_alone_and_called_a_circuit']} with one that "
-        f"is planted in the embedding alone; of {part['untrained_modes']} untrained modes "
-        f"{part['untrained_modes_that_pass_test_2_by_themselves']} pass test 2 by themselves"
-    )
-    own = part["memorised"]
-    print(f"  memorised: {len(own['with_circuits'])} of {own['cases']} with a circuit")
-    show_let_through(own)
-    print("  trained:")
-    for row in part["trained"]:
-        print(
-            f"  seed {row['seed']}: {row['frequencies']}, kept {row['kept_share']:.1%}, removed "
-            f"{row['removed_minus_chance']:+.1%}"
-        )
-    print(
-        "\nnetwork               seed  test   circuits  effective  kept    removed  same otherwise"
-    )
-    for row in result["trained"]:
-        missed = row["kept_share"] < 0.95 or abs(row["removed_minus_chance"]) > 0.03
-        print(
-            f"{row['network']:20}  {row['seed']:4}  {row['test_accuracy']:.3f}  "
-            f"{row['circuits']:8}  {row['effective_number']:9.1f}  {row['kept_share']:6.1%}  "
-            f"{row['removed_minus_chance']:+7.1%}  {row['same_otherwise']} of "
-            f"{row['searched_otherwise']}{'  (misses)' if missed else ''}"
-        )
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--planted", type=int, default=500, help="planted cases")
@@ -320,6 +288,7 @@ def main() -> None:
         "planted": planted(arguments.planted),
         "untrained": untrained(arguments.untrained),
         "memorised": memorised(arguments.memorised),
+        "memorised_with_strong_decay": memorised(OTHER_MEMORISED, **STRONG_DECAY),
         "tied": tied(arguments.tied),
         "trained": trained(arguments.steps),
     }

@@ -1,8 +1,11 @@
 """What a sweep's directory holds beside the records, and whose it is."""
 
+import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from lambdascope.errors import LambdascopeError
 from lambdascope.sweeps import SweepOutputs
@@ -38,7 +41,7 @@ def test_what_is_no_longer_asked_for_is_removed_and_nothing_else(out: Path, file
     ]
     assert again.drop_stale({"sweep.csv": "other cells"}) == ["sweep.csv"]
     left = {path.name for path in out.rglob("*") if path.is_file()}
-    assert left == {"own.png", "notes.txt", "sweep.toml", "outputs.json"}
+    assert left == {"own.png", "notes.txt", "sweep.toml", "outputs.json", "outputs.lock"}
 
 
 def test_what_shows_the_same_stays(out: Path, file: Path) -> None:
@@ -157,3 +160,31 @@ def test_the_file_is_kept_as_its_cells_were_read(tmp_path: Path) -> None:
     assert outputs.was_edited()
     file.unlink()
     assert outputs.was_edited()
+
+
+def test_two_that_write_at_once_forget_nothing_of_each_other(out: Path, file: Path) -> None:
+    """`sweep plot` beside a running sweep."""
+
+    def write(who: str) -> None:
+        outputs = SweepOutputs(out, file)
+        for count in range(40):
+            outputs.write(f"figures/{who}_{count}.png", who.encode(), who)
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(write, ("one", "two")))
+    names = {f"figures/{who}_{count}.png" for who in ("one", "two") for count in range(40)}
+    assert set(json.loads((out / "outputs.json").read_text())["outputs"]) == names
+    assert set(SweepOutputs(out, file).drop_stale({})) == names
+
+
+def test_a_lock_that_is_never_let_go_of_is_said(
+    out: Path, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lambdascope.sweeps.outputs._LONGEST_WAIT", 0.1)
+    outputs = SweepOutputs(out, file)
+    outputs.keep_file()
+    with (
+        FileLock(out / "outputs.lock"),
+        pytest.raises(LambdascopeError, match="another process has been writing tables"),
+    ):
+        outputs.write("sweep.csv", b"", "")

@@ -4,12 +4,15 @@
 table and figure what it shows and the hash of its bytes.
 """
 
+import contextlib
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock, Timeout
 
 from lambdascope.errors import LambdascopeError
 from lambdascope.runs.files import atomic_write_bytes, atomic_write_text, make_folder, remove_file
@@ -17,6 +20,8 @@ from lambdascope.runs.files import atomic_write_bytes, atomic_write_text, make_f
 KEPT_FILE = "sweep.toml"
 """The file as it was, beside its results, so that a report needs nothing else."""
 _STATE, _VERSION = "outputs.json", 1
+# Held while the state is read and written, by those who tabulate and draw beside a running sweep.
+_LOCK, _LONGEST_WAIT = "outputs.lock", 60.0
 # What a sweep writes: nothing else is ever removed, whatever the state says.
 _OWN = re.compile(r"sweep\.csv|sweep_hessian\.csv|figures/[\w-]+\.png")
 
@@ -28,6 +33,9 @@ class SweepOutputs:
         path: The directory; it is made when something is written.
         file: The sweep's file.
         text: Of the file, as its cells were read from it; None: as it is now.
+
+    Several processes may write there at once: each output is written whole, and is in the state
+    when it stands.
 
     Raises:
         LambdascopeError: the directory holds the results of another sweep, or its state is broken.
@@ -42,10 +50,9 @@ class SweepOutputs:
 
     def keep_file(self) -> None:
         """Put the sweep's file beside its results."""
-        make_folder(self.path)
-        atomic_write_text(self.path / KEPT_FILE, self._text)
-        self._written = self._read().get("outputs", {})
-        self._save()
+        with self._held():
+            atomic_write_text(self.path / KEPT_FILE, self._text)
+            self._save()
 
     def was_edited(self) -> bool:
         """Whether the file is another one by now than its cells were read from."""
@@ -63,11 +70,11 @@ class SweepOutputs:
             shows: What it shows, as a text that differs where that does.
         """
         path = self.path / name
-        make_folder(path.parent)
-        atomic_write_bytes(path, content)
-        self._written = self._read().get("outputs", {})  # another process may have drawn, too
-        self._written[name] = {"shows": _hash(shows.encode()), "bytes": _hash(content)}
-        self._save()
+        with self._held():
+            make_folder(path.parent)
+            atomic_write_bytes(path, content)
+            self._written[name] = {"shows": _hash(shows.encode()), "bytes": _hash(content)}
+            self._save()
 
     def drop_stale(self, shows: Mapping[str, str]) -> list[str]:
         """Remove what the sweep wrote and its file no longer asks for.
@@ -80,17 +87,42 @@ class SweepOutputs:
         Returns:
             the names of what was removed.
         """
+        if not self._read():
+            return []
         removed = []
-        self._written = self._read().get("outputs", {})
-        for name, written in list(self._written.items()):
-            if name in shows and written["shows"] == _hash(shows[name].encode()):
-                continue
-            if self._is_own(name, written["bytes"]):
-                remove_file(self.path / name)
-                removed.append(name)
-            del self._written[name]
-            self._save()
+        with self._held():
+            for name, written in list(self._written.items()):
+                if name in shows and written["shows"] == _hash(shows[name].encode()):
+                    continue
+                if self._is_own(name, written["bytes"]):
+                    remove_file(self.path / name)
+                    removed.append(name)
+                del self._written[name]
+                self._save()
         return removed
+
+    @contextlib.contextmanager
+    def _held(self) -> Iterator[None]:
+        """The state as it is now, and nobody else's until it is let go of."""
+        make_folder(self.path)
+        lock = FileLock(self.path / _LOCK)
+        try:
+            lock.acquire(timeout=_LONGEST_WAIT)
+        except Timeout:
+            raise LambdascopeError(
+                f"{self.path}: another process has been writing tables and figures there for "
+                f"{_LONGEST_WAIT:.0f} s: wait for it, or stop it"
+            ) from None
+        except OSError as error:
+            raise LambdascopeError(
+                f"{self.path / _LOCK} can't be written ({error.strerror or error}): a sweep's "
+                "tables and figures need a directory that can be written"
+            ) from error
+        try:
+            self._written = self._read().get("outputs", {})
+            yield
+        finally:
+            lock.release()
 
     def _is_own(self, name: str, written: str) -> bool:
         """Whether a file is as the sweep wrote it."""

@@ -355,6 +355,17 @@ def test_the_error_holds_what_gathers_at_zero(kind: str, ratio: float) -> None:
         assert error < 0.02 * exact
 
 
+@pytest.mark.parametrize("ratio", [1e-3, 1e-7])
+def test_the_error_holds_zeros_below_the_lowest_node(ratio: float) -> None:
+    """Without an eigenvalue from the lower end, nothing says how far down they reach."""
+    random = np.random.default_rng(0).normal(size=(400, 620))
+    curvature = np.linalg.eigvalsh(random.T @ random / 400).clip(min=0)
+    exact = 0.5 * (curvature / (curvature + ratio)).sum()
+    found = hessian_spectrum(planted(curvature), num_largest=20, num_smallest=0)
+    value, error = found.effective_dimension(ratio)
+    assert abs(value - exact) < 2.5 * error
+
+
 @pytest.mark.parametrize("ratio", [1e-2, 1e-3, 1e-4])
 def test_what_the_nodes_do_not_resolve_is_in_the_error(ratio: float) -> None:
     """Eigenvalues over five decades: far more near zero than nodes, which lie 1e-3 apart there."""

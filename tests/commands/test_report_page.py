@@ -256,8 +256,12 @@ def test_an_eighth_circuit_looks_like_no_other_and_not_like_a_mode_without_one(
     looks = set(zip(bars["marker"]["color"], bars["marker"]["pattern"]["shape"], strict=True))
     assert len(looks) == 6
     assert "#b4b9be" not in bars["marker"]["color"]
-    lines = data_of(found.page, "chart-circuits")
-    assert len({(one["line"]["color"], one["line"]["dash"]) for one in lines}) == 6
+    traces = data_of(found.page, "chart-circuits")
+    bars = [one["line"] for one in traces if one["mode"] == "lines"]
+    assert len({(bar["color"], bar["dash"]) for bar in bars}) == 6
+    diamonds = [one["marker"]["color"] for one in traces if one["mode"] == "markers"]
+    assert len(diamonds) == 6
+    assert set(diamonds) == {bar["color"] for bar in bars}
     keys = found.page.locator("#legend-circuits line")
     assert keys.count() == 2
     found.page.close()

@@ -170,30 +170,33 @@ def test_the_estimate_stands_beside_it_only_where_it_is_of_the_same_posterior(ru
     row = {"checkpoint": 2, "step": 60, "llc": 3.0, "llc_stderr": 0.1}
     row |= {"status": "converged", "sampler": "automatic"}
     table = pd.DataFrame([{**row, **settings}])
-    assert matching_estimate(run / "llc.csv", settings)[1].endswith("no llc.csv")
+    assert matching_estimate(run / "llc.csv", settings, [1, 2])[1].endswith("no llc.csv")
     write_table(run / "llc.csv", table.drop(columns="status"))
-    held, note = matching_estimate(run / "llc.csv", settings)
+    held, note = matching_estimate(run / "llc.csv", settings, [1, 2])
     assert held is None
     assert "lacks the column status" in note
     write_table(run / "llc.csv", table)
-    held, note = matching_estimate(run / "llc.csv", settings)
+    held, note = matching_estimate(run / "llc.csv", settings, [1, 2])
     assert held is not None
     assert "95 %" in note
     assert "sampling error" not in note
     write_table(run / "llc.csv", table.assign(sampler="sgld"))
-    note = matching_estimate(run / "llc.csv", settings)[1]
+    note = matching_estimate(run / "llc.csv", settings, [1, 2])[1]
     assert "95 % bars from llc.csv, sampling error only" in note
-    held, note = matching_estimate(run / "llc.csv", {**settings, "nbeta": 2 * nbeta})
+    held, note = matching_estimate(run / "llc.csv", {**settings, "nbeta": 2 * nbeta}, [2])
     assert held is None
     assert "another nbeta" in note
     write_table(run / "llc.csv", table.assign(logit_scale=3.0))
-    held, note = matching_estimate(run / "llc.csv", settings)
+    held, note = matching_estimate(run / "llc.csv", settings, [1, 2])
     assert held is None
     assert "another logit_scale" in note
     write_table(run / "llc.csv", table.assign(logit_scale=1.0, orthogonal_to_gradient=True))
-    held, note = matching_estimate(run / "llc.csv", settings)
+    held, note = matching_estimate(run / "llc.csv", settings, [1, 2])
     assert held is not None
     assert "across the gradient: one direction fewer" in note
+    held, note = matching_estimate(run / "llc.csv", settings, [0, 1])
+    assert held is None
+    assert note.endswith("llc.csv has other checkpoints")
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,10 @@ from lambdascope.runs.files import atomic_write_bytes
 from lambdascope.wording import number
 
 _MOST_FRAMES = 120
-_NAMED = 4
+# Named in the figure are the modes that stand out at w*: above so many medians, and from the two
+# that a picture of two modes needs to as many as there are colours to tell apart.
+_STANDS_OUT = 2.0
+_FEWEST_NAMED, _MOST_NAMED = 2, 7
 
 
 class ChainPictures:
@@ -64,7 +67,7 @@ class ChainPictures:
             f"{held}γ = {config.localization:g} · nβ = {number(float(self.trace['nbeta']))}"
         )
         loss = f"loss: mean over the {config.thinning} minibatches from the point on"
-        named = self._largest(_NAMED)
+        named = self._outstanding()
         first = self.modes[self.modes["chain"] == self.trace.chain.values[0]]
         drawn = {
             "pca": pca_figure(
@@ -166,8 +169,18 @@ class ChainPictures:
 
     def _largest(self, count: int) -> list[int]:
         """Modes with the largest magnitudes at w*, largest first."""
-        start = self.modes[self.modes["step"] == 0].drop_duplicates("mode")
+        start = self._at_start()
         return start.nlargest(min(count, num_modes(self.p)), "magnitude")["mode"].tolist()
+
+    def _outstanding(self) -> list[int]:
+        """Modes whose magnitudes at w* stand out from most, largest first."""
+        magnitude = self._at_start()["magnitude"]
+        count = int((magnitude > _STANDS_OUT * magnitude.median()).sum())
+        return self._largest(min(max(count, _FEWEST_NAMED), _MOST_NAMED))
+
+    def _at_start(self) -> pd.DataFrame:
+        """One row a mode, at w*, where all chains begin."""
+        return self.modes[self.modes["step"] == 0].drop_duplicates("mode")
 
     def _two_modes(self, first: int, second: int) -> pd.DataFrame:
         wide = self.modes.pivot(index=["chain", "step"], columns="mode", values="magnitude")

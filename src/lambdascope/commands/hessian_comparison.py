@@ -68,7 +68,7 @@ def compare_hessians(
         wanted = result.chosen
         summary = result.summary[result.summary["checkpoint"].isin(wanted)]
         summary = summary.assign(run=name, ratio=summary["localization"] / summary["nbeta"])
-        estimate, note = matching_estimate(run / "llc.csv", summary.iloc[0].to_dict())
+        estimate, note = matching_estimate(run / "llc.csv", summary.iloc[0].to_dict(), wanted)
         across = across or ACROSS_THE_GRADIENT in note
         if SAMPLING_ERROR_ONLY in note:
             plain.append(name)

@@ -1,6 +1,6 @@
 """The figures of `lambdascope hessian`, and which λ̂ may stand in them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +52,9 @@ def draw(
     covered = "" if settings["parameters"] == "all" else f" ({settings['parameters']})"
     note = f"Hessian of the {terms} on all {len(loaded.data.train_index):,} training pairs"
     of = f"{count:,} parameters{covered}"
-    estimate, why = matching_estimate(loaded.directory.path / "llc.csv", settings)
+    estimate, why = matching_estimate(
+        loaded.directory.path / "llc.csv", settings, summary["checkpoint"]
+    )
     drawn = {
         "hessian_spectrum.png": spectrum_figure(
             eigenvalues,
@@ -87,12 +89,15 @@ def draw(
     return [figures / name for name in drawn]
 
 
-def matching_estimate(path: Path, settings: dict[str, Any]) -> tuple[pd.DataFrame | None, str]:
+def matching_estimate(
+    path: Path, settings: dict[str, Any], checkpoints: Iterable[int]
+) -> tuple[pd.DataFrame | None, str]:
     """λ̂ where it was estimated for the same posterior, and a word on why not otherwise.
 
     Args:
         path: llc.csv, which need not exist.
         settings: `localization`, `nbeta`, `parameters` and `weight_decay` of the Hessian.
+        checkpoints: Those with a spectrum; λ̂ of others alone would be compared with nothing.
     """
     if not path.exists():
         return None, "no λ̂ beside it: there is no llc.csv"
@@ -116,6 +121,8 @@ def matching_estimate(path: Path, settings: dict[str, Any]) -> tuple[pd.DataFram
         other.append("logit_scale")
     if other:
         return None, f"no λ̂ beside it: llc.csv has another {other[0]}"
+    if not table["checkpoint"].isin(list(checkpoints)).any():
+        return None, "no λ̂ beside it: llc.csv has other checkpoints"
     note = "λ̂ with 95 % bars from llc.csv"
     if table["sampler"].iloc[0] != "automatic":
         note += f", {SAMPLING_ERROR_ONLY}"

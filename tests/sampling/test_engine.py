@@ -615,7 +615,10 @@ def test_a_failure_in_one_chunk_ends_the_call(monkeypatch):
         ({"observables": {"": flat_weights}}, r"observable '': a name of letters"),
         ({"observables": {3: flat_weights}}, r"observable 3: a name of letters"),
         ({"observables": {"w": "weights"}}, r"observable 'w' is a str; a function"),
-        ({"observables": {"w": lambda p: p["nope"]}}, r"observable 'w' failed \('nope'\)"),
+        (
+            {"observables": {"w": lambda p: p["nope"]}},
+            r"observable 'w' failed \(there is no parameter 'nope', there are embedding.weight, ",
+        ),
         (
             {"observables": {"w": lambda p: p["linear.bias"].sum().item()}},
             r"'w' failed .*torch ope",

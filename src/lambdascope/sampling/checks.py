@@ -3,7 +3,7 @@
 import operator
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -248,3 +248,20 @@ def check_observables(
                 "f(parameters) -> tensor is accepted."
             )
     return found
+
+
+def observable_failed(
+    name: str, error: Exception, parameters: Iterable[str], accepted: str
+) -> LambdascopeError:
+    """What an observable that raised is told.
+
+    Args:
+        name: Of the observable.
+        error: What it raised.
+        parameters: The names that it may ask for.
+        accepted: What it should do instead, "a function …".
+    """
+    said = str(error)
+    if isinstance(error, KeyError):  # its text is the key alone
+        said = f"there is no parameter {said}, there are {', '.join(parameters)}"
+    return LambdascopeError(f"observable {name!r} failed ({said}); {accepted} is accepted.")

@@ -14,6 +14,7 @@ from lambdascope.sampling.checks import (
     check_kernel,
     check_observables,
     check_posteriors,
+    observable_failed,
     whole_number,
 )
 from lambdascope.sampling.plan import ceil_div
@@ -100,10 +101,8 @@ def trace_bytes(
         try:
             drawn = tensor_of(observable(parameters))
         except Exception as error:
-            raise LambdascopeError(
-                f"observable {name!r} failed ({error}); a function of one chain's parameters by "
-                "name that returns a tensor is accepted."
-            ) from error
+            accepted = "a function of one chain's parameters by name that returns a tensor"
+            raise observable_failed(name, error, parameters, accepted) from error
         size = _itemsize(recorded_dtype(drawn.dtype, own))
         sizes[name] = chains * draws * drawn.numel() * size
     return sizes

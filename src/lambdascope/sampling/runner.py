@@ -13,6 +13,7 @@ from torch.func import vmap
 from lambdascope.errors import LambdascopeError
 from lambdascope.samplers.base import Kernel
 from lambdascope.samplers.moves import placed
+from lambdascope.sampling.checks import observable_failed
 from lambdascope.sampling.compiler import compile_step, compiler_missing
 from lambdascope.sampling.gradients import explained_gradients
 from lambdascope.sampling.loop import CudaGraphLoop, DirectLoop, Info, Loop, State, Step
@@ -117,11 +118,12 @@ class ChunkRunner:
                         {**parameters, **own}
                     )
                 except Exception as error:
-                    raise LambdascopeError(
-                        f"observable {name!r} failed ({error}); a function of one chain's "
-                        "parameters by name that returns a tensor, written with torch operations, "
-                        "is accepted."
-                    ) from error
+                    accepted = (
+                        "a function of one chain's parameters by name that returns a tensor, "
+                        "written with torch operations,"
+                    )
+                    names = (*parameters, *own)
+                    raise observable_failed(name, error, names, accepted) from error
                 # A copy: an observable may hand back a view of the weights, which move on.
                 drawn[name] = drawn[name].clone()
                 if drawn[name].is_complex():

@@ -75,6 +75,21 @@ def test_a_line_a_minute_in_a_log(shown, clock):
     ]
 
 
+def test_what_else_was_done_does_not_count_towards_the_time_left(shown, clock):
+    log = shown(terminal=False)
+    with Progress("sampling", total=3000) as bar:
+        bar.say("compiling")
+        clock.now += 50
+        bar.say()
+        for _ in range(12):
+            clock.now += 10
+            bar.update(250)
+    assert (
+        log.getvalue().splitlines()[0]
+        == "sampling: 250 of 3,000 steps (8%), 1 min, about 2 min more"
+    )
+
+
 def test_what_takes_less_than_a_minute_leaves_no_line(shown, clock):
     log = shown(terminal=False)
     with Progress("sampling", total=3) as bar:

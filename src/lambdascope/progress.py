@@ -3,6 +3,7 @@
 A log is any standard error that is no terminal; what takes less than a minute leaves nothing there.
 """
 
+import math
 import sys
 import threading
 import time
@@ -55,6 +56,7 @@ class Progress:
         self._total, self._done, self._skipped = total, initial, initial
         self._lock = threading.Lock()
         self._begun = self._told = time.monotonic()
+        self._aside, self._aside_since = 0.0, math.nan  # seconds of what else was done
         self._bar: Any = None
         wanted = wanted and sys.stderr is not None  # which a process without a console may lack
         self._logs = wanted and not _shows_bars()
@@ -123,6 +125,10 @@ class Progress:
         The time that it took does not count towards the rate.
         """
         with self._lock:
+            now = time.monotonic()
+            if not math.isnan(self._aside_since):
+                self._aside += now - self._aside_since
+            self._aside_since = math.nan if description is None else now
             if self._bar is not None:
                 # Without tqdm's colon, which the bar has already.
                 self._bar.set_description_str(description or self._description)
@@ -146,7 +152,7 @@ class Progress:
         text += f" ({self._done / max(self._total, 1):.0%}), {_duration(elapsed)}"
         fresh = self._done - self._skipped
         if fresh > 0:
-            left = elapsed * (self._total - self._done) / fresh
+            left = (elapsed - self._aside) * (self._total - self._done) / fresh
             text += f", about {_duration(left)} more"
         return text
 

@@ -1,5 +1,6 @@
 """Of a cell of which one part fails, the others stand, and are not measured again."""
 
+import dataclasses
 import functools
 from pathlib import Path
 
@@ -8,7 +9,9 @@ import pytest
 from lambdascope.commands import sweep_cells, sweep_measures
 from lambdascope.commands.sweep import Sweep
 from lambdascope.errors import LambdascopeError
+from lambdascope.runs.versions import versions_here
 from lambdascope.sampling import sample
+from lambdascope.sweeps import records
 
 FILE = """
 [train]
@@ -114,3 +117,35 @@ def test_of_another_network_nothing_stands(tmp_path: Path, counts: dict) -> None
     assert [one.error for one in outcomes] == [None, None]
     assert (counts["llc"], counts["circuits"], counts["hessian"]) == (1, 2, 1)
     assert outcomes[1].rows[-1]["train_loss"] != earlier[cells[1].key][-1]["train_loss"]
+
+
+def test_parts_stand_where_the_retry_fails_before_them(
+    tmp_path: Path, counts: dict, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counts |= {"broken": "hessian", "error": MemoryError("no room")}
+    first = sweep(tmp_path).run(progress=False)
+    with monkeypatch.context() as broken:
+        broken.setattr(sweep_cells, "train", lambda *_, **__: 1 / 0)
+        second = sweep(tmp_path).run(retry_failed=True, progress=False)
+    assert second["llc"].tolist() == first["llc"].tolist()
+    assert "division by zero" in second["error"].iloc[0]
+    counts["broken"] = None
+    third = sweep(tmp_path).run(retry_failed=True, progress=False)
+    assert third["llc"].tolist() == first["llc"].tolist()
+    assert "error" not in third
+
+
+def test_parts_of_other_versions_are_measured_again(
+    tmp_path: Path, counts: dict, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A record tells of one set of versions."""
+    counts |= {"broken": "hessian", "error": MemoryError("no room")}
+    older = dataclasses.replace(versions_here(), torch="2.9.0")
+    with monkeypatch.context() as before:
+        before.setattr(records, "versions_here", lambda: older)
+        sweep(tmp_path).run(progress=False)
+    counts |= {"broken": None, "llc": 0}
+    again = sweep(tmp_path)
+    again.run(retry_failed=True, progress=False)
+    assert counts["llc"] == 2
+    assert again.records.get(again.plan.cells[0]).versions == versions_here()

@@ -115,8 +115,20 @@ def test_many_samples_are_read_in_parts():
     kernel = step_choice._kernel([posterior], torch.device("cpu"))
     assert kernel.batch_size is None
     assert kernel.microbatch_size == 8334
-    more = classifier_posterior(n=100_001, nbeta=None)
-    assert step_choice._kernel([more], torch.device("cpu")).batch_size == 256
+
+
+def test_more_samples_than_can_be_read_at_every_step_come_in_minibatches(monkeypatch):
+    """Of a small network more of them can; then no compiled step has more than twenty parts."""
+    posterior = classifier_posterior(n=250_000, nbeta=None)
+    kernel = step_choice._kernel([posterior], torch.device("cpu"))
+    assert (kernel.batch_size, kernel.microbatch_size) == (None, 12_500)
+    work = 250_000 * max(posterior.num_parameters, posterior.bytes_per_sample / 4)
+    monkeypatch.setattr(step_choice, "_LARGEST_WORK", work)
+    assert step_choice._kernel([posterior], torch.device("cpu")).batch_size is None
+    monkeypatch.setattr(step_choice, "_LARGEST_WORK", 0.99 * work)
+    assert step_choice._kernel([posterior], torch.device("cpu")).batch_size == 256
+    few = classifier_posterior(n=100_000, nbeta=None)
+    assert step_choice._kernel([few], torch.device("cpu")).batch_size is None
 
 
 def test_an_unknown_argument_is_named_with_what_is_accepted():

@@ -366,6 +366,35 @@ def test_the_error_holds_zeros_below_the_lowest_node(ratio: float) -> None:
     assert abs(value - exact) < 2.5 * error
 
 
+@pytest.mark.parametrize("ratio", [1e-6, 1e-4])
+def test_the_error_holds_what_lies_below_where_no_lower_end_was_asked_for(ratio: float) -> None:
+    """Over nine decades: the lowest node of all starts is no end of the spectrum."""
+    exact = 10 ** np.random.default_rng(3).uniform(-9, 0, 700)
+    found = hessian_spectrum(planted(exact), num_largest=20, num_smallest=0, num_lanczos_steps=40)
+    value, error = found.effective_dimension(ratio)
+    true = 0.5 * (exact / (exact + ratio)).sum()
+    assert abs(value - true) < 2 * error
+    assert not found.quadrature.knows_lower_end
+
+
+def test_a_spectrum_that_the_starts_exhaust_is_known() -> None:
+    """Twenty eigenvalues and zeros: Lanczos ends of itself, and its nodes are eigenvalues."""
+    exact = np.concatenate([np.geomspace(1, 0.1, 20), np.zeros(980)])
+    for num_largest in (20, 5):
+        found = hessian_spectrum(planted(exact), num_largest=num_largest, num_smallest=5)
+        value, error = found.effective_dimension(1e-4)
+        true = 0.5 * (exact / (exact + 1e-4)).sum()
+        assert abs(value - true) < 2 * error + 1e-6
+    found = hessian_spectrum(planted(exact), num_largest=20, num_smallest=5)
+    assert found.effective_dimension(1e-4)[1] < 1e-6
+
+
+def test_a_search_that_equal_eigenvalues_leave_too_little_for_is_told() -> None:
+    curvature = np.concatenate([np.zeros(400), -np.random.default_rng(0).random(300)])
+    with pytest.raises(LambdascopeError, match="to search for 200 eigenvalues in, as where most"):
+        hessian_spectrum(planted(curvature), num_largest=200, num_smallest=5)
+
+
 @pytest.mark.parametrize("ratio", [1e-2, 1e-3, 1e-4])
 def test_what_the_nodes_do_not_resolve_is_in_the_error(ratio: float) -> None:
     """Eigenvalues over five decades: far more near zero than nodes, which lie 1e-3 apart there."""

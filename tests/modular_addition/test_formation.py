@@ -133,6 +133,8 @@ def test_the_span_of_a_rise_is_from_a_tenth_to_nine_tenths():
     assert (found.rise_begins, found.rise_ends) == (2, 6)
     sudden = formation([1, 1, 1, 5, 5, 5], RISING[:6])
     assert (sudden.rise_begins, sudden.formed, sudden.rise_ends) == (2, 3, 3)
+    twice = formation([0.0, 0.95, 0.05, 1.0, 1.0], RISING[:5])
+    assert (twice.rise_begins, twice.formed, twice.rise_ends) == (2, 3, 3)
 
 
 def test_a_single_hit_is_no_find_and_later_checkpoints_do_not_move_it():

@@ -5,7 +5,11 @@ import math
 import torch
 
 from lambdascope.modular_addition.architectures import make_network
-from lambdascope.modular_addition.circuits import find_circuits
+from lambdascope.modular_addition.circuits import (
+    alignment_alone,
+    find_circuits,
+    on_their_circles,
+)
 from lambdascope.modular_addition.config import TrainConfig
 from lambdascope.modular_addition.logit_waves import (
     alignment,
@@ -35,7 +39,7 @@ def test_where_the_embedding_reads_the_answer_chance_is_that_of_a_random_directi
             both, end = (logits_with(network, alone, at_both_ends=b)[0] for b in (True, False))
             value, phase, _ = alignment(both, mode, end)
             named.append(alignment_p_value(value, 31, mode) < 0.01)
-            directed.append(tied_alignment_p_value(value, phase, 31) < 0.05)
+            directed.append(tied_alignment_p_value(value, phase, 31, mode) < 0.05)
     assert sum(named) > 30
     assert sum(directed) <= 13  # 6 are expected; 14 or more come about in 0.2 % of cases
 
@@ -52,6 +56,15 @@ def test_a_circle_in_a_tied_embedding_alone_is_no_circuit():
             network.embedding.weight += 3 * torch.stack([angle.cos(), angle.sin()], 1) @ plane.T
         found += mode in find_circuits(network).frequencies
     assert found <= 2  # 12 of 30 with classes named at random
+
+
+def test_a_circle_of_two_points_tells_nothing_of_a_tied_network():
+    """Whatever reads it, it has no sine: alignment 1, and a phase of 0 or 180°."""
+    for seed in range(10):
+        network = make_network(TrainConfig(p=14, tie_unembed=True, seed=seed))
+        aligned = {7: alignment_alone(network, token_embedding(network), 7)}
+        assert abs(aligned[7][0] - 1) < 1e-9
+        assert not on_their_circles(network, aligned, 0.4)
 
 
 def test_a_tied_network_that_adds_shows_its_circuits():

@@ -17,6 +17,7 @@ from lambdascope.commands.circuits_tables import (
 from lambdascope.commands.command_lines import arguments_of
 from lambdascope.commands.systems import LoadedRun, check_finished, load_run
 from lambdascope.errors import LambdascopeError
+from lambdascope.modular_addition.architectures import is_tied
 from lambdascope.modular_addition.circuits import CircuitSearch, find_circuits
 from lambdascope.modular_addition.formation import rise_by_chance
 from lambdascope.modular_addition.logit_waves import alignment_p_value
@@ -119,7 +120,8 @@ def circuits(
         held_out_accuracies(final, loaded.data, last, loaded.config.task),
     ).assign(**settings)
     finding = circuits_finding(table, measures, loaded.config.p)
-    chance = alignment_p_value(1.0, loaded.config.p, 1)
+    # With a tied unembedding classes are not named, and any phase that is near enough will do.
+    chance = 0.0 if is_tied(final) else alignment_p_value(1.0, loaded.config.p, 1)
     notes = circuits_notes(
         loaded.config.p,
         loaded.config.task,

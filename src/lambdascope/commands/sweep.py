@@ -1,7 +1,8 @@
 """`lambdascope sweep`: run a sweep's file, and tabulate and draw what stands of it."""
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -17,6 +18,7 @@ from lambdascope.machine import usable_cores
 from lambdascope.progress import Progress
 from lambdascope.reporting.style import png_bytes
 from lambdascope.runs.tables import table_text
+from lambdascope.runs.versions import versions_here
 from lambdascope.sweeps import (
     Cell,
     CellRecords,
@@ -99,8 +101,12 @@ class Sweep:
                 "sweep", total=total, unit="cell", initial=total - len(missing), wanted=progress
             ) as bar:
                 batches = shared_out(self.system.batches_of(missing), worker.num_workers)
-                for batch, outcomes in worker.outcomes(batches, self._work(missing)):
+                earlier = self._standing_parts(missing)
+                for batch, outcomes in worker.outcomes(batches, self._work(earlier)):
                     for cell, outcome in zip(batch, outcomes, strict=True):
+                        before = earlier.get(cell.key)
+                        if before is not None and not outcome.rows:  # it failed before its parts
+                            outcome = replace(before, error=outcome.error)
                         self.records.put(cell, outcome)
                         if outcome.error is not None:
                             bar.write(f"{cell} failed: {outcome.error}")
@@ -112,10 +118,18 @@ class Sweep:
                     )
             return self.draw()
 
-    def _work(self, cells: Sequence[Cell]) -> Callable[[Sequence[Cell]], list[Outcome]]:
-        """What works on a batch of these cells; parts that stand of failed ones are kept."""
+    def _standing_parts(self, cells: Sequence[Cell]) -> dict[str, Outcome]:
+        """A cell's key → its record, of those of which something failed and other parts stand."""
         held = {cell.key: self.records.get(cell) for cell in cells}
-        standing = {key: one.rows for key, one in held.items() if one is not None and one.rows}
+        return {key: one for key, one in held.items() if one is not None and one.rows}
+
+    def _work(self, earlier: Mapping[str, Outcome]) -> Callable[[Sequence[Cell]], list[Outcome]]:
+        """What works on a batch; parts that stand are kept, where they are of the same versions.
+
+        A record tells of one set of versions: under others all of it is measured again.
+        """
+        here = versions_here()
+        standing = {key: one.rows for key, one in earlier.items() if one.versions == here}
         if standing and self.system.complete is not None:
             return functools.partial(self.system.complete, standing=standing)
         return self.system.work_on

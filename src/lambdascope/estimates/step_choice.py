@@ -27,10 +27,13 @@ BAOAB_STEP, BAOAB_STEP_IN_MANY = 0.5, 0.7
 # SGLD multiplies a direction's variance by 1/(1 − εω²/4); the coarse chains are at twice this ε.
 SGLD_STEP = 0.4
 _SGLD_BATCH = 256
-# Samples up to which a full-batch step is taken, in parts of at most so many; more of them would
-# make the compiled step long. Minibatches of SGLD cost less and read wrong by tens of per cent at
-# any step that forgets w* in a few thousand steps (docs/estimator.md).
-LARGEST_FULL_BATCH, _LARGEST_PART, _MOST_PARTS = 100_000, 10_000, 20
+# Samples up to which a full-batch step is taken; of small networks more, as long as samples times
+# parameters (or numbers kept for the backward pass, if those are more) are no more than this:
+# about half a second a chain's step on a core. Minibatches of SGLD cost less and read wrong by tens
+# of per cent at any step that forgets w* in a few thousand steps (docs/estimator.md).
+_LARGEST_FULL_BATCH, _LARGEST_WORK = 100_000, 2e9
+# In parts of so many samples, or of more: a compiled step of many parts is long.
+_PART, _MOST_PARTS = 10_000, 20
 # The shortest chains, of half as many steps in many dimensions, where means are steadier; and what
 # is dropped of each, in times that the softest direction needs to forget: e^−4 of the start is
 # left, a thousandth of λ̂ in the mean over the shortest chains.
@@ -150,8 +153,9 @@ def _chosen(
 def _kernel(many: Sequence[LocalPosterior], device: torch.device) -> Kernel:
     """The sampler, with a step size of 1: the steps come as factors, one a posterior."""
     largest = max(posterior.samples.num_samples for posterior in many)
-    part = int(min(largest, _LARGEST_PART, largest * _fitting(many[0], largest, device)))
-    if largest > LARGEST_FULL_BATCH or largest > part * _MOST_PARTS:
+    fitting = largest * _fitting(many[0], largest, device)
+    part = int(min(largest, max(_PART, ceil_div(largest, _MOST_PARTS)), fitting))
+    if _is_slow(many[0], largest) or largest > part * _MOST_PARTS:
         return SGLD(step_size=1.0, batch_size=_SGLD_BATCH)
     num_parts = ceil_div(largest, part) if largest > 0 else 1
     # The softest direction has ω² = γ, and a friction of 2ω forgets it fastest; half of that hardly
@@ -162,6 +166,14 @@ def _kernel(many: Sequence[LocalPosterior], device: torch.device) -> Kernel:
         friction=math.sqrt(min(held)) if held else _FREE_FRICTION,
         microbatch_size=ceil_div(largest, num_parts) if num_parts > 1 else None,
     )
+
+
+def _is_slow(posterior: LocalPosterior, num_samples: int) -> bool:
+    """Whether a gradient on so many samples takes too long for every step."""
+    if num_samples <= _LARGEST_FULL_BATCH:
+        return False
+    kept = posterior.bytes_per_sample / posterior.w_star.element_size()
+    return num_samples * max(posterior.num_parameters, kept) > _LARGEST_WORK
 
 
 def _fitting(posterior: LocalPosterior, num_samples: int, device: torch.device) -> float:

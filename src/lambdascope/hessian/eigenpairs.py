@@ -87,10 +87,13 @@ def _lanczos(apply: SymmetricMap, size: int, count: int, tolerance: float, seed:
             f"{len(error.eigenvalues)} of {count} eigenvalues came clear of their neighbours: "
             "ask for fewer at this end."
         ) from error
-    except ArpackError:
+    except ArpackError as error:
         # A map that sends a random vector to 0 is 0, and any vectors are its own.
-        if np.any(apply(start)):
-            raise
-        return np.zeros(count), np.eye(count, size)
+        if not np.any(apply(start)):
+            return np.zeros(count), np.eye(count, size)
+        raise LambdascopeError(
+            f"Lanczos found fewer than {width} directions to search for {count} eigenvalues in, as "
+            "where most of them are equal: ask for fewer at this end."
+        ) from error
     order = np.argsort(-values)
     return values[order], vectors[:, order].T.copy()

@@ -26,10 +26,12 @@ through and that means no more to the answer than the m modes of the noise passe
 once in m + 1 times.
 
 At p = 5 even a perfect circle would come about by chance in 4 % of all namings of the classes: test
-2 can't be passed at an error rate of 1 %, and no circuit is found there. A circuit must exceed the
+2 can't be passed at an error rate of 1 %, and no circuit is found there, but with a tied
+unembedding, whose classes are not named at random. A circuit must exceed the
 median mode, so at most half of the modes, rounded down, can be found: one of three at p = 7.
 
-For even p, mode p/2 is a circle of two points, and no circle accompanies another. For composite p a
+For even p, mode p/2 is a circle of two points, and no circle accompanies another; with a tied
+unembedding nothing tells its work from chance, and it is never counted. For composite p a
 mode that shares a factor with p has fewer points; it is counted as any other. k and p − k are one.
 """
 
@@ -237,7 +239,7 @@ def on_their_circles(
     passed = []
     for mode, (value, phase_error, _) in aligned.items():
         chance = (
-            tied_alignment_p_value(value, phase_error, network.p)
+            tied_alignment_p_value(value, phase_error, network.p, mode)
             if is_tied(network)
             else alignment_p_value(value, network.p, mode)
         )

@@ -64,8 +64,9 @@ class Formation:
 
     Attributes:
         formed: the first checkpoint of the upper level; it formed between it and the one before.
-        rise_begins: the last one at which its share had made no more than a tenth of its rise.
-        rise_ends: the first one at which it had made nine tenths.
+        rise_begins: the last one before it at which its share had made no more than a tenth of its
+            rise.
+        rise_ends: the first one from it on at which it had made nine tenths.
     """
 
     formed: int
@@ -133,8 +134,8 @@ def formation(
     risen = (stretch - stretch[0]) / (stretch[-1] - stretch[0])
     return Formation(
         formed,
-        rise_begins=start + int(numpy.flatnonzero(risen <= 0.1).max()),
-        rise_ends=start + int(numpy.flatnonzero(risen >= 0.9).min()),
+        rise_begins=start + int(numpy.flatnonzero(risen[: formed - start] <= 0.1).max()),
+        rise_ends=formed + int(numpy.flatnonzero(risen[formed - start :] >= 0.9).min()),
     )
 
 

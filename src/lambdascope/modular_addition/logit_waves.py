@@ -99,7 +99,7 @@ def alignment_p_value(value: float, p: int, mode: int) -> float:
     return min(1.0, (1 + p % 2) * math.exp(-(p - 1) * value))
 
 
-def tied_alignment_p_value(value: float, phase_error: float, p: int) -> float:
+def tied_alignment_p_value(value: float, phase_error: float, p: int, mode: int) -> float:
     """The chance of such an alignment where the embedding itself reads the answer.
 
     There the classes lie on the circle whatever the network computes, and names say nothing. What
@@ -108,16 +108,21 @@ def tied_alignment_p_value(value: float, phase_error: float, p: int) -> float:
     Of a random v that is uniform on 0 to 1 where C and S are orthogonal and of one length, and has
     a lower tail otherwise and with other modes beside it; the phase is uniform and independent. So
     t = (1 − alignment)·|phase|/180° is a product of two uniform numbers: P(t' ≤ t) = t(1 − ln t).
-    Twice that, for odd p, as in `alignment_p_value`. The tests check it on untrained networks.
+    Twice that, for odd p, as in `alignment_p_value`. The tests check it on untrained networks. Mode
+    p/2 has no sine: its alignment is 1 whatever v is, its phase 0 or 180°, and one half is the
+    least that it can be, so that a tied network shows no circuit there.
 
     Args:
         value: the alignment.
         phase_error: in degrees.
         p: the modulus.
+        mode: k, 1 … p//2.
 
     Returns:
         0 to 1.
     """
+    if 2 * mode == p:
+        return 0.5 if abs(phase_error) < 90 else 1.0
     product = (1 - min(value, 1.0)) * abs(phase_error) / 180
     if product == 0:
         return 0.0

@@ -82,7 +82,7 @@ class CellRecords:
             ) from error
 
     def put(self, cell: Cell, outcome: Outcome) -> None:
-        """Record an outcome, whole or not at all.
+        """Record an outcome, whole or not at all, under its versions, or those that run here.
 
         Raises:
             LambdascopeError: the disk is full or read-only; the records before it stand.
@@ -90,7 +90,7 @@ class CellRecords:
         make_folder(self._cells)
         document = {
             "version": _VERSION,
-            "made_under": asdict(versions_here()),
+            "made_under": asdict(outcome.versions or versions_here()),
             "point": dict(cell.point),
             "configs": {name: one.model_dump(mode="json") for name, one in cell.configs.items()},
             "outcome": {

@@ -12,12 +12,13 @@ from lambdascope import cli
 from lambdascope.commands import hessian as hessian_command
 from lambdascope.commands.hessian import hessian, print_result
 from lambdascope.commands.hessian_config import HessianConfig
-from lambdascope.commands.hessian_drawing import matching_estimate
+from lambdascope.commands.hessian_estimates import matching_estimate
 from lambdascope.commands.systems import load_run
 from lambdascope.commands.train import train
 from lambdascope.errors import LambdascopeError
 from lambdascope.hessian import hessian_spectrum
 from lambdascope.modular_addition.config import TrainConfig
+from lambdascope.reporting.hessian_text import unresolved
 from lambdascope.runs.tables import read_table, write_table
 from tests.hessian.test_spectrum import planted
 
@@ -182,7 +183,7 @@ def test_the_estimate_stands_beside_it_only_where_it_is_of_the_same_posterior(ru
     assert "sampling error" not in note
     write_table(run / "llc.csv", table.assign(sampler="sgld"))
     note = matching_estimate(run / "llc.csv", settings, [1, 2])[1]
-    assert "95 % bars from llc.csv, sampling error only" in note
+    assert "95 % interval from llc.csv, sampling error only" in note
     held, note = matching_estimate(run / "llc.csv", {**settings, "nbeta": 2 * nbeta}, [2])
     assert held is None
     assert "another nbeta" in note
@@ -215,6 +216,27 @@ def test_what_cannot_be_is_refused(
     assert said in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(("localization", "taken"), [(100.0, 100.0), (0.0, 5.0)])
+def test_the_effective_dimension_is_that_of_the_estimates_posterior(
+    run: Path, localization: float, taken: float, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """At γ = 0 there is none, and the default stands."""
+    row = {"checkpoint": 2, "step": 60, "llc": 3.0, "llc_stderr": 0.1, "status": "converged"}
+    row |= {"sampler": "automatic", "parameters": "all", "weight_decay": 0.0}
+    write_table(
+        run / "llc.csv", pd.DataFrame([{**row, "localization": localization, "nbeta": 7.5}])
+    )
+    assert cli.main(["hessian", str(run), "--bottom", "0"]) == 0
+    summary = read_table(run / "hessian_summary.csv")
+    assert summary["localization"].tolist() == [taken]
+    assert summary["nbeta"].tolist() == [7.5 if localization else 39 / np.log(39)]
+    said = capsys.readouterr().out
+    assert f"at γ = {taken:g} and nβ = " in said
+    assert ("λ̂ 3.00 ± 0.20" in said) == (localization > 0)
+    assert cli.main(["hessian", str(run), "--bottom", "0", "--localization", "2"]) == 2
+    assert f"localization {taken} there, 2.0 now" in capsys.readouterr().err
+
+
 def test_from_the_command_line(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["hessian", str(run), "--top", "5000", "--bottom", "0"]) == 0
     assert "largest eigenvalue" in capsys.readouterr().out
@@ -237,7 +259,7 @@ def test_an_effective_dimension_that_is_hardly_known_is_said_to_be(
     exact = 0.5 * (curvature / (curvature + 1e-6)).sum()
     half_width = 1.96 * row["effective_dimension_stderr"]
     assert abs(row["effective_dimension"] - exact) < half_width
-    said = hessian_command.unresolved(pd.DataFrame([row, {**row, "checkpoint": 8}]))
+    said = unresolved(pd.DataFrame([row, {**row, "checkpoint": 8}]))
     if is_resolved:
         assert said == ""
         assert half_width < 0.5 * exact

@@ -63,7 +63,7 @@ def test_each_run_has_its_own_tables_and_all_share_a_figure(
     print_comparison(found)
     printed = capsys.readouterr().out
     assert "many  step      60  largest" in printed
-    assert "λ̂ 7 ± 0.39 (drifting)" in printed
+    assert "λ̂ 7.00 ± 0.39 (drifting)" in printed
 
 
 def test_an_estimate_across_the_gradient_is_said_to_be_one(

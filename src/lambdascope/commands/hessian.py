@@ -1,6 +1,7 @@
 """`lambdascope hessian`: spectra of a run's checkpoints, as tables and figures."""
 
 import itertools
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,27 +12,27 @@ import pandas as pd
 import torch
 
 from lambdascope.commands.command_lines import arguments_of
-from lambdascope.commands.hessian_config import HessianConfig
+from lambdascope.commands.hessian_config import DEFAULT_LOCALIZATION, HessianConfig
 from lambdascope.commands.hessian_drawing import draw
+from lambdascope.commands.hessian_estimates import matching_estimate, posterior_of_estimates
 from lambdascope.commands.systems import LoadedRun, check_finished, chosen_checkpoints, load_run
 from lambdascope.errors import LambdascopeError
 from lambdascope.hessian import HessianOperator, HessianSpectrum, hessian_spectrum
 from lambdascope.posterior import CrossEntropy, LocalPosterior, Parameters
 from lambdascope.progress import Progress
+from lambdascope.reporting.hessian_text import spectra_text
 from lambdascope.runs.files import check_writable, remove_file
 from lambdascope.runs.history import record_command
 from lambdascope.runs.settings import stands
 from lambdascope.runs.tables import read_table, write_table
 from lambdascope.sampling.plan import choose_device
-from lambdascope.wording import NORMAL_95, checkpoints_named, estimated, shown
+from lambdascope.wording import checkpoints_named
 
 _SUMMARY, _EIGENVALUES, _DENSITY = "hessian_summary.csv", "hessian.csv", "hessian_density.csv"
 # Finer bins, or bins nearer to zero, would pretend to more than the nodes of the quadrature know.
 _BINS_A_DECADE = 3
 # In the summary beside the settings: counts made by another rule do not mix with these.
 _DENSITY_RULE = "monotone cubic through half of each node, bins no narrower than the nodes"
-# Of the effective dimension: half the width of its 95 % interval beyond which it is not resolved.
-_MOST_VAGUE = 0.5
 # Eigenvalues closer to zero than this part of the largest share the middle bin, which is wider
 # where the nodes are further apart.
 _SMALLEST_BIN = 1e-3
@@ -48,6 +49,8 @@ class HessianResult:
         chosen: The checkpoints asked for; the tables hold those of earlier calls too.
         paths: Files written.
         stood: Those of `chosen` whose spectra stood already, and were not computed again.
+        estimate: λ̂ of the same posterior, as in llc.csv; None where there is none.
+        why: How λ̂ was made, or why there is none.
     """
 
     summary: pd.DataFrame
@@ -56,6 +59,8 @@ class HessianResult:
     chosen: list[int]
     paths: list[Path]
     stood: list[int]
+    estimate: pd.DataFrame | None
+    why: str
 
 
 def hessian(
@@ -113,61 +118,43 @@ def hessian(
             write_table(folder / name, tables[name])
     # Checkpoints may come one call after the other: the record names them all.
     covered = tuple(tables[_SUMMARY]["checkpoint"].tolist())
-    whole = HessianConfig(**{**config.model_dump(), "checkpoints": covered})
+    posterior = {name: settings[name] for name in ("localization", "nbeta")}
+    whole = HessianConfig(**{**config.model_dump(), "checkpoints": covered, **posterior})
     record_command(folder, "hessian", arguments_of(whole))
+    estimate, why = matching_estimate(folder / "llc.csv", settings, covered)
     figures = draw(
         loaded,
         tables[_SUMMARY],
         tables[_EIGENVALUES],
         tables[_DENSITY],
         settings,
+        estimate,
+        why,
         bins_a_decade=_BINS_A_DECADE,
     )
     paths = [*(folder / name for name in tables), *figures]
     stood = [index for index in chosen if index in done]
     return HessianResult(
-        tables[_SUMMARY], tables[_EIGENVALUES], tables[_DENSITY], chosen, paths, stood
+        tables[_SUMMARY],
+        tables[_EIGENVALUES],
+        tables[_DENSITY],
+        chosen,
+        paths,
+        stood,
+        estimate,
+        why,
     )
 
 
 def print_result(result: HessianResult) -> None:
     """One line a checkpoint, and where everything is, on standard output."""
-    for row in result.summary.itertuples():
-        print(
-            f"checkpoint {row.checkpoint} (step {row.step:,d}): largest eigenvalue "
-            f"{row.largest:.4g}, smallest {shown(row.smallest, '.3g')}, trace "
-            f"{estimated(row.trace, NORMAL_95 * row.trace_stderr)}, effective dimension "
-            f"{estimated(row.effective_dimension, NORMAL_95 * row.effective_dimension_stderr)} "
-            f"(± 95 %; half of the {row.num_parameters:,d} parameters at most)"
-        )
-    if said := unresolved(result.summary):
-        print(said)
+    print(spectra_text(result.summary, result.estimate, result.why))
     if result.stood:
         which = checkpoints_named(result.stood, brief=True)
         print(f"Of {which} the spectrum stood already, and was not computed again.")
     print()
     for path in result.paths:
         print(path)
-
-
-def unresolved(summary: pd.DataFrame) -> str:
-    """Where the effective dimension is hardly known, and what would help; "" where nowhere is.
-
-    Args:
-        summary: As in hessian_summary.csv.
-    """
-    half_width = NORMAL_95 * summary["effective_dimension_stderr"]
-    vague = summary[half_width > _MOST_VAGUE * summary["effective_dimension"]]
-    if vague.empty:
-        return ""
-    least = (vague["localization"] / vague["nbeta"]).min()
-    where = checkpoints_named(sorted(set(vague["checkpoint"])), brief=True)
-    return (
-        f"The effective dimension is not resolved at {where}: eigenvalues may gather near zero, "
-        f"closer than the {vague['num_lanczos_steps'].max()} Lanczos steps tell apart, where "
-        f"γ/nβ = {least:.2g} lies. More --num-lanczos-steps, a larger --top or a larger "
-        "--localization narrow it."
-    )
 
 
 def _settings(loaded: LoadedRun, config: HessianConfig) -> dict[str, Any]:
@@ -177,11 +164,7 @@ def _settings(loaded: LoadedRun, config: HessianConfig) -> dict[str, Any]:
             f"weight_decay: the run was trained with optimizer={loaded.config.optimizer!r}, whose "
             "decay is no term of the loss; a run with 'adam' has one, or leave the flag out"
         )
-    num_train = len(loaded.data.train_index)
-    if config.nbeta is None and num_train < 2:
-        raise LambdascopeError(
-            f"nbeta: n / log n does not exist for n = {num_train} training pairs; give nbeta"
-        )
+    localization, nbeta = _posterior(loaded, config)
     return {
         "top": config.top,
         "bottom": config.bottom,
@@ -189,11 +172,31 @@ def _settings(loaded: LoadedRun, config: HessianConfig) -> dict[str, Any]:
         "num_lanczos_steps": config.num_lanczos_steps,
         "parameters": "all" if config.parameters is None else ",".join(config.parameters),
         "weight_decay": loaded.config.weight_decay if config.weight_decay else 0.0,
-        "localization": config.localization,
-        "nbeta": config.nbeta or float(num_train / np.log(num_train)),
+        "localization": localization,
+        "nbeta": nbeta,
         "seed": config.seed,
         "density": _DENSITY_RULE,
     }
+
+
+def _posterior(loaded: LoadedRun, config: HessianConfig) -> tuple[float, float]:
+    """γ and nβ: as given, else those of the λ̂ that stands, to compare with."""
+    there = posterior_of_estimates(loaded.directory.path / "llc.csv")
+    localization = config.localization or (DEFAULT_LOCALIZATION if there is None else there[0])
+    if config.nbeta is not None:
+        return localization, config.nbeta
+    num_train = len(loaded.data.train_index)
+    if num_train < 2:
+        if there is None:
+            raise LambdascopeError(
+                f"nbeta: n / log n does not exist for n = {num_train} training pairs; give nbeta"
+            )
+        return localization, there[1]
+    usual = float(num_train / np.log(num_train))
+    # A table may round, and what stands is compared digit by digit.
+    if there is None or math.isclose(there[1], usual, rel_tol=1e-9):
+        return localization, usual
+    return localization, there[1]
 
 
 def _standing(

@@ -6,21 +6,16 @@ from pathlib import Path
 
 import pandas as pd
 
-from lambdascope.commands.hessian import (
-    HessianResult,
-    hessian,
-    unresolved,
-)
+from lambdascope.commands.hessian import HessianResult, hessian
 from lambdascope.commands.hessian_config import HessianConfig
-from lambdascope.commands.hessian_drawing import matching_estimate
 from lambdascope.commands.llc_target import ACROSS_THE_GRADIENT
 from lambdascope.errors import LambdascopeError
 from lambdascope.reporting.hessian_comparison import comparison_figure
+from lambdascope.reporting.hessian_text import dimension_text, unresolved, with_estimates
 from lambdascope.reporting.llc_text import SAMPLING_ERROR_ONLY
 from lambdascope.reporting.style import png_bytes
 from lambdascope.runs.files import atomic_write_bytes, make_folder
 from lambdascope.runs.tables import write_table
-from lambdascope.wording import NORMAL_95, shown
 
 _TABLE, _FIGURE = "hessian_comparison.csv", "hessian_comparison.png"
 
@@ -64,21 +59,14 @@ def compare_hessians(
     results = [hessian(run, config, overwrite=overwrite, progress=progress) for run in runs]
     summaries, spectra, across = [], [], False
     plain: list[str] = []
-    for name, run, result in zip(names, runs, results, strict=True):
+    for name, result in zip(names, results, strict=True):
         wanted = result.chosen
         summary = result.summary[result.summary["checkpoint"].isin(wanted)]
         summary = summary.assign(run=name, ratio=summary["localization"] / summary["nbeta"])
-        estimate, note = matching_estimate(run / "llc.csv", summary.iloc[0].to_dict(), wanted)
-        across = across or ACROSS_THE_GRADIENT in note
-        if SAMPLING_ERROR_ONLY in note:
+        across = across or ACROSS_THE_GRADIENT in result.why
+        if SAMPLING_ERROR_ONLY in result.why:
             plain.append(name)
-        columns = ["checkpoint", "llc", "llc_stderr", "llc_status"]
-        if estimate is None:
-            summary = summary.assign(llc=float("nan"), llc_stderr=float("nan"), llc_status="")
-        else:
-            estimate = estimate.rename(columns={"status": "llc_status"})[columns]
-            summary = summary.merge(estimate, on="checkpoint", how="left")
-        summaries.append(summary)
+        summaries.append(with_estimates(summary, result.estimate))
         largest = result.eigenvalues[result.eigenvalues["end"] == "largest"]
         spectra.append(largest[largest["checkpoint"].isin(wanted)].assign(run=name))
     table = pd.concat(summaries, ignore_index=True)
@@ -103,15 +91,9 @@ def print_comparison(comparison: HessianComparison) -> None:
     """One line a run and checkpoint, and where everything is, on standard output."""
     width = max(len(str(name)) for name in comparison.summary["run"])
     for row in comparison.summary.itertuples():
-        llc = ""
-        if not pd.isna(row.llc):
-            llc = f", λ̂ {row.llc:.4g} ± {shown(NORMAL_95 * row.llc_stderr, '.2g')}"
-        if llc and row.llc_status != "converged":
-            llc += f" ({row.llc_status})"
         print(
             f"{row.run:<{width}}  step {row.step:>7,d}  largest {row.largest:.4g}, trace "
-            f"{row.trace:.4g}, effective dimension {row.effective_dimension:.4g} ± "
-            f"{NORMAL_95 * row.effective_dimension_stderr:.2g}{llc} (± 95 %)"
+            f"{row.trace:.4g}, {dimension_text(row)} (± 95 %)"
         )
     for run, rows in comparison.summary.groupby("run", sort=False):
         if said := unresolved(rows):

@@ -7,6 +7,9 @@ from pydantic import Field, field_validator
 from lambdascope.commands.indices import read_indices, read_patterns
 from lambdascope.config import Config
 
+DEFAULT_LOCALIZATION = 5.0
+"""γ where neither the command nor a λ̂ that stands says another, in 1/parameter²."""
+
 
 class HessianConfig(Config):
     """Which part of the Hessian's spectrum is computed, and where.
@@ -41,11 +44,13 @@ class HessianConfig(Config):
     """Products from each random start; twice as many resolve the density twice as finely
     (count)."""
 
-    localization: float = Field(default=5.0, gt=0, allow_inf_nan=False)
-    """γ in the effective dimension ½ Σ λ_i/(λ_i + γ/nβ) (1/parameter units squared)."""
+    localization: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    """γ in the effective dimension ½ Σ λ_i/(λ_i + γ/nβ) (1/parameter units squared) (default: that
+    of λ̂ in llc.csv, 5 where there is none)."""
 
     nbeta: float | None = Field(default=None, gt=0, allow_inf_nan=False)
-    """nβ in the effective dimension (1/loss) (default: n / log n, n the training pairs)."""
+    """nβ in the effective dimension (1/loss) (default: that of λ̂ in llc.csv, n / log n where there
+    is none, n the training pairs)."""
 
     seed: int = Field(default=0, ge=0)
     """Seed of the random starts."""

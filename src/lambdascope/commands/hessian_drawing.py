@@ -1,26 +1,19 @@
-"""The figures of `lambdascope hessian`, and which λ̂ may stand in them."""
+"""The figures of `lambdascope hessian`."""
 
-from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from lambdascope.commands.llc_target import ACROSS_THE_GRADIENT
 from lambdascope.commands.systems import LoadedRun
 from lambdascope.reporting.hessian_figures import (
     density_figure,
     effective_dimension_figure,
     spectrum_figure,
 )
-from lambdascope.reporting.llc_text import SAMPLING_ERROR_ONLY
 from lambdascope.reporting.style import png_bytes
 from lambdascope.runs.files import atomic_write_bytes
-from lambdascope.runs.tables import read_table
 from lambdascope.wording import number
-
-_READ_OF_ESTIMATES = ("checkpoint", "step", "llc", "llc_stderr", "status", "sampler")
 
 
 def draw(
@@ -29,6 +22,8 @@ def draw(
     eigenvalues: pd.DataFrame,
     density: pd.DataFrame,
     settings: dict[str, Any],
+    estimate: pd.DataFrame | None,
+    why: str,
     *,
     bins_a_decade: int,
 ) -> list[Path]:
@@ -40,6 +35,8 @@ def draw(
         eigenvalues: As in hessian.csv.
         density: As in hessian_density.csv.
         settings: Those that decide the numbers, as columns of the summary.
+        estimate: λ̂ of the same posterior, from `matching_estimate`.
+        why: How it was made, or why there is none, likewise.
         bins_a_decade: Of the density.
 
     Returns:
@@ -52,15 +49,14 @@ def draw(
     covered = "" if settings["parameters"] == "all" else f" ({settings['parameters']})"
     note = f"Hessian of the {terms} on all {len(loaded.data.train_index):,} training pairs"
     of = f"{count:,} parameters{covered}"
-    estimate, why = matching_estimate(
-        loaded.directory.path / "llc.csv", settings, summary["checkpoint"]
-    )
+    posterior = f"γ = {settings['localization']:g}, nβ = {number(settings['nbeta'])}"
     drawn = {
         "hessian_spectrum.png": spectrum_figure(
             eigenvalues,
             ratio=ratio,
             title="Leading eigenvalues of the Hessian",
-            caption=f"{note}, {of} · dotted: γ/nβ, above which a direction counts in λ̂",
+            caption=f"{note}, {of} · dotted: γ/nβ at {posterior}, above which a direction counts "
+            "in λ̂",
         ),
         "hessian_density.png": density_figure(
             density,
@@ -76,12 +72,10 @@ def draw(
         "hessian_effective_dimension.png": effective_dimension_figure(
             summary,
             estimate,
-            title="Effective dimension"
-            + (" over training" if len(summary) > 1 else " at one checkpoint"),
+            title=_dimension_title(summary, estimate),
             caption="½ Σ h/(h + γ/nβ) over the Hessian's eigenvalues h, negative ones as zero: λ̂ "
             "if the loss were its quadratic part; it differs where chains feel more than that · "
-            f"γ = {settings['localization']:g}, nβ = {number(settings['nbeta'])} "
-            f"· {why}",
+            f"{posterior} · {why}",
         ),
     }
     for name, figure in drawn.items():
@@ -89,43 +83,9 @@ def draw(
     return [figures / name for name in drawn]
 
 
-def matching_estimate(
-    path: Path, settings: dict[str, Any], checkpoints: Iterable[int]
-) -> tuple[pd.DataFrame | None, str]:
-    """λ̂ where it was estimated for the same posterior, and a word on why not otherwise.
-
-    Args:
-        path: llc.csv, which need not exist.
-        settings: `localization`, `nbeta`, `parameters` and `weight_decay` of the Hessian.
-        checkpoints: Those with a spectrum; λ̂ of others alone would be compared with nothing.
-    """
-    if not path.exists():
-        return None, "no λ̂ beside it: there is no llc.csv"
-    table = read_table(path)
-    lacking = [name for name in _READ_OF_ESTIMATES if name not in table.columns]
-    if lacking:
-        return None, f"no λ̂ beside it: llc.csv lacks the column {lacking[0]}"
-    names: Sequence[str] = ("localization", "nbeta", "parameters", "weight_decay")
-    # In the estimate, weight decay is a setting of the potential, of the same meaning.
-    other = [
-        name
-        for name in names
-        if name not in table.columns
-        or (
-            not np.isclose(table[name].iloc[0], settings[name])
-            if isinstance(settings[name], float)
-            else table[name].iloc[0] != settings[name]
-        )
-    ]
-    if "logit_scale" in table.columns and table["logit_scale"].iloc[0] != 1:
-        other.append("logit_scale")
-    if other:
-        return None, f"no λ̂ beside it: llc.csv has another {other[0]}"
-    if not table["checkpoint"].isin(list(checkpoints)).any():
-        return None, "no λ̂ beside it: llc.csv has other checkpoints"
-    note = "λ̂ with 95 % bars from llc.csv"
-    if table["sampler"].iloc[0] != "automatic":
-        note += f", {SAMPLING_ERROR_ONLY}"
-    if "orthogonal_to_gradient" in table.columns and bool(table["orthogonal_to_gradient"].iloc[0]):
-        note += f", {ACROSS_THE_GRADIENT}"
-    return table, note
+def _dimension_title(summary: pd.DataFrame, estimate: pd.DataFrame | None) -> str:
+    if len(summary) > 1:
+        return "Effective dimension over training"
+    if estimate is not None and len(estimate) > 1:
+        return "λ̂ over training, and the effective dimension at one checkpoint"
+    return "Effective dimension at one checkpoint"

@@ -111,6 +111,8 @@ def effective_dimension_figure(
             NORMAL_95 * table["effective_dimension_stderr"].fillna(0.0),
             color=style.GREEN,
             marker="s",
+            clip_on=False,  # it may be next to nothing
+            zorder=4,
             label="effective dimension",
         )
         if estimate is not None:

@@ -18,6 +18,7 @@ from lambdascope.reporting.run_finding import (
     divergence_clause,
     run_finding,
 )
+from lambdascope.wording import number
 
 _SCRIPTS = (
     "page.js",
@@ -70,6 +71,7 @@ def run_page(record: RunRecord) -> str:
         "has": {
             "training": record.table("training.csv") is not None,
             "llc": record.table("llc.csv") is not None,
+            "posterior": _posterior(record.table("llc.csv")),
             "corrected": _corrected(record.table("llc.csv")),
             "subtracted": _subtracted(record.table("llc.csv")),
             "traces": bool(record.traces),
@@ -120,6 +122,14 @@ def _verdicts(record: RunRecord) -> list[Verdict]:
             )
         )
     return verdicts
+
+
+def _posterior(llc: pd.DataFrame | None) -> str:
+    """What λ̂ depends on, "γ = 5, nβ = 338"; "" where the table does not tell."""
+    if llc is None or not {"localization", "nbeta"} <= set(llc.columns) or not len(llc):
+        return ""
+    row = llc.iloc[0]
+    return f"γ = {number(float(row['localization']))}, nβ = {number(float(row['nbeta']))}"
 
 
 def _corrected(llc: pd.DataFrame | None) -> bool:

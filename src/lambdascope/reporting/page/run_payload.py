@@ -37,6 +37,7 @@ def run_payload(record: RunRecord) -> dict[str, Any]:
         "traces": {str(index): _trace(record, index, one) for index, one in record.traces.items()},
         "pca": _principal_components(record.table("chains.csv")),
         "hessian": _hessian(record),
+        "posterior": _posterior(record.table("llc.csv")),
         "suggestions": dict(record.suggestions),
     }
 
@@ -64,6 +65,14 @@ def _curve(table: pd.DataFrame | None) -> dict[str, Any] | None:
         if corrected_places(table).any()
         else None,
     }
+
+
+def _posterior(table: pd.DataFrame | None) -> dict[str, Any] | None:
+    """γ and nβ of the estimates, which say what λ̂ is of."""
+    names = ("localization", "nbeta")
+    if table is None or not len(table) or not set(names) <= set(table.columns):
+        return None
+    return {name: rounded(table[name].iloc[0]) for name in names}
 
 
 def _circuits(table: pd.DataFrame | None) -> list[dict[str, Any]]:
@@ -167,6 +176,8 @@ def _hessian(record: RunRecord) -> Mapping[str, Any]:
             "ratio": rounded(row.localization / row.nbeta),
             "numParameters": int(row.num_parameters),
             "dimension": rounded(row.effective_dimension),
+            "localization": rounded(row.localization),
+            "nbeta": rounded(row.nbeta),
         }
         for row in summary.itertuples(index=False)
     }

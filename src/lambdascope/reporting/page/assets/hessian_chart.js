@@ -1,5 +1,15 @@
 // The leading eigenvalues at one checkpoint, before those of the others.
 
+// What it has to do with the λ̂ of this page.
+function besides(one) {
+  const posterior = data.posterior;
+  const same = (name) => Math.abs(one[name] - posterior[name]) <= 1e-3 * Math.abs(posterior[name]);
+  if (posterior && !(same("localization") && same("nbeta"))) {
+    return `not to be compared with λ̂, which is at γ = ${written(posterior.localization)} and nβ = ${written(posterior.nbeta)} here. hessian --overwrite takes these.`;
+  }
+  return "what λ̂ would be if the loss were its quadratic part. It differs where chains feel more than that, and by λ̂'s own bias.";
+}
+
 function buildHessian() {
   const indices = Object.keys(data.hessian).map(Number);
   if (!indices.length) return;
@@ -28,6 +38,6 @@ function buildHessian() {
     Plotly.Plots.resize(place);
     Plotly.react(place, [...others, curve(index, true)], place.layout);
     byId("hessian-words").textContent =
-      `Effective dimension ½ Σ h/(h + γ/nβ) over all eigenvalues h = ${written(one.dimension)}, of ${counted(one.numParameters)} parameters half at most: what λ̂ would be if the loss were its quadratic part. It differs where chains feel more than that, and by λ̂'s own bias.`;
+      `Effective dimension ½ Σ h/(h + γ/nβ) over all eigenvalues h = ${written(one.dimension)} at γ = ${written(one.localization)} and nβ = ${written(one.nbeta)}, of ${counted(one.numParameters)} parameters half at most: ${besides(one)}`;
   });
 }

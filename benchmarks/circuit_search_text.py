@@ -23,6 +23,12 @@ def show(result: dict[str, Any]) -> None:
         )
         if "modes_that_pass" in part:
             show_let_through(part)
+    part = result["memorised_addition"]
+    print(
+        f"memorised_addition {len(part['with_circuits'])} of {part['cases']} with a circuit; train "
+        f"accuracy {part['lowest_train_accuracy']:.3f} or more, test accuracy "
+        f"{part['highest_test_accuracy']:.3f} or less"
+    )
     part = result["tied"]
     print(
         f"tied        {part['untrained_with_circuits']} of {part['cases']} untrained with a "

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from lambdascope.commands import sweep_figures
+from lambdascope.commands.sweep_config import matters_to
 from lambdascope.commands.sweep_curves import lines_of, means_of, runs_of, slopes_of
 from lambdascope.commands.sweep_figures import panels_of
 from lambdascope.commands.sweep_pooling import pooled_over
@@ -355,3 +356,37 @@ def test_where_some_points_are_single_runs_the_caption_tells_the_two_errors_apar
     assert "thin bar" not in caption_of(
         draw(one, pd.DataFrame(), FigureWish(x="train.p"), AXES, "")
     )
+
+
+def test_a_network_counts_once_in_what_does_not_depend_on_the_axis_between() -> None:
+    """Estimated at two temperatures it has one number of circuits, and one loss."""
+    wish = FigureWish(x="train.p", y=("num_circuits",), family="train.task", line=True)
+    (panel,) = panels_of(TABLE, pd.DataFrame(), wish, AXES)
+    assert panel.runs.groupby(["family", "x"]).size().eq(2).all()  # the seeds
+    assert len(panels_of(TABLE, pd.DataFrame(), FigureWish(x="train.p"), AXES)[0].runs) == 24
+    note = caption_of(draw(TABLE, pd.DataFrame(), wish, AXES, ""))
+    assert "over up to 2 runs" in note
+    both = wish.model_copy(update={"y": ("llc", "num_circuits")})
+    assert "llc.n_multiplier (2) × train.seed (2)" in pooled_over(TABLE, both, AXES)
+    # On an axis of their own they all stand, and so they do where they are families.
+    by_factor = FigureWish(x="llc.n_multiplier", y=("num_circuits",))
+    (panel,) = panels_of(TABLE, pd.DataFrame(), by_factor, AXES)
+    assert panel.runs.groupby("x").size().tolist() == [12, 12]
+
+
+@pytest.mark.parametrize(
+    ("quantity", "axis", "matters"),
+    [
+        ("test_loss", "train.p", True),
+        ("test_loss", "llc.localization", False),
+        ("num_circuits", "circuits.error_rate", True),
+        ("num_circuits", "hessian.top", False),
+        ("hessian_trace", "llc.localization", False),
+        ("effective_dimension", "llc.localization", True),
+        ("effective_dimension", "llc.num_chains", False),
+        ("llc", "llc.num_chains", True),
+        ("exact", "potential.kind", True),
+    ],
+)
+def test_what_matters_to_what(quantity: str, axis: str, matters: bool) -> None:
+    assert matters_to(quantity, axis) == matters

@@ -1,6 +1,7 @@
 """What a sweep measures beside the plain λ̂: the automatic one, circuits, the Hessian."""
 
 import functools
+import math
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,8 @@ from lambdascope.commands.sweep_figures import panels_of
 from lambdascope.commands.sweep_table import spectra
 from lambdascope.commands.train import train
 from lambdascope.estimates.automatic import automatic_llc
+from lambdascope.estimates.curve import LLCEstimate
+from lambdascope.estimates.verdict import Status
 from lambdascope.modular_addition.config import TrainConfig
 from lambdascope.runs.tables import read_table
 from lambdascope.sampling import sample
@@ -189,3 +192,28 @@ def test_cells_that_differ_in_what_is_measured_share_a_training(
     outcomes = work_on(many.plan.cells[:2])
     assert len(trained) == 1
     assert outcomes[0].rows[-1]["train_loss"] == outcomes[1].rows[-1]["train_loss"]
+
+
+def test_a_checkpoint_whose_chains_diverge_costs_no_other_its_estimate() -> None:
+    numbers = dict.fromkeys(("stderr", "rhat", "ess", "drift", "initial_loss"), math.nan)
+    numbers |= {"mean_loss": 1.0, "nbeta": 1.0}
+    lost, known = (
+        LLCEstimate(
+            checkpoint=0,
+            llc=llc,
+            per_chain=np.array([llc, llc]),
+            num_steps=10,
+            num_chains=2,
+            num_diverged_chains=2,
+            num_burnin_steps=0,
+            status=Status.ALL_DIVERGED,
+            advice="a smaller step_size",
+            **numbers,
+        )
+        for llc in (math.nan, 5.0)
+    )
+    rows = [{"step": step} for step in (0, 10, 20)]
+    said = sweep_measures._write(rows, [lost, known, lost])
+    assert rows[1]["llc"] == 5.0
+    assert "at step 0: " in said
+    assert said.endswith("(and at 1 more of its checkpoints)")

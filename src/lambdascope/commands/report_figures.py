@@ -75,10 +75,12 @@ def _records(
     more = [name for name in _QUANTITIES if name not in wish.y and _is_known(table, name)]
     # All measurements have the same cells at their last checkpoint; spectra have rows of their own.
     shown = spectra if "eigenvalue" in wish.y else table
-    pooled = pooled_over(shown if wish.x == "step" else finals(shown), wish, axes)
+    shown = shown if wish.x == "step" else finals(shown)
+    pooled: dict[str, str] = {}
     by_title: dict[str, dict[str, SweepPanel]] = {}
     for name in [*wish.y, *(more if is_open else [])]:
         single = wish.model_copy(update={"y": (name,)})
+        pooled[name] = pooled_over(shown, single, axes)
         for panel in panels_of(table, spectra, single, axes):
             by_title.setdefault(panel.title, {})[name] = panel
     return [

@@ -52,6 +52,25 @@ _OF_THE_DIMENSION = ("localization", "nbeta", "n_multiplier", "temp_multiplier")
 _TRAINING = ("train_loss", "test_loss", "train_accuracy", "test_accuracy", "weight_norm", "step")
 
 
+def matters_to(quantity: str, axis: str) -> bool:
+    """Whether what is measured depends on an axis: the loss is the same at every γ.
+
+    Args:
+        quantity: Such as "test_loss"; of what is not known here everything matters.
+        axis: Such as "llc.localization".
+    """
+    section = axis.split(".")[0]
+    if quantity in _TRAINING:
+        return section == "train"
+    for part in ("circuits", "hessian"):
+        if quantity in MEASURED[part]:
+            is_posterior = axis in {f"llc.{name}" for name in _OF_THE_DIMENSION}
+            return section in {"train", part} or (
+                quantity == "effective_dimension" and is_posterior
+            )
+    return True
+
+
 class Settings(NamedTuple):
     """A cell's sections."""
 

@@ -18,7 +18,7 @@ from lambdascope.commands.sweep_labels import (
     value_name,
 )
 from lambdascope.commands.sweep_maps import map_of
-from lambdascope.commands.sweep_pooling import over_runs, pooled_over
+from lambdascope.commands.sweep_pooling import once_each, over_runs, pooled_over
 from lambdascope.commands.sweep_table import ASYMPTOTIC, finals
 from lambdascope.reporting.sweep_figure import SweepPanel, sweep_figure
 from lambdascope.sweeps import FigureWish
@@ -51,7 +51,7 @@ def draw(
         at = "" if wish.x == "step" else " at its last checkpoint"
         return f"no finished cell has {' or '.join(wish.y)}{at}"
     if wish.map_over is not None:
-        return map_of(chosen, cells, wish, axes, note)
+        return map_of(once_each(chosen, wish.y[0], wish, axes), cells, wish, axes, note)
     panels = panels_of(table, spectra, wish, axes)
     if not panels and wish.slope_over is not None:
         return f"a slope needs finished cells at two values of {wish.slope_over}"
@@ -92,7 +92,7 @@ def panels_of(
     panels = []
     for title, part in _parts(chosen, wish):
         for y in wish.y:
-            placed = _placed(part, y, wish)
+            placed = once_each(_placed(part, y, wish), y, wish, axes)
             if placed.empty:
                 continue
             panel = _panel(placed, y, title, wish, axes)

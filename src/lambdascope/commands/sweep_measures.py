@@ -190,12 +190,17 @@ def _floats(values: Iterable[Any]) -> list[float]:
 
 
 def _write(rows: Rows, estimates: Iterable[LLCEstimate]) -> str | None:
-    """Put a cell's estimates into its rows; returns why it has none, or None."""
+    """Put a cell's estimates into its rows; returns where there is none first and why, or None."""
+    failures = []
     for row, one in zip(rows, estimates, strict=True):
         row |= estimate_row(one)
         if math.isnan(one.llc):
-            return f"no chain gave an estimate at step {row['step']}: {one.status}; {one.advice}"
-    return None
+            where = f"no chain gave an estimate at step {row['step']}"
+            failures.append(f"{where}: {one.status}; {one.advice}")
+    if not failures:
+        return None
+    more = f" (and at {len(failures) - 1} more of its checkpoints)" if len(failures) > 1 else ""
+    return failures[0] + more
 
 
 def _network(run: TrainedRun, index: int) -> Network:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from lambdascope.commands.sweep_config import matters_to
 from lambdascope.commands.sweep_table import SEEDS
 from lambdascope.sweeps import FigureWish
 
@@ -27,7 +28,11 @@ def pooled_over(rows: pd.DataFrame, wish: FigureWish, axes: Sequence[str]) -> st
     if rows.empty:
         return ""
     grouped = rows.groupby(at, sort=False)
-    others = [axis for axis in axes if axis not in places and axis in rows]
+    others = [
+        axis
+        for axis in axes
+        if axis not in places and axis in rows and any(matters_to(y, axis) for y in wish.y)
+    ]
     counts = {axis: int(grouped[axis].nunique().max()) for axis in others}
     counts = {axis: count for axis, count in counts.items() if count > 1}
     if not set(counts) - set(SEEDS):
@@ -38,6 +43,25 @@ def pooled_over(rows: pd.DataFrame, wish: FigureWish, axes: Sequence[str]) -> st
     *first, last = counts  # axes that go side by side, or cells that are not all finished
     names = f"{', '.join(first)} and {last}" if first else last
     return f"{together.max()} combinations of {names}"
+
+
+def once_each(rows: pd.DataFrame, y: str, wish: FigureWish, axes: Sequence[str]) -> pd.DataFrame:
+    """The rows without those that repeat a measurement, since no axis between them matters to it.
+
+    Else a network whose λ̂ was estimated at four γ would count as four in a mean of its loss.
+
+    Args:
+        rows: What a figure shows, with the sweep's axes as columns.
+        y: What is measured.
+        wish: The figure.
+        axes: Of the sweep.
+    """
+    mattering = [axis for axis in axes if matters_to(y, axis)]
+    if len(mattering) == len(axes):
+        return rows
+    places = [wish.x, wish.family, wish.panel, wish.map_over, wish.slope_over]
+    key = [*places, *mattering, "checkpoint", "step", "end", "rank"]
+    return rows.drop_duplicates([name for name in dict.fromkeys(key) if name in rows])
 
 
 def over_runs(most: int, pooled: str) -> str:

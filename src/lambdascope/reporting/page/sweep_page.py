@@ -114,7 +114,8 @@ def _trend(figure: SweepFigureRecord) -> str:
         return ""
     several = runs.groupby(["family", "x"]).size().max() > 1
     if several:
-        what = f"mean {what}, over {figure.pooled}," if figure.pooled else f"mean {what}"
+        over = figure.pooled.get(next(iter(figure.quantities)), "")
+        what = f"mean {what}, over {over}," if over else f"mean {what}"
     errors = ""
     if means["spread"].notna().any():
         whose = "the slope's standard error" if figure.is_slope else "one standard error"
@@ -261,7 +262,11 @@ def _figure(figure: SweepFigureRecord) -> dict[str, Any]:
         "numeric": numeric,
         "log": list(figure.log),
         "quantities": [
-            {"name": name, **_curves(figure, curves, numeric)}
+            {
+                "name": name,
+                "pooled": figure.pooled.get(name, ""),
+                **_curves(figure, curves, numeric),
+            }
             for name, curves in figure.quantities.items()
         ],
     }

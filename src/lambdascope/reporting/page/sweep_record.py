@@ -43,8 +43,8 @@ class SweepFigureRecord:
         quantities: Name → panel; the first is shown first.
         over_seeds: Whether the horizontal axis is a seed, along which runs are repetitions.
         log: Whether the horizontal and the vertical axis are logarithmic.
-        pooled: What means are over besides seeds, such as "train.task (2) × train.seed (3)"; empty
-            where they are over nothing else.
+        pooled: Name of a quantity → what its means are over besides seeds, such as
+            "train.task (2) × train.seed (3)"; empty where they are over nothing else.
         is_slope: Whether it shows slopes, each of several estimates.
     """
 
@@ -54,7 +54,7 @@ class SweepFigureRecord:
     quantities: Mapping[str, SweepPanel]
     over_seeds: bool
     log: tuple[bool, bool]
-    pooled: str = ""
+    pooled: Mapping[str, str] = field(default_factory=dict)
     is_slope: bool = False
 
 

@@ -50,6 +50,8 @@ function sweepChart(figure, number) {
     });
     place.setAttribute("aria-label", `${quantity.label} against ${figure.xLabel}`);
     byId(`what-${number}`).textContent = quantity.label;
+    byId(`pooled-${number}`).textContent = `Means are over ${quantity.pooled}.`;
+    byId(`pooled-${number}`).hidden = !quantity.pooled;
     legend(`legend-${number}`, quantity.families.flatMap((family, i) => {
       const [colour, dash] = look(i);
       const exact = family.exact.x.length ? [[colour, "dash", `${family.name} ${family.exact.label}`.trim()]] : [];

@@ -22,6 +22,8 @@ with warnings.catch_warnings():
 Item = TypeVar("Item")
 
 _LOG_INTERVAL = 60.0  # seconds
+# The first unit of a kind may compile, or load what the others find: it tells no rate.
+_FEWEST_TIMED = 2
 # From here on a bar counts in thousands and millions.
 _LARGE = 100_000
 
@@ -151,7 +153,7 @@ class Progress:
         text = f"{self._description}: {self._done:,} of {self._total:,} {self._unit}s"
         text += f" ({self._done / max(self._total, 1):.0%}), {_duration(elapsed)}"
         fresh = self._done - self._skipped
-        if fresh > 0:
+        if fresh >= _FEWEST_TIMED:
             left = (elapsed - self._aside) * (self._total - self._done) / fresh
             text += f", about {_duration(left)} more"
         return text

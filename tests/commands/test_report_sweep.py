@@ -142,7 +142,7 @@ def test_the_finding_says_where_hardly_an_estimate_converged(results: Path, sett
     file.write_text(text)
     assert setting in text
     made = report(results)
-    assert made.finding.endswith("; only 0 of 16 estimates converged.")
+    assert made.finding.endswith("; none of 16 estimates converged.")
     assert "0 of 16 final estimates of λ̂ converged" in made.path.read_text()
 
 

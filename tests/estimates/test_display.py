@@ -50,7 +50,8 @@ def test_a_curve_prints_as_a_table() -> None:
     ]
     assert lines[2].endswith("all chains diverged")
     assert lines[1].index("converged") == lines[2].index("all")
-    assert len(lines) == 3
+    assert lines[3].startswith("checkpoint 12: ε < 1")
+    assert len(lines) == 4
 
 
 def test_a_notebook_shows_tables_and_what_to_try() -> None:

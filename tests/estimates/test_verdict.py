@@ -34,7 +34,7 @@ NAN = math.nan
         ({"ess": NAN, "stderr": NAN}, Status.TOO_FEW_SAMPLES, "too few steps after burn-in"),
         ({"ess": NAN, "stderr": 0.0}, Status.TOO_FEW_SAMPLES, "or the loss does not vary"),
         ({"ess": 1e4, "stderr": math.inf}, Status.TOO_FEW_SAMPLES, "run more steps or more chains"),
-        ({"rhat": 1.24}, Status.NOT_CONVERGED, rf"disagree \(R-hat 1\.24, above {LARGEST_RHAT}\)"),
+        ({"rhat": 1.24}, Status.NOT_CONVERGED, rf"disagree \(R-hat 1\.240, above {LARGEST_RHAT}\)"),
         ({"rhat": LARGEST_RHAT + 0.001}, Status.NOT_CONVERGED, "run more steps, or a longer burn"),
         ({"drift": LARGEST_DRIFT + 0.1}, Status.NOT_CONVERGED, "still rising .* standard errors"),
         ({"drift": -5.0}, Status.NOT_CONVERGED, r"still falling \(5\.0 standard errors"),

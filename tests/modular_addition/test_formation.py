@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 
+from lambdascope.errors import LambdascopeError
 from lambdascope.modular_addition.formation import (
     first_lasting,
     formation,
@@ -133,8 +134,21 @@ def test_the_span_of_a_rise_is_from_a_tenth_to_nine_tenths():
     assert (found.rise_begins, found.rise_ends) == (2, 6)
     sudden = formation([1, 1, 1, 5, 5, 5], RISING[:6])
     assert (sudden.rise_begins, sudden.formed, sudden.rise_ends) == (2, 3, 3)
-    twice = formation([0.0, 0.95, 0.05, 1.0, 1.0], RISING[:5])
+    twice = formation([0.0, 0.9, 0.05, 1.0, 1.0], [1, 3, 2, 3, 3])
     assert (twice.rise_begins, twice.formed, twice.rise_ends) == (2, 3, 3)
+
+
+@pytest.mark.parametrize(
+    ("relative", "steps", "said"),
+    [
+        ([1.0, 2.0], None, "have 3, 2 and 3 checkpoints"),
+        ([1.0, 0.0, 2.0], None, "relative holds 0.0: positive"),
+        ([1.0, 2.0, 3.0], [0, 10, 10], "steps do not rise"),
+    ],
+)
+def test_what_is_no_course_of_training_is_refused(relative, steps, said):
+    with pytest.raises(LambdascopeError, match=said):
+        formation([0.0, 0.5, 1.0], relative, 0.0, steps)
 
 
 def test_a_single_hit_is_no_find_and_later_checkpoints_do_not_move_it():

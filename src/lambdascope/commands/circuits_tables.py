@@ -21,7 +21,7 @@ from lambdascope.modular_addition.formation import (
     relative_magnitudes,
 )
 from lambdascope.modular_addition.modes import mode_mask
-from lambdascope.modular_addition.probing import logits_with, token_embedding
+from lambdascope.modular_addition.probing import answered, logits_with, token_embedding
 from lambdascope.modular_addition.projections import remove_modes
 from lambdascope.modular_addition.verdicts import Circle, Classification
 
@@ -227,6 +227,6 @@ def held_out_accuracies(
         remove_modes(embedding, mode_mask(p, modes))[None],
     ]
     logits = logits_with(network, torch.cat(changed)).reshape(3, p * p, p)[:, data.test_index]
-    right = logits.argmax(-1) == data.targets[data.test_index]
-    whole, kept, removed = right.double().mean(-1).tolist()
+    targets = data.targets[data.test_index].expand(3, -1)
+    whole, kept, removed = answered(logits, targets, -1).double().mean(-1).tolist()
     return whole, kept, removed

@@ -92,12 +92,12 @@ def fourier(
     loaded = load_run(run)
     check_finished(loaded)
     check_writable(loaded.directory.path)
+    keys = _key_modes(loaded, config)
     table_path = loaded.directory.path / _PROGRESS
     settings = _settings(config)
     is_new = not stands(table_path, settings, overwrite=overwrite)
     weights = loaded.stacked_weights()
     network, p = loaded.network(), loaded.config.p
-    keys = _key_modes(loaded, config)
     development = mode_development(network, weights, loaded.data, progress=progress)
     modes = _modes_table(development, loaded.steps)
     measures = progress_measures(network, weights, loaded.data, keys)

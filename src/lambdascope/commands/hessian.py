@@ -33,6 +33,7 @@ _SUMMARY, _EIGENVALUES, _DENSITY = "hessian_summary.csv", "hessian.csv", "hessia
 _BINS_A_DECADE = 3
 # In the summary beside the settings: counts made by another rule do not mix with these.
 _DENSITY_RULE = "monotone cubic through half of each node, bins no narrower than the nodes"
+_ERROR_RULE = "scatter of the starts, and weights apart to neighbouring nodes"
 # Eigenvalues closer to zero than this part of the largest share the middle bin, which is wider
 # where the nodes are further apart.
 _SMALLEST_BIN = 1e-3
@@ -176,6 +177,7 @@ def _settings(loaded: LoadedRun, config: HessianConfig) -> dict[str, Any]:
         "nbeta": nbeta,
         "seed": config.seed,
         "density": _DENSITY_RULE,
+        "dimension_error": _ERROR_RULE,
     }
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from lambdascope.commands.command_lines import arguments_of
+from lambdascope.commands.command_lines import arguments_of, command_line
 from lambdascope.commands.llc_config import LLCConfig
 from lambdascope.commands.llc_sampling import sampler_of
 from lambdascope.commands.llc_target import llc_posterior
@@ -27,7 +27,7 @@ from lambdascope.reporting.llc_text import (
 from lambdascope.reporting.style import png_bytes
 from lambdascope.runs.files import atomic_write_bytes
 from lambdascope.runs.history import record_command
-from lambdascope.runs.settings import stands
+from lambdascope.runs.settings import contents, stands
 from lambdascope.runs.tables import write_table
 from lambdascope.threads import one_thread
 
@@ -47,6 +47,8 @@ class LLCResult:
         figure_path: The figure.
         seconds: Wall time of each part: prepare, compile, sample, figure.
         stood: Whether all chains stood already, finished, and none was sampled again.
+        outdated: What in the run's directory shows another λ̂ or none, and what makes it anew, a
+            sentence each.
     """
 
     table: pd.DataFrame
@@ -57,6 +59,7 @@ class LLCResult:
     figure_path: Path
     seconds: dict[str, float]
     stood: bool
+    outdated: tuple[str, ...] = ()
 
 
 def llc(
@@ -110,7 +113,9 @@ def llc(
         caption=" · ".join([sampled.caption, *cautions_in_brief(table)]),
     )
     atomic_write_bytes(figure_path, png_bytes(figure))
+    before = contents([table_path])
     write_table(table_path, table)
+    is_new = contents([table_path]) != before
     record_command(loaded.directory.path, "llc", arguments_of(config))
     seconds = {
         "prepare": started - begun,
@@ -126,6 +131,7 @@ def llc(
         figure_path,
         seconds,
         stood=traces.left_alone(),
+        outdated=_outdated(loaded.directory.path) if is_new else (),
     )
 
 
@@ -145,9 +151,28 @@ def print_result(result: LLCResult, *, timing: bool = True) -> None:
     print(f"\n{result.finding}\n")
     if result.stood:
         print(f"{CHAINS_STOOD}\n")
+    for line in result.outdated:
+        print(line)
     print(f"{result.table_path}\n{result.figure_path}")
     if timing:
         print(f"\n{seconds_text(result.seconds)}")
+
+
+# What shows λ̂ beside something else, and the command that draws it.
+_SHOWN_IN = {
+    "figures/circuits_formation.png": "circuits",
+    "figures/hessian_effective_dimension.png": "hessian",
+    "report.html": "report",
+}
+
+
+def _outdated(run: Path) -> tuple[str, ...]:
+    """What was made before this λ̂, and which command makes it again, a sentence each."""
+    return tuple(
+        f"{run / name} was made before this λ̂: `{command_line(command, run)}` makes it anew."
+        for name, command in _SHOWN_IN.items()
+        if (run / name).is_file()
+    )
 
 
 def unconverged(result: LLCResult) -> str:

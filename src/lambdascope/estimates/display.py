@@ -11,6 +11,7 @@ from lambdascope.wording import (
     NORMAL_95,
     OTHER_LOCALIZATIONS,
     aligned,
+    checkpoints_named,
     from_to,
     number,
     with_error,
@@ -32,11 +33,19 @@ _COLUMNS: tuple[_Column, ...] = (
 
 
 def text_table(estimates: Sequence[LLCEstimate]) -> str:
-    """One line a checkpoint below a line of headers; the error is that of `LLCEstimate.stderr`."""
+    """One line a checkpoint below a line of headers; the error is that of `LLCEstimate.stderr`.
+
+    Below them, what to try and what to keep in mind, and of which checkpoints.
+    """
     columns = _columns(estimates)
     rows = [[header for header, _ in columns]]
     rows += [[cell(one) for _, cell in columns] for one in estimates]
-    return aligned(rows, left={len(columns) - 1})
+    notes: dict[str, list[int]] = {}
+    for one in estimates:
+        for sentence in _sentences(one):
+            notes.setdefault(sentence, []).append(one.checkpoint)
+    below = [f"{checkpoints_named(which)}: {sentence}" for sentence, which in notes.items()]
+    return "\n".join([aligned(rows, left={len(columns) - 1}), *below])
 
 
 def html_table(estimates: Sequence[LLCEstimate]) -> str:
@@ -50,9 +59,14 @@ def html_table(estimates: Sequence[LLCEstimate]) -> str:
     advice = "".join(
         f"<p>checkpoint {one.checkpoint}: {html.escape(sentence)}</p>"
         for one in estimates
-        for sentence in (*([] if one.status == "converged" else [one.advice]), *one.cautions)
+        for sentence in _sentences(one)
     )
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{advice}"
+
+
+def _sentences(one: LLCEstimate) -> list[str]:
+    """What to try, where it has not converged, and what to keep in mind."""
+    return [*([] if one.status == "converged" else [one.advice]), *one.cautions]
 
 
 def _columns(

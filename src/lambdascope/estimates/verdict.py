@@ -135,7 +135,7 @@ def judge(
     if rhat > demands.rhat:
         return (
             Status.NOT_CONVERGED,
-            f"the chains disagree (R-hat {rhat:.2f}, above {demands.rhat}); run more steps, or a "
+            f"the chains disagree (R-hat {rhat:.3f}, above {demands.rhat}); run more steps, or a "
             "longer burn-in.",
         )
     if abs(drift) > LARGEST_DRIFT:

@@ -45,6 +45,11 @@ def check_architecture(network: object) -> Network:
             f"the network's embedding has shape {held}: {wanted}, a row for each token, is "
             f"accepted at p={network.p}"
         )
+    if not is_tied(network) and len(network.unembedding.weight) != network.p:
+        raise LambdascopeError(
+            f"the network's unembedding has shape {list(network.unembedding.weight.shape)}: "
+            f"{network.p} rows, one for each answer, are accepted at p={network.p}"
+        )
     bad = [name for name, w in network.named_parameters() if not torch.isfinite(w).all()]
     if bad:
         raise LambdascopeError(

@@ -8,6 +8,7 @@ import numpy
 from numpy.typing import NDArray
 from torch import Tensor
 
+from lambdascope.errors import LambdascopeError
 from lambdascope.modular_addition.circuit_null import power_ratios
 from lambdascope.modular_addition.modes import mode_magnitudes
 
@@ -107,7 +108,21 @@ def formation(
 
     Returns:
         the places, or None where the mode does not rise so far.
+
+    Raises:
+        LambdascopeError: lengths that differ, magnitudes that are not positive, or steps that do
+            not rise.
     """
+    lengths = [len(shares), len(relative), len(shares) if steps is None else len(steps)]
+    if len(set(lengths)) > 1:
+        raise LambdascopeError(
+            f"shares, relative and steps have {lengths[0]}, {lengths[1]} and {lengths[2]} "
+            "checkpoints: as many are accepted"
+        )
+    if min(relative, default=1.0) <= 0:
+        raise LambdascopeError(f"relative holds {min(relative)!r}: positive numbers are accepted")
+    if steps is not None and any(numpy.diff(steps) <= 0):
+        raise LambdascopeError("steps do not rise from one checkpoint to the next, as they should")
     values, logs = numpy.asarray(shares, dtype=float), numpy.log(relative)
     if len(values) < 2 or not logs[-1] > logs[0]:
         return None

@@ -68,12 +68,27 @@ def losses_with(
     losses, accuracies = [embeddings.new_empty(0)], [embeddings.new_empty(0)]
     for weights, tokens in _stacks(network, embeddings.to(network.embedding.weight.dtype)):
         logits = network.stacked_logits(weights, tokens).double() * scale
-        right = logits.gather(1, answers.expand(len(logits), 1, -1))[:, 0]
+        theirs = answers.expand(len(logits), -1)
+        right = logits.gather(1, theirs[:, None])[:, 0]
         losses.append((logits.logsumexp(1) - right).mean(1))
-        top = logits.amax(1)
-        alone = (logits == top[:, None]).sum(1) == 1
-        accuracies.append(((top == right) & alone).double().mean(1))
+        accuracies.append(answered(logits, theirs, 1).double().mean(1))
     return torch.cat(losses), torch.cat(accuracies)
+
+
+def answered(logits: Tensor, answers: Tensor, dim: int) -> Tensor:
+    """Whether the answer has the largest logit, and no other the same.
+
+    Args:
+        logits: [..., p, ...].
+        answers: without the dimension of the classes.
+        dim: that dimension.
+
+    Returns:
+        in the shape of the answers.
+    """
+    top = logits.amax(dim, keepdim=True)
+    right = logits.gather(dim, answers.unsqueeze(dim)) == top
+    return right.squeeze(dim) & ((logits == top).sum(dim) == 1)
 
 
 @torch.no_grad()

@@ -109,9 +109,12 @@ class GaussianNLL:
             LambdascopeError: if the shapes differ.
         """
         if outputs.shape != targets.shape:
+            hint = ""
+            if outputs.ndim == targets.ndim + 1 and outputs.shape[-1] == 1:
+                hint = " (targets[:, None] has one output a sample)"
             raise LambdascopeError(
                 f"targets have shape {list(targets.shape)}; the model's outputs have "
-                f"{list(outputs.shape)}, and only the same shape is accepted."
+                f"{list(outputs.shape)}, and only the same shape is accepted{hint}."
             )
 
 

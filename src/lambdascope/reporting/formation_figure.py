@@ -194,6 +194,9 @@ def _draw_ridges(
             Line2D([], [], color=style.GREY, **_FORMED),
         ],
         ["first found", "rises", "formed"],
+        frameon=True,  # over the lines to λ̂
+        framealpha=1.0,
+        edgecolor="white",
         ncols=3,
         columnspacing=1.2,
         handlelength=1.3,

@@ -77,7 +77,8 @@ def converged_clause(llc: pd.DataFrame) -> str:
     count, good = len(llc), int((llc["status"] == "converged").sum())
     if count == 1:
         return "the estimate converged" if good else f"the estimate: {llc['status'].iloc[0]}"
-    return f"{'all' if good == count else f'{good} of'} {count} estimates of λ̂ converged"
+    said = "all" if good == count else f"{good} of" if good else "none of"
+    return f"{said} {count} estimates of λ̂ converged"
 
 
 def _training_clause(training: pd.DataFrame) -> str:

@@ -96,7 +96,8 @@ def _doubt(record: SweepRecord) -> str:
     good, total = int((~doubtful).sum()), len(doubtful)
     if figure.is_slope:  # each run is a slope of several estimates
         good, total = _stati(record).count("converged"), len(_stati(record))
-    return f"; {'only ' if good < total / 2 else ''}{good} of {total} estimates converged"
+    said = "none" if good == 0 else f"only {good}" if good < total / 2 else str(good)
+    return f"; {said} of {total} estimates converged"
 
 
 def _trend(figure: SweepFigureRecord) -> str:

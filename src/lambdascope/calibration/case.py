@@ -134,9 +134,11 @@ def _reason(toy: Toy, finite_n: float | None, estimate: LLCEstimate, verdict: st
         return "λ is not known for this activation"
     exact = toy.exact
     if finite_n is not None and abs(finite_n / exact.llc - 1) > _CLOSE:
+        # Beside the value at this n, what is left is the sampler's.
+        rest = "" if verdict == "agrees" else "; of the exact value here: the step's bias"
         if exact.multiplicity > 1:
-            return f"finite n: multiplicity {exact.multiplicity} reads low as (m − 1)/log nβ"
-        return "finite n: nβ and γ are not yet those of the limit"
+            return f"finite n: multiplicity {exact.multiplicity} reads low as (m − 1)/log nβ{rest}"
+        return f"finite n: nβ and γ are not yet those of the limit{rest}"
     if verdict in ("agrees", "within 5 %"):
         return ""
     if exact.multiplicity > 1 and verdict == "low":

@@ -165,7 +165,9 @@ class Sweep:
         """Write sweep.csv and the figures from what stands; returns the table."""
         table, eigenvalues = self._tables()
         self.not_drawn = {}
-        if len(table):
+        if not len(table):
+            self.not_drawn = {wish.file_name: "no cell is finished" for wish in self.plan.figures}
+        else:
             cells = cell_states(self.plan, self.records)
             for wish in self.plan.figures:
                 note = caption_of(self.plan, cells, wish)
@@ -176,7 +178,7 @@ class Sweep:
                 name = _figure(wish)
                 self._outputs.write(name, png_bytes(figure), self._shows([wish])[name])
         drawn = [wish for wish in self.plan.figures if wish.file_name not in self.not_drawn]
-        self._outputs.drop_stale(self._shows(drawn if len(table) else []))
+        self._outputs.drop_stale(self._shows(drawn))
         return table
 
     def _shows(self, figures: Sequence[FigureWish] = ()) -> dict[str, str]:

@@ -50,6 +50,10 @@ def contributions_figure(table: pd.DataFrame, *, caption: str) -> Figure:
         pairs = zip(table["frequency"], table["kind"], strict=True)
         shares.set_yticks(list(rows), [circuit_label(*pair) for pair in pairs])
         shares.invert_yaxis()
+        notes = ["the largest in the embedding on top"]
+        if (table["loss_removed"] <= table["loss"]).any():
+            notes.append("none: without it the loss does not rise")
+        caption = " · ".join([caption, *notes])
         style.title_and_caption(figure, "What each circuit contributes", caption)
     return figure
 
@@ -74,8 +78,8 @@ def _draw_cost(axes: Axes, cost: pd.Series, shades: list[str]) -> None:
 
 
 def circuit_label(frequency: int, kind: str) -> str:
-    """What a circuit is called in figures; of no known kind, by its frequency alone."""
-    return f"k = {frequency}" if kind == "neither" else f"k = {frequency} · {kind}"
+    """What a circuit is called in figures: "k = 11 · clock", "k = 2 · neither"."""
+    return f"k = {frequency} · {kind}"
 
 
 def _label(axes: Axes, text: str) -> None:

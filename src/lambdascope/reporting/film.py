@@ -22,6 +22,10 @@ _DPI = 100
 _HOLD_LAST_SECONDS = 1.5
 
 
+_LASTS_SECONDS, _SLOWEST, _FASTEST = 5.0, 1.5, 8.0
+"""What a film of few frames should last, and frames a second between which that is sought."""
+
+
 def check_film(kind: Format) -> None:
     """Refuse a film that could not be made, before anything is computed for it.
 
@@ -40,7 +44,7 @@ def film_bytes(
     kind: Format,
     *,
     num_frames: int,
-    frames_per_second: float = 8.0,
+    frames_per_second: float | None = None,
     progress: bool = True,
 ) -> bytes:
     """A film of figures, the last one held for a moment.
@@ -52,7 +56,7 @@ def film_bytes(
         frames: figures of one size, or one figure that changes between frames.
         kind: mp4 (H.264) or gif (at most 256 colours).
         num_frames: how many, for the progress bar.
-        frames_per_second: speed.
+        frames_per_second: speed; None: such that it lasts some five seconds, from 1.5 to 8.
         progress: show a bar on stderr, if that is a terminal.
 
     Returns:
@@ -62,6 +66,8 @@ def film_bytes(
         LambdascopeError: the encoder is missing or fails, or there are no frames.
     """
     check_film(kind)
+    if frames_per_second is None:
+        frames_per_second = min(max(num_frames / _LASTS_SECONDS, _SLOWEST), _FASTEST)
     bar = tracked(frames, "film", total=num_frames, unit="frame", wanted=progress)
     pixels = (_pixels(figure) for figure in bar)
     first = next(pixels, None)

@@ -13,7 +13,7 @@ from matplotlib.ticker import FuncFormatter, StrMethodFormatter
 
 from lambdascope.reporting import style
 from lambdascope.reporting.llc_curve import HOLLOW, doubt
-from lambdascope.wording import NORMAL_95, number, with_error
+from lambdascope.wording import NORMAL_95, estimated, number, with_error
 
 # More curves than this are told apart by a scale of colours instead of a legend entry each.
 _MOST_ENTRIES = 8
@@ -135,6 +135,19 @@ def effective_dimension_figure(
                     label=f"λ̂ {doubt(doubtful)}",
                     **HOLLOW,
                 )
+        if len(table) == 1:
+            row = table.iloc[0]
+            axes.annotate(
+                estimated(
+                    row["effective_dimension"], NORMAL_95 * row["effective_dimension_stderr"]
+                ),
+                (row["step"], row["effective_dimension"]),
+                (-8, 8),
+                textcoords="offset points",
+                ha="right",
+                color=style.GREEN,
+                fontweight="bold",
+            )
         axes.set_ylim(bottom=0.0)
         axes.set_xlabel("Training step")
         axes.set_ylabel("Dimensions (dimensionless)")

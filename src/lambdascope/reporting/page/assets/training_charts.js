@@ -70,7 +70,7 @@ function buildCircuits() {
     ];
   });
   legend("legend-circuits", rising.map((circuit) => [
-    circuit.colour, ROUNDS[circuit.round].key, circuit.kind === "neither" ? `k = ${circuit.k}` : `k = ${circuit.k} · ${circuit.kind}`,
+    circuit.colour, ROUNDS[circuit.round].key, `k = ${circuit.k} · ${circuit.kind}`,
   ]));
   overTraining("formation", "chart-circuits", traces, 30 + 24 * rising.length, {
     hovermode: "closest", hoverdistance: 20,

@@ -241,6 +241,8 @@ def test_rounds_of_an_estimate_that_is_overwritten_go(tmp_path):
     assert len(second.traces) < len(first.traces)
     kept = sorted(path.name for path in tmp_path.glob("round_*"))
     assert kept == [f"round_{number}.zarr" for number in range(len(second.traces))]
+    assert second.curve[0].status is Status.CONVERGED
+    assert second.curve[0].llc != first.curve[0].llc
 
 
 def test_few_draws_are_doubled_before_their_error_is_believed():

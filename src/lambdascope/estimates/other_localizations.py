@@ -52,10 +52,8 @@ def with_other_localizations(
         max_steps: Most steps of a chain.
         common: Further arguments of `sample`.
     """
-    sides = [
-        _side(name, words, factor, many, labels, choice, store, max_steps, common)
-        for name, words, factor in _SIDES
-    ]
+    sampling = _Sampling(many, labels, choice, store, max_steps, common)
+    sides = [sampling.side(name, words, factor) for name, words, factor in _SIDES]
     beside = []
     for place, one in enumerate(estimates):
         (half, half_error), (double, double_error) = (side.llc_with_error(place) for side in sides)
@@ -117,50 +115,47 @@ class _Side:
             )
 
 
-def _side(
-    name: str,
-    words: str,
-    factor: float,
-    many: Sequence[LocalPosterior],
-    labels: Sequence[int],
-    choice: StepChoice,
-    store: Path | None,
-    max_steps: int,
-    common: dict[str, Any],
-) -> _Side:
-    """Sample at γ times the factor, and estimate."""
-    # SGLD forgets the softest direction by its γ, BAOAB by its friction, which stays.
-    slower = max(1.0, 1 / factor) if isinstance(choice.kernel, SGLD) else 1.0
-    forgotten = np.ceil(_DROPPED * slower * choice.forgetting).astype(int)
-    length = _LENGTH * slower * float(np.median(choice.forgetting))
-    # The second keeps burn-in to half where one checkpoint forgets more slowly than most.
-    needed = int(2 * forgotten.max())
-    num_steps = min(int(max(length, needed, choice.fewest_steps // 2)), max_steps)
-    trace = sample(
-        [one.with_localization(factor * one.localization) for one in many],
-        choice.kernel,
-        num_chains=choice.num_side_chains,
-        num_steps=num_steps,
-        checkpoints=labels,
-        step_factors=np.repeat(choice.steps[:, None], choice.num_side_chains, axis=1),
-        store=None if store is None else store / f"{name}_localization.zarr",
-        **common,
-    )
-    burnin = np.minimum(forgotten, num_steps // 2)
-    by_posterior = [trace.isel(checkpoint=place) for place in range(len(many))]
-    return _Side(
-        words=words,
-        estimates=[
-            estimate_one(one, int(dropped))
-            for one, dropped in zip(by_posterior, burnin, strict=True)
-        ],
-        losses=[
-            one["loss"].values[:, dropped:]
-            for one, dropped in zip(by_posterior, burnin, strict=True)
-        ],
-        short=[bool(steps > num_steps // 2) for steps in forgotten],
-        needed=needed,
-    )
+@dataclass(frozen=True)
+class _Sampling:
+    """What both sides share: the arguments of `with_other_localizations`."""
+
+    many: Sequence[LocalPosterior]
+    labels: Sequence[int]
+    choice: StepChoice
+    store: Path | None
+    max_steps: int
+    common: dict[str, Any]
+
+    def side(self, name: str, words: str, factor: float) -> _Side:
+        """Sample at γ times the factor, and estimate."""
+        choice = self.choice
+        # SGLD forgets the softest direction by its γ, BAOAB by its friction, which stays.
+        slower = max(1.0, 1 / factor) if isinstance(choice.kernel, SGLD) else 1.0
+        forgotten = np.ceil(_DROPPED * slower * choice.forgetting).astype(int)
+        length = _LENGTH * slower * float(np.median(choice.forgetting))
+        # The second keeps burn-in to half where one checkpoint forgets more slowly than most.
+        needed = int(2 * forgotten.max())
+        num_steps = min(int(max(length, needed, choice.fewest_steps // 2)), self.max_steps)
+        trace = sample(
+            [one.with_localization(factor * one.localization) for one in self.many],
+            choice.kernel,
+            num_chains=choice.num_side_chains,
+            num_steps=num_steps,
+            checkpoints=self.labels,
+            step_factors=np.repeat(choice.steps[:, None], choice.num_side_chains, axis=1),
+            store=None if self.store is None else self.store / f"{name}_localization.zarr",
+            **self.common,
+        )
+        burnin = np.minimum(forgotten, num_steps // 2)
+        parts = [trace.isel(checkpoint=place) for place in range(len(self.many))]
+        dropped = list(zip(parts, map(int, burnin), strict=True))
+        return _Side(
+            words=words,
+            estimates=[estimate_one(one, count) for one, count in dropped],
+            losses=[one["loss"].values[:, count:] for one, count in dropped],
+            short=[bool(steps > num_steps // 2) for steps in forgotten],
+            needed=needed,
+        )
 
 
 def _slope_error(sides: Sequence[LLCEstimate], losses: Sequence[NDArray[np.floating]]) -> float:

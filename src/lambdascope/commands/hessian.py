@@ -18,6 +18,7 @@ from lambdascope.commands.hessian_estimates import matching_estimate, posterior_
 from lambdascope.commands.systems import LoadedRun, check_finished, chosen_checkpoints, load_run
 from lambdascope.errors import LambdascopeError
 from lambdascope.hessian import HessianOperator, HessianSpectrum, hessian_spectrum
+from lambdascope.hessian.spectrum import check_counts
 from lambdascope.posterior import CrossEntropy, LocalPosterior, Parameters
 from lambdascope.progress import Progress
 from lambdascope.reporting.hessian_text import spectra_text
@@ -256,6 +257,7 @@ def spectrum_of(
         weight_decay=weight_decay,
         restriction=None if config.parameters is None else Parameters(*config.parameters),
     )
+    check_counts(int(posterior.num_free), config.top, config.bottom, ("top", "bottom"))
     return hessian_spectrum(
         HessianOperator(posterior, on_product=on_product),
         num_largest=config.top,

@@ -121,12 +121,8 @@ def _check_eigenvalues(settings: Settings) -> None:
     if settings.measure.hessian == "none":
         return
     sizes, config = _trainable(settings.train), settings.hessian
-    try:
-        check_counts(
-            sum(sizes[name] for name in _covered("hessian", settings)), config.top, config.bottom
-        )
-    except LambdascopeError as error:
-        raise LambdascopeError(f"hessian.top or hessian.bottom: {error}") from None
+    size = sum(sizes[name] for name in _covered("hessian", settings))
+    check_counts(size, config.top, config.bottom, ("hessian.top", "hessian.bottom"))
 
 
 def _covered(part: str, settings: Settings) -> list[str]:

@@ -132,13 +132,24 @@ def hessian_spectrum(
         )
 
 
-def check_counts(size: int, num_largest: int, num_smallest: int) -> None:
+def check_counts(
+    size: int,
+    num_largest: int,
+    num_smallest: int,
+    names: tuple[str, str] = ("num_largest", "num_smallest"),
+) -> None:
     """Refuse more eigenvalues than a matrix of so many directions has, unless it is a small one.
+
+    Args:
+        size: Directions.
+        num_largest: Eigenvalues wanted from the upper end.
+        num_smallest: And from the lower.
+        names: What the caller calls them.
 
     Raises:
         LambdascopeError: Names the count.
     """
-    for name, value in (("num_largest", num_largest), ("num_smallest", num_smallest)):
+    for name, value in zip(names, (num_largest, num_smallest), strict=True):
         if value > size > _DENSE_BY_CHOICE:
             raise LambdascopeError(
                 f"{name}={value}: the matrix has {size:,} eigenvalues, one a parameter; up to that "

@@ -48,12 +48,14 @@ class TrainResult:
         directories: One a run, in the order of the seeds.
         num_trained: Runs that were trained now; the others stood already.
         seconds: Wall time.
+        finals: Losses and accuracies at the last checkpoint, one a run.
     """
 
     out: Path
     directories: list[RunDirectory]
     num_trained: int
     seconds: float
+    finals: Sequence[Mapping[str, float]]
 
 
 def train(
@@ -110,7 +112,9 @@ def train(
         rest = f"; the other{'s are' if others > 1 else ' is'} trained" if others else ""
         raise LambdascopeError(divergence(list(done), lost) + rest)
     seconds = time.perf_counter() - started
-    return TrainResult(out, list(done.values()), len(wanted), seconds)
+    directories = list(done.values())
+    finals = [final_metrics(directory) for directory in directories]
+    return TrainResult(out, directories, len(wanted), seconds, finals)
 
 
 def print_result(result: TrainResult) -> None:
@@ -119,7 +123,7 @@ def print_result(result: TrainResult) -> None:
     done = f"trained {count} in {result.seconds:.1f} s"
     nothing = "already trained with these settings, nothing to do"
     print(f"{result.out}: {done if result.num_trained else nothing}")
-    print(f"  {_outcome([final_metrics(directory) for directory in result.directories])}")
+    print(f"  {_outcome(result.finals)}")
 
 
 def _outcome(finals: Sequence[Mapping[str, float]]) -> str:

@@ -117,7 +117,7 @@ def test_it_names_the_commands_that_made_it(page: str) -> None:
         f"lambdascope fourier {run}",
         f"lambdascope circuits {run}",
         f"lambdascope chains {run} {chains}",
-        f"lambdascope hessian {run} --checkpoints 0,5 --top 30 --bottom 2",
+        f"lambdascope hessian {run} --checkpoints 0,5 --top 30 --bottom 2 --localization 20.0",
     ]
     assert page.count("lambdascope 0.") >= 6
     assert "PyTorch 2." in page

@@ -120,7 +120,10 @@ def hessian(
             write_table(folder / name, tables[name])
     # Checkpoints may come one call after the other: the record names them all.
     covered = tuple(tables[_SUMMARY]["checkpoint"].tolist())
-    posterior = {name: settings[name] for name in ("localization", "nbeta")}
+    # And the posterior, which a later llc.csv may have another of.
+    posterior = {"localization": settings["localization"]}
+    if settings["nbeta"] != _usual_nbeta(loaded):
+        posterior["nbeta"] = settings["nbeta"]
     whole = HessianConfig(**{**config.model_dump(), "checkpoints": covered, **posterior})
     record_command(folder, "hessian", arguments_of(whole))
     estimate, why = matching_estimate(folder / "llc.csv", settings, covered)
@@ -188,18 +191,22 @@ def _posterior(loaded: LoadedRun, config: HessianConfig) -> tuple[float, float]:
     localization = config.localization or (DEFAULT_LOCALIZATION if there is None else there[0])
     if config.nbeta is not None:
         return localization, config.nbeta
-    num_train = len(loaded.data.train_index)
-    if num_train < 2:
-        if there is None:
-            raise LambdascopeError(
-                f"nbeta: n / log n does not exist for n = {num_train} training pairs; give nbeta"
-            )
-        return localization, there[1]
-    usual = float(num_train / np.log(num_train))
+    usual = _usual_nbeta(loaded)
     # A table may round, and what stands is compared digit by digit.
-    if there is None or math.isclose(there[1], usual, rel_tol=1e-9):
-        return localization, usual
-    return localization, there[1]
+    if there is not None and not math.isclose(there[1], usual, rel_tol=1e-9):
+        return localization, there[1]
+    if math.isnan(usual):
+        raise LambdascopeError(
+            f"nbeta: n / log n does not exist for n = {len(loaded.data.train_index)} training "
+            "pairs; give nbeta"
+        )
+    return localization, usual
+
+
+def _usual_nbeta(loaded: LoadedRun) -> float:
+    """Of the n training pairs n / log n; NaN where there is none."""
+    num_train = len(loaded.data.train_index)
+    return float(num_train / np.log(num_train)) if num_train > 1 else math.nan
 
 
 def _standing(

@@ -13,6 +13,7 @@ from lambdascope.commands import hessian as hessian_command
 from lambdascope.commands.hessian import hessian, print_result
 from lambdascope.commands.hessian_config import HessianConfig
 from lambdascope.commands.hessian_estimates import matching_estimate
+from lambdascope.commands.hessian_tables import summary_row
 from lambdascope.commands.systems import load_run
 from lambdascope.commands.train import train
 from lambdascope.errors import LambdascopeError
@@ -255,7 +256,7 @@ def test_an_effective_dimension_that_is_hardly_known_is_said_to_be(
     settings = {
         "localization": 5.0, "nbeta": 5e6, "num_lanczos_steps": num_lanczos_steps
     }  # fmt: skip
-    row = {"checkpoint": 7, **hessian_command._summary_row(spectrum, settings), **settings}
+    row = {"checkpoint": 7, **summary_row(spectrum, settings), **settings}
     exact = 0.5 * (curvature / (curvature + 1e-6)).sum()
     half_width = 1.96 * row["effective_dimension_stderr"]
     assert abs(row["effective_dimension"] - exact) < half_width

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 import lambdascope as ls
-from lambdascope.commands.hessian import _density_rows
+from lambdascope.commands.hessian_tables import density_rows
 from lambdascope.errors import LambdascopeError
 from lambdascope.hessian import (
     HessianOperator,
@@ -464,7 +464,7 @@ def test_a_trained_looking_spectrum_lies_within_errors_and_resolution(
     values = random.choice([1.0, 1.0, 1.0, -0.2], 1100) * 10 ** random.normal(-2.2, 0.8, 1100)
     exact = np.sort(values)
     found = hessian_spectrum(planted(exact), num_largest=top, num_smallest=bottom)
-    rows = pd.DataFrame(_density_rows(found))
+    rows = pd.DataFrame(density_rows(found))
     edges = np.array([-np.inf, *rows["high"][:-1], np.inf])
     true = np.diff(np.searchsorted(exact, edges))
     off = np.abs(rows["eigenvalues"].to_numpy() - true)

@@ -1,6 +1,5 @@
 """`lambdascope hessian`: spectra of a run's checkpoints, as tables and figures."""
 
-import itertools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,6 +14,12 @@ from lambdascope.commands.command_lines import arguments_of
 from lambdascope.commands.hessian_config import DEFAULT_LOCALIZATION, HessianConfig
 from lambdascope.commands.hessian_drawing import draw
 from lambdascope.commands.hessian_estimates import matching_estimate, posterior_of_estimates
+from lambdascope.commands.hessian_tables import (
+    BINS_A_DECADE,
+    density_rows,
+    eigenvalue_rows,
+    summary_row,
+)
 from lambdascope.commands.systems import LoadedRun, check_finished, chosen_checkpoints, load_run
 from lambdascope.errors import LambdascopeError
 from lambdascope.hessian import HessianOperator, HessianSpectrum, hessian_spectrum
@@ -30,14 +35,9 @@ from lambdascope.sampling.plan import choose_device
 from lambdascope.wording import checkpoints_named
 
 _SUMMARY, _EIGENVALUES, _DENSITY = "hessian_summary.csv", "hessian.csv", "hessian_density.csv"
-# Finer bins, or bins nearer to zero, would pretend to more than the nodes of the quadrature know.
-_BINS_A_DECADE = 3
 # In the summary beside the settings: counts made by another rule do not mix with these.
 _DENSITY_RULE = "monotone cubic through half of each node, bins no narrower than the nodes"
 _ERROR_RULE = "scatter of the starts, and weights apart to neighbouring nodes"
-# Eigenvalues closer to zero than this part of the largest share the middle bin, which is wider
-# where the nodes are further apart.
-_SMALLEST_BIN = 1e-3
 
 
 @dataclass(frozen=True)
@@ -103,10 +103,10 @@ def hessian(
         with Progress(what, unit="product", wanted=progress) as bar:
             spectrum = _spectrum(loaded, index, config, settings, bar)
         new = {
-            _EIGENVALUES: _eigenvalue_rows(spectrum),
-            _DENSITY: _density_rows(spectrum),
+            _EIGENVALUES: eigenvalue_rows(spectrum),
+            _DENSITY: density_rows(spectrum),
             # Last: a checkpoint that is in the summary has all its rows.
-            _SUMMARY: [{**_summary_row(spectrum, settings), **settings}],
+            _SUMMARY: [{**summary_row(spectrum, settings), **settings}],
         }
         if not len(tables[_SUMMARY]):  # what stands there is of other settings
             remove_file(folder / _SUMMARY)
@@ -135,7 +135,7 @@ def hessian(
         settings,
         estimate,
         why,
-        bins_a_decade=_BINS_A_DECADE,
+        bins_a_decade=BINS_A_DECADE,
     )
     paths = [*(folder / name for name in tables), *figures]
     stood = [index for index in chosen if index in done]
@@ -273,47 +273,3 @@ def spectrum_of(
         num_lanczos_steps=config.num_lanczos_steps,
         seed=config.seed,
     )
-
-
-def _eigenvalue_rows(spectrum: HessianSpectrum) -> list[dict[str, Any]]:
-    ends = {
-        "largest": (spectrum.largest, spectrum.largest_residual),
-        "smallest": (spectrum.smallest, spectrum.smallest_residual),
-    }
-    return [
-        {"end": end, "rank": rank, "eigenvalue": value, "residual": residual}
-        for end, (values, residuals) in ends.items()
-        for rank, (value, residual) in enumerate(zip(values, residuals, strict=True), start=1)
-    ]
-
-
-def _density_rows(spectrum: HessianSpectrum) -> list[dict[str, Any]]:
-    """Eigenvalues in bins: equal ratios on either side of a middle bin around zero."""
-    exact = spectrum.quadrature.exact
-    scale = float(np.abs(exact).max()) or 1.0
-    decades = -np.log10(_SMALLEST_BIN)
-    sizes = scale * 1.000001 * np.logspace(-decades, 0, int(decades * _BINS_A_DECADE) + 1)
-    spacing = np.maximum(spectrum.quadrature.spacing(sizes), spectrum.quadrature.spacing(-sizes))
-    too_close = np.flatnonzero(spacing[:-1] > sizes[:-1])
-    sizes = sizes[too_close[-1] + 1 :] if len(too_close) else sizes
-    edges = np.concatenate([-sizes[::-1], sizes])
-    columns = ("eigenvalues", "eigenvalues_stderr", "eigenvalues_resolution")
-    return [
-        {"low": low, "high": high, **dict(zip(columns, values, strict=True))}
-        for (low, high), *values in zip(
-            itertools.pairwise(edges), *spectrum.quadrature.histogram(edges), strict=True
-        )
-    ]
-
-
-def _summary_row(spectrum: HessianSpectrum, settings: dict[str, Any]) -> dict[str, Any]:
-    dimension, error = spectrum.effective_dimension(settings["localization"] / settings["nbeta"])
-    return {
-        "num_parameters": spectrum.num_parameters,
-        "largest": spectrum.largest[0],
-        "smallest": spectrum.smallest[0] if len(spectrum.smallest) else np.nan,
-        "trace": spectrum.trace,
-        "trace_stderr": spectrum.trace_stderr,
-        "effective_dimension": dimension,
-        "effective_dimension_stderr": error,
-    }

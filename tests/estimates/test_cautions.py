@@ -125,6 +125,10 @@ def test_a_number_that_is_the_localisations_has_a_caution():
     sides = {"llc_half_localization": 2.0, "llc_double_localization": 1.0}
     one = replace(estimate(0.0), **sides, localization_slope_stderr=0.01)
     assert one.localization_slope == pytest.approx(0.5)
+    for of_nothing in (0.0, -1.0):  # a loss that nothing acts on, chains that slid
+        same = replace(one, llc_half_localization=of_nothing, llc_double_localization=of_nothing)
+        assert math.isnan(same.localization_slope)
+        assert same.cautions == ()
     assert one.cautions == ()
     steep = replace(one, llc_half_localization=2.2)
     assert "the localisation more than of the network" in steep.cautions[0]

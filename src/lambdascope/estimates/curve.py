@@ -136,10 +136,11 @@ class LLCEstimate:
         """−d log λ̂ / d log γ between γ/2 and 2γ: 0 where λ̂ is the network's, 1 where it is γ's.
 
         In a quadratic potential a direction of curvature c adds ½·nβc/(nβc + γ): flat directions go
-        as 1/γ, stiff ones do not change. NaN where it was not asked for.
+        as 1/γ, stiff ones do not change. NaN where it was not asked for, or one of them is not
+        positive.
         """
-        ratio = self.llc_half_localization / self.llc_double_localization
-        return math.log(ratio) / math.log(4) if ratio > 0 else math.nan
+        half, double = self.llc_half_localization, self.llc_double_localization
+        return math.log(half / double) / math.log(4) if half > 0 and double > 0 else math.nan
 
     @property
     def cautions(self) -> tuple[str, ...]:

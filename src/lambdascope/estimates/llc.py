@@ -80,6 +80,8 @@ def estimate_llc(
         chosen = {name: automatic.pop(name) for name in names & set(automatic)}
         curve = automatic_llc(source, AutomaticSettings(**chosen), **automatic).curve
         return curve[0] if isinstance(source, LocalPosterior) else curve
+    if isinstance(source, Sequence) and not isinstance(source, str) and not len(source):
+        raise LambdascopeError("the list of posteriors is empty; at least one is needed.")
     raise LambdascopeError(
         f"trace is a {type(source).__name__}; the Dataset that lambdascope.sample returns or "
         "open_trace reads, or LocalPosterior objects, such as LocalPosterior(model, data, "

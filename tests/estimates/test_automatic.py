@@ -110,9 +110,14 @@ def test_chains_at_other_localizations_that_are_too_short_are_left_out():
     assert any("λ̂ at γ/2 is left out at checkpoint 1: its chains need" in c for c in result.choices)
 
 
+def kernel_of(posterior):
+    softest = np.array([posterior.localization])
+    return step_choice._kernel([posterior], softest, torch.device("cpu"))
+
+
 def test_many_samples_are_read_in_parts():
     posterior = classifier_posterior(n=25_000, nbeta=None)
-    kernel = step_choice._kernel([posterior], torch.device("cpu"))
+    kernel = kernel_of(posterior)
     assert kernel.batch_size is None
     assert kernel.microbatch_size == 8334
 
@@ -120,15 +125,15 @@ def test_many_samples_are_read_in_parts():
 def test_more_samples_than_can_be_read_at_every_step_come_in_minibatches(monkeypatch):
     """Of a small network more of them can; then no compiled step has more than twenty parts."""
     posterior = classifier_posterior(n=250_000, nbeta=None)
-    kernel = step_choice._kernel([posterior], torch.device("cpu"))
+    kernel = kernel_of(posterior)
     assert (kernel.batch_size, kernel.microbatch_size) == (None, 12_500)
     work = 250_000 * max(posterior.num_parameters, posterior.bytes_per_sample / 4)
     monkeypatch.setattr(step_choice, "_LARGEST_WORK", work)
-    assert step_choice._kernel([posterior], torch.device("cpu")).batch_size is None
+    assert kernel_of(posterior).batch_size is None
     monkeypatch.setattr(step_choice, "_LARGEST_WORK", 0.99 * work)
-    assert step_choice._kernel([posterior], torch.device("cpu")).batch_size == 256
+    assert kernel_of(posterior).batch_size == 256
     few = classifier_posterior(n=100_000, nbeta=None)
-    assert step_choice._kernel([few], torch.device("cpu")).batch_size is None
+    assert kernel_of(few).batch_size is None
 
 
 def test_an_unknown_argument_is_named_with_what_is_accepted():
@@ -201,15 +206,15 @@ def test_pilots_that_always_run_away_leave_no_step():
 
 def test_full_batches_beyond_memory_are_not_chosen(monkeypatch):
     posterior = classifier_posterior()
-    kernel = step_choice._kernel([posterior], torch.device("cpu"))
+    kernel = kernel_of(posterior)
     assert kernel.batch_size is None
     of_all = int(posterior.bytes_per_sample * 40)
     monkeypatch.setattr(step_choice, "available_cores", lambda: 1)
     monkeypatch.setattr(step_choice, "total_memory", lambda device: of_all)
     # A quarter of the memory holds ten of the forty samples at once.
-    assert step_choice._kernel([posterior], torch.device("cpu")).microbatch_size == 10
+    assert kernel_of(posterior).microbatch_size == 10
     monkeypatch.setattr(step_choice, "total_memory", lambda device: of_all / 20)
-    assert step_choice._kernel([posterior], torch.device("cpu")).batch_size == 256
+    assert kernel_of(posterior).batch_size == 256
 
 
 def test_chunks_do_not_depend_on_the_cores(monkeypatch):
@@ -232,34 +237,19 @@ def test_a_chain_too_short_for_its_burnin_is_not_converged():
     assert automatic._settled(escaped, 300) is escaped
 
 
-def test_rounds_of_an_estimate_that_is_overwritten_go(tmp_path):
+def test_rounds_of_an_estimate_that_is_overwritten_go(tmp_path, monkeypatch):
     posterior = quadratic_posterior([1.0, 2.0, 4.0])
     strict = AutomaticSettings(target_error=3e-3, target_absolute=1e-9, localizations=False)
+    # Nothing is ever good enough, and every attempt is only twice as long.
+    monkeypatch.setattr(automatic, "longer", lambda *_: 2.0)
     first = automatic_llc(posterior, strict, store=tmp_path, **QUIET)
     loose = AutomaticSettings(target_error=0.5, localizations=False, seed=1)
     second = automatic_llc(posterior, loose, store=tmp_path, overwrite=True, **QUIET)
-    assert len(second.traces) < len(first.traces)
+    assert len(second.traces) < len(first.traces) == 4
     kept = sorted(path.name for path in tmp_path.glob("round_*"))
     assert kept == [f"round_{number}.zarr" for number in range(len(second.traces))]
     assert second.curve[0].status is Status.CONVERGED
     assert second.curve[0].llc != first.curve[0].llc
-
-
-def test_few_draws_are_doubled_before_their_error_is_believed():
-    one = automatic_llc(classifier_posterior(), SHORT, **QUIET).curve[0]
-    few, many = (dataclasses.replace(one, ess=ess) for ess in (6.0, 60.0))
-    unknown = dataclasses.replace(one, ess=math.nan)
-    assert [automatic._longer(each, 4.0, 0) for each in (few, unknown)] == [2.0, 2.0]
-    assert automatic._longer(many, 4.0, 0) == automatic._longer(few, 4.0, 1) == 16 * 1.3
-    assert automatic._longer(many, 1.1, 0) == 2.0
-    assert automatic._longer(many, math.inf, 0) == 64.0
-
-
-def test_alike_lengths_go_together_and_the_longest_first():
-    lengths = np.array([100, 250, 300, 90, 700])
-    groups = automatic._alike(range(5), lengths, together=False)
-    assert groups == [[4], [1, 2], [0, 3]]
-    assert automatic._alike([3, 4], lengths, together=True) == [[3, 4]]
 
 
 def test_each_posterior_of_many_weights_has_a_length_of_its_own(tmp_path):

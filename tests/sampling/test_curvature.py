@@ -7,7 +7,7 @@ import torch
 import lambdascope as ls
 from lambdascope.errors import LambdascopeError
 from lambdascope.sampling import curvature
-from lambdascope.sampling.curvature import largest_curvature
+from lambdascope.sampling.curvature import largest_curvature, least_curvature
 from tests.problems import classifier_posterior, quadratic_posterior
 
 
@@ -99,3 +99,49 @@ def test_models_that_vmap_cannot_take_are_told_of():
     assert largest_curvature([one])[0] == pytest.approx(3.0, rel=0.02)
     with pytest.raises(LambdascopeError, match=r"vmap \(.*chunk_size=1\) runs chains one"):
         largest_curvature([one, one])
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_the_softest_of_quadratics(dtype):
+    many = [quadratic_posterior(c, dtype=dtype) for c in ([3.0, 0.7, 900.0], [1.0, 0.0, 4.0])]
+    np.testing.assert_allclose(least_curvature(many), [8.0, 1.0], rtol=0.05)
+
+
+def test_the_softest_of_those_that_may_move():
+    mask = {"w": torch.tensor([True, False, True])}
+    posterior = quadratic_posterior([1.0, 0.2, 50.0], restriction=ls.ElementMask(mask))
+    assert least_curvature([posterior])[0] == pytest.approx(11.0, rel=0.02)
+
+
+def test_the_softest_across_the_gradient_against_the_dense_matrix():
+    posterior = classifier_posterior(dtype=torch.float64, localization=0.5)
+    held = classifier_posterior(
+        dtype=torch.float64, localization=0.5, restriction=ls.OrthogonalToGradient()
+    )
+    assert held.normal is not None
+
+    def potential(w):
+        batch = posterior.samples.batch(posterior.samples.tensors)
+        loss = posterior.objective(w, posterior.held, batch).mean()
+        return posterior.nbeta * loss + 0.25 * (w - posterior.w_star).pow(2).sum()
+
+    dense = torch.autograd.functional.hessian(potential, posterior.w_star)
+    normal = held.normal.to(dense)
+    basis = torch.linalg.svd(normal[None]).Vh[1:]
+    exact = torch.linalg.eigvalsh(basis @ dense @ basis.T).min().item()
+    assert least_curvature([held])[0] == pytest.approx(max(exact, 0.5), rel=0.05)
+
+
+def test_softer_places_beside_it_count_and_no_less_than_the_localisation():
+    """½·log(1 + w²) bends upwards at 0 alone, and downwards beyond 1."""
+
+    class Flattening(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.w = torch.nn.Parameter(torch.zeros(1, dtype=torch.float64))
+
+        def forward(self):
+            return torch.log1p(self.w.pow(2)).sum() / 2
+
+    posterior = ls.LocalPosterior(Flattening(), None, nbeta=3.0, localization=0.1)
+    assert 0.1 <= least_curvature([posterior])[0] < 1.0

@@ -5,7 +5,9 @@
    and a step bias of second order; data sets that differ are sampled one after the other.
    Elsewhere it is SGLD, whose biases are of first order in small ε.
 3. Some chains take twice the step; `extrapolation` measures the bias by them.
-4. Burn-in is chosen on the trace, and checkpoints whose error is still too large run longer.
+4. Burn-in is chosen on the trace, and checkpoints whose error is still too large run longer, with
+   random numbers of their own; small λ̂ in any case, since their first error is not to be believed
+   (`lengths`).
 """
 
 import math
@@ -17,12 +19,12 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
 from lambdascope.errors import LambdascopeError
 from lambdascope.estimates.automatic_words import choices_of, in_terms_of_automatic, method_of
 from lambdascope.estimates.curve import LLCCurve, LLCEstimate
 from lambdascope.estimates.extrapolation import extrapolated_llc
+from lambdascope.estimates.lengths import alike, is_pilot, longer, seed_of
 from lambdascope.estimates.other_localizations import with_other_localizations
 from lambdascope.estimates.step_choice import (
     COARSE,
@@ -49,9 +51,6 @@ from lambdascope.sampling.stack import by_data_set
 # left, as many as a target of 2 % takes in the README's example where λ̂ fluctuates most.
 _FIRST_LENGTH = 14.0
 _MOST_ROUNDS = 3
-_MARGIN, _LEAST_LONGER, _MOST_LONGER, _DRAWS_THAT_TELL = 1.3, 2.0, 64.0, 30.0
-# Posteriors whose lengths differ by less are sampled together.
-_ALIKE = 1.25
 # The target is what these estimates are held to, and their error holds what the chains disagree by.
 # R-hat, which at 1.1 asks for some fifty effective draws whatever error they would leave, has only
 # to find chains that are in different places; ten draws know their own error well enough for
@@ -91,8 +90,15 @@ class AutomaticSettings:
         check_flag("localizations", self.localizations)
         check_seed(self.seed)
 
-    def reached(self, one: LLCEstimate) -> bool:
-        """Whether the error is small enough, and may be believed."""
+    def reached(self, one: LLCEstimate, attempt: int) -> bool:
+        """Whether the error is small enough, and may be believed.
+
+        Args:
+            one: The estimate.
+            attempt: How often it has been run again already.
+        """
+        if attempt == 0 and is_pilot(one):
+            return False
         return self.excess(one) <= 1 and one.status not in _LONGER_HELPS
 
     def excess(self, one: LLCEstimate) -> float:
@@ -193,8 +199,8 @@ def _of_data_set(
     estimates: dict[int, LLCEstimate] = {}
     traces: list[xr.Dataset] = []
 
-    def run(which: Sequence[int]) -> None:
-        for group in _alike(which, lengths, together=choice.is_mixed):
+    def run(which: Sequence[int], attempt: int) -> None:
+        for group in alike(which, lengths, together=choice.is_mixed):
             lengths[group] = num_steps = int(lengths[group].max())
             coarse = choice.num_chains // 4
             factors = [COARSE] * coarse + [1.0] * (choice.num_chains - coarse)
@@ -206,7 +212,7 @@ def _of_data_set(
                 checkpoints=[labels[index] for index in group],
                 step_factors=np.outer(choice.steps[group], factors),
                 store=None if store is None else store / f"round_{len(traces)}.zarr",
-                **common,
+                **{**common, "seed": seed_of(settings.seed, attempt)},
             )
             traces.append(trace)
             settled = np.ceil(RELAXATIONS_DROPPED * choice.forgetting[group]).astype(int)
@@ -214,10 +220,10 @@ def _of_data_set(
             for index, one, steps in zip(group, curve, settled, strict=True):
                 estimates[index] = _settled(one, int(steps))
 
-    run(range(len(many)))
+    run(range(len(many)), 0)
     num_first = len(traces)
     for attempt in range(_MOST_ROUNDS):
-        short = [index for index, one in estimates.items() if not settings.reached(one)]
+        short = [index for index, one in estimates.items() if not settings.reached(one, attempt)]
         diverged = [index for index in short if estimates[index].num_diverged_chains]
         choice.halve(diverged)
         again = [
@@ -226,9 +232,9 @@ def _of_data_set(
         if not again:
             break
         for index in again:
-            longer = _longer(estimates[index], settings.excess(estimates[index]), attempt)
-            lengths[index] = int(min(longer * lengths[index], settings.max_steps))
-        run(sorted(again))
+            times = longer(estimates[index], settings.excess(estimates[index]), attempt)
+            lengths[index] = int(min(times * lengths[index], settings.max_steps))
+        run(sorted(again), attempt + 1)
     found = [estimates[index] for index in range(len(many))]
     doubts: list[str] = []
     if settings.localizations and all(posterior.localization > 0 for posterior in many):
@@ -241,38 +247,6 @@ def _of_data_set(
     judged = [replace(_judged(one, settings, choice.kernel), method=method) for one in found]
     choices = (*choices_of(choice, many, traces, num_first), *doubts)
     return AutomaticResult(LLCCurve(judged), tuple(traces), choices)
-
-
-def _longer(one: LLCEstimate, excess: float, attempt: int) -> float:
-    """How many times longer the chains of an estimate are to be.
-
-    Args:
-        one: The estimate.
-        excess: Its error over what is wanted.
-        attempt: How often it has been run again already.
-    """
-    # Few effective draws may have the error several times too large by chance, and mostly have,
-    # where it is too large: twice the length tells chance from slowness.
-    if attempt == 0 and not one.ess >= _DRAWS_THAT_TELL:
-        return _LEAST_LONGER
-    return max(_LEAST_LONGER, min(excess**2 * _MARGIN, _MOST_LONGER))
-
-
-def _alike(which: Sequence[int], lengths: NDArray[np.int_], *, together: bool) -> list[list[int]]:
-    """Those that are sampled in one call, the longest first.
-
-    Args:
-        which: Indices of posteriors.
-        lengths: Steps, [posterior].
-        together: All, whatever their lengths.
-    """
-    groups: list[list[int]] = []
-    for index in sorted(which, key=lambda index: -lengths[index]):
-        if groups and (together or lengths[groups[-1][0]] < _ALIKE * lengths[index]):
-            groups[-1].append(index)
-        else:
-            groups.append([index])
-    return [sorted(group) for group in groups]
 
 
 def _forget_rounds(store: Path, num_rounds: int) -> None:

@@ -80,7 +80,7 @@ def choices_of(
         steps = _range([trace.sizes["step"] for trace in again])
         sentences.append(
             f"{count} of {len(many)} checkpoints ran again with {steps} steps, to reach the target "
-            "error or settle"
+            "error or settle, or since the first error of a small λ̂ is low where λ̂ happens to be"
         )
     return tuple(sentences)
 

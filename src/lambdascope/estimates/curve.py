@@ -36,8 +36,9 @@ _RISING = (
     "w* has around it; compare at one γ only, and quote it"
 )
 # Of what w* has learnt, its loss below that of guessing, the share that chains lose from which on
-# they are called guessing; and the share of the loss of guessing below which w* has learnt nothing.
-GUESSING_SHARE, LEAST_LEARNT = 0.9, 0.1
+# they are called guessing; and the share of what they lose below which w* has learnt too little for
+# that to be what λ̂ tells. Shares of differences, which a constant in the loss leaves alone.
+GUESSING_SHARE, LEAST_LEARNT = 0.9, 0.25
 _GUESSING = (
     "the chains know next to nothing of what w* has learnt (their mean loss is nine tenths of the "
     "way, or farther, from that at w* to that of one answer for every input): λ̂ tells how far w* "
@@ -164,8 +165,8 @@ class LLCEstimate:
     @property
     def _guesses(self) -> bool:
         learnt = self.guessing_loss - self.initial_loss
-        has_learnt = learnt > LEAST_LEARNT * abs(self.guessing_loss)
-        return has_learnt and self.mean_loss - self.initial_loss >= GUESSING_SHARE * learnt
+        lost = self.mean_loss - self.initial_loss
+        return learnt > 0 and GUESSING_SHARE * learnt <= lost <= learnt / LEAST_LEARNT
 
     @property
     def interval(self) -> tuple[float, float]:

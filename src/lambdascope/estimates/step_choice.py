@@ -9,13 +9,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from lambdascope.errors import LambdascopeError
 from lambdascope.estimates.verdict import ABSURD_REACH
 from lambdascope.posterior.local_posterior import LocalPosterior
 from lambdascope.progress import Progress
 from lambdascope.samplers import BAOAB, SGLD
 from lambdascope.samplers.base import Kernel
 from lambdascope.sampling import sample
-from lambdascope.sampling.curvature import largest_curvature
+from lambdascope.sampling.curvature import largest_curvature, least_curvature
 from lambdascope.sampling.engine import batch_elements
 from lambdascope.sampling.memory import total_memory
 from lambdascope.sampling.plan import available_cores, ceil_div, choose_device, default_chunk
@@ -39,13 +40,16 @@ _PART, _MOST_PARTS = 10_000, 20
 # left, a thousandth of λ̂ in the mean over the shortest chains.
 FEWEST_STEPS, RELAXATIONS_DROPPED = 300, 4.0
 _PILOT_STEPS = 80
-# Where no localisation tells of a softest direction, in 1/time.
+# Where neither localisation nor curvature tells of a softest direction, in 1/time.
 _FREE_FRICTION = 0.1
+# Parameters up to which the softest direction is looked for; among more there is always one that γ
+# alone holds.
+_FEW = 50
 _PLACES, _MOST_PLACES = 1000, 6
 COARSE = 2.0
 """How many times longer the coarse chains' step is."""
 # Chains a posterior, a quarter of them at the coarse step; more where a step reads few numbers and
-# costs next to nothing.
+# costs next to nothing, and for few parameters, whose λ̂ fluctuates by as much as it is.
 _CHAINS, _CHEAP_CHAINS, _CHEAP_STEP = 4, 16, 4096
 # On all data two chains keep their activations in a CPU's second-level cache; one to four are
 # equally fast, eight cost 15 % more. So few also fill every later call, which compiles nothing.
@@ -74,7 +78,7 @@ class StepChoice:
         steps: [posterior], of the fine chains; NaN where no step keeps a chain finite.
         forgetting: [posterior], steps in which the variance of the softest direction is forgotten
             e-fold: 1/(c·h) for BAOAB, underdamped there, 1/(ε·γ) for SGLD.
-        is_cheap: Whether a step costs next to nothing, as in few dimensions.
+        is_cheap: Whether parameters are few, or a step costs next to nothing.
         num_chains: Chains a posterior.
         num_side_chains: Chains a posterior at another localization.
         chunk_size: Chains at once, the same in all calls, so that one compiled step serves all, and
@@ -129,7 +133,8 @@ def _chosen(
     many: Sequence[LocalPosterior], labels: Sequence[int], common: dict[str, Any], bar: Progress
 ) -> StepChoice:
     device = choose_device(common["device"])
-    kernel = _kernel(many, device)
+    softest = _softest(many, common["device"])
+    kernel = _kernel(many, softest, device)
     cheap = _is_cheap(many, kernel)
     num_chains = _CHEAP_CHAINS if cheap else _CHAINS
     num_pilots = num_chains if cheap else 1
@@ -137,7 +142,7 @@ def _chosen(
     common = {**common, "chunk_size": chunk_size, "num_chains": num_pilots}
     scale = _scale(kernel, cheap)
     steps = _rounded(_steps(kernel, _curvature(many, kernel, labels, common, scale, bar), scale))
-    forgetting = _forgetting(many, kernel, steps)
+    forgetting = _forgetting(softest, kernel, steps)
     return StepChoice(
         kernel=kernel,
         scale=scale,
@@ -150,20 +155,36 @@ def _chosen(
     )
 
 
-def _kernel(many: Sequence[LocalPosterior], device: torch.device) -> Kernel:
-    """The sampler, with a step size of 1: the steps come as factors, one a posterior."""
+def _softest(many: Sequence[LocalPosterior], device: str) -> NDArray[np.float64]:
+    """The least curvature that is known to hold chains in every direction, [posterior]."""
+    if many[0].num_parameters <= _FEW:
+        return least_curvature(many, device)
+    return np.array([posterior.localization for posterior in many])
+
+
+def _kernel(
+    many: Sequence[LocalPosterior], softest: NDArray[np.float64], device: torch.device
+) -> Kernel:
+    """The sampler, with a step size of 1: the steps come as factors, one a posterior.
+
+    Args:
+        many: The posteriors.
+        softest: `_softest`.
+        device: Where they are sampled.
+    """
     largest = max(posterior.samples.num_samples for posterior in many)
     fitting = largest * _fitting(many[0], largest, device)
     part = int(min(largest, max(_PART, ceil_div(largest, _MOST_PARTS)), fitting))
     if _is_slow(many[0], largest) or largest > part * _MOST_PARTS:
         return SGLD(step_size=1.0, batch_size=_SGLD_BATCH)
     num_parts = ceil_div(largest, part) if largest > 0 else 1
-    # The softest direction has ω² = γ, and a friction of 2ω forgets it fastest; half of that hardly
-    # costs it time and leaves the others freer. More friction than 2ω would slow it down.
-    held = [posterior.localization for posterior in many if posterior.localization > 0]
+    # A friction of 2ω forgets the softest direction fastest; half of that hardly costs it time and
+    # leaves the others freer. More than 2ω would slow it down, so the softest of all posteriors'
+    # decides. Two digits, since a step is compiled for its friction.
+    held = softest[softest > 0]
     return BAOAB(
         step_size=1.0,
-        friction=math.sqrt(min(held)) if held else _FREE_FRICTION,
+        friction=float(f"{math.sqrt(held.min()):.2g}") if len(held) else _FREE_FRICTION,
         microbatch_size=ceil_div(largest, num_parts) if num_parts > 1 else None,
     )
 
@@ -202,7 +223,10 @@ def _chunk_size(
 
 
 def _is_cheap(many: Sequence[LocalPosterior], kernel: Kernel) -> bool:
-    return max(many[0].num_parameters, batch_elements(many[0], kernel)) <= _CHEAP_STEP
+    num_parameters = many[0].num_parameters
+    return num_parameters <= _FEW or (
+        max(num_parameters, batch_elements(many[0], kernel)) <= _CHEAP_STEP
+    )
 
 
 def _scale(kernel: Kernel, cheap: bool) -> float:
@@ -228,6 +252,12 @@ def _curvature(
 ) -> NDArray[np.float64]:
     """The largest curvature at w* and along pilots, [posterior]; NaN where all ran away."""
     at_start = largest_curvature(many, device=common["device"])
+    for posterior, label, curvature in zip(many, labels, at_start, strict=True):
+        if curvature == 0 and posterior.localization == 0:
+            raise LambdascopeError(
+                f"checkpoint {label}: the potential is flat at w* and localization=0, so nothing "
+                "tells how long a step may be; a localization above 0 is accepted."
+            )
     search = _Search(at_start)
     # In few dimensions curvature differs from place to place; in many one place is like another.
     places = int(np.clip(_PLACES // many[0].num_parameters, 1, _MOST_PLACES))
@@ -319,13 +349,12 @@ class _Search:
 
 
 def _forgetting(
-    many: Sequence[LocalPosterior], kernel: Kernel, steps: NDArray[np.float64]
+    softest: NDArray[np.float64], kernel: Kernel, steps: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """`StepChoice.forgetting`."""
     if isinstance(kernel, BAOAB):
         return 1 / (kernel.friction * steps)
-    softest = np.array([max(posterior.localization, 1e-2) for posterior in many])
-    return 1 / (softest * steps)
+    return 1 / (np.fmax(softest, _FREE_FRICTION**2) * steps)
 
 
 def _rounded(steps: NDArray[np.float64]) -> NDArray[np.float64]:

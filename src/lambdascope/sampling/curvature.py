@@ -1,6 +1,7 @@
-"""The stiffest direction of a potential, from which step sizes follow."""
+"""The stiffest direction of a potential, from which step sizes follow, and the softest one."""
 
 import contextlib
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -24,6 +25,8 @@ _AT_ONCE = 1 << 19
 # Length of the finite difference, in units of ‖w‖ or of 1, whichever is more: the third root of a
 # float32 rounding error, where truncation and rounding are about equal.
 _REACH = 3e-3
+# Places beside w* at which the softest direction is looked for.
+_PLACES_BESIDE = 8
 
 
 def largest_curvature(
@@ -61,6 +64,89 @@ def largest_curvature(
         ]
     by_place = torch.cat(found).reshape(-1, num_places)
     return by_place.amax(dim=1).double().cpu().numpy()
+
+
+def least_curvature(
+    posteriors: Sequence[LocalPosterior], device: str = "auto"
+) -> NDArray[np.float64]:
+    """The least eigenvalue of ∇²U around w* of each posterior, in 1/parameter²; at least γ.
+
+    By the matrix itself, in central differences of the gradient, so for few parameters; within the
+    directions that may move, and on the samples that `largest_curvature` takes. At w* and, where
+    all directions are stiffer than the localisation there, at eight draws of the normal
+    distribution that has this curvature: the least of all counts. The differences' error, as far as
+    it shows in their asymmetry, is taken off.
+
+    Args:
+        posteriors: Of equal shape.
+        device: As for `sample`.
+
+    Returns:
+        [posterior]; γ where the potential does not curve upwards in every direction, or the
+        gradient is not finite.
+    """
+    stack = PosteriorStack(posteriors, choose_device(device))
+    floor = np.array([posterior.localization for posterior in posteriors])
+    values, vectors = _spectra(posteriors, stack, stack.w_star[:, None])
+    least = np.fmax(values[:, 0].amin(dim=1).cpu().numpy(), floor)
+    stiff = np.flatnonzero(least > floor)
+    if not len(stiff):
+        return least
+    some = [posteriors[int(index)] for index in stiff]
+    generator = torch.Generator().manual_seed(0)
+    size = (len(some), _PLACES_BESIDE, values.shape[2])
+    drawn = torch.randn(size, generator=generator, dtype=torch.float64).to(values)
+    widths = values[stiff].clamp(min=torch.finfo(values.dtype).tiny).rsqrt()
+    moved = torch.einsum("pij,pqj->pqi", vectors[stiff, 0], drawn * widths)
+    beside = stack.w_star[stiff, None] + moved.to(stack.w_star)
+    found, _ = _spectra(some, PosteriorStack(some, choose_device(device)), beside)
+    met = found.amin(dim=(1, 2)).cpu().numpy()
+    least[stiff] = np.fmax(np.fmin(least[stiff], np.nan_to_num(met, nan=-np.inf)), floor[stiff])
+    return least
+
+
+def _spectra(
+    posteriors: Sequence[LocalPosterior], stack: PosteriorStack, points: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Eigenvalues [posterior, place, param] and -vectors [..., param, param], in float64.
+
+    Of the directions that may not move the values are infinite. NaN values where the gradient is
+    not finite. What the matrix lacks in symmetry is taken off each value.
+
+    Args:
+        posteriors: Of equal shape.
+        stack: The same.
+        points: [posterior, place, param].
+    """
+    count, num_places, num_parameters = points.shape
+    samples, size = _at_once(posteriors, num_parameters)
+    which = [place // num_places for place in range(count * num_places)]
+    here = points.flatten(0, 1)
+    matrices, free = [], []
+    with one_thread(), denormals_flushed():
+        axes = torch.eye(num_parameters, dtype=here.dtype, device=here.device)
+        for start in range(0, len(here), size):
+            some = slice(start, start + size)
+            products = _Products(stack, which[some], here[some], samples)
+            with products.explained():
+                allowed = [
+                    products.target.restrict(axis.expand_as(here[some]).clone()) for axis in axes
+                ]
+                matrices.append(torch.stack([products(axis) for axis in allowed], dim=1).double())
+            free.append(torch.stack(allowed, dim=1).double())
+    matrix, projection = torch.cat(matrices), torch.cat(free)
+    rounding = torch.linalg.matrix_norm((matrix - matrix.mT) / 2)
+    finite = torch.isfinite(matrix).all(dim=(1, 2))
+    matrix = torch.where(finite[:, None, None], (matrix + matrix.mT) / 2, 0.0)
+    # Where nothing may move the projection lacks an eigenvalue of 1: it is made a very stiff one.
+    held = torch.eye(num_parameters, dtype=torch.float64, device=here.device) - projection
+    stiffest = 1e3 * (1 + torch.linalg.matrix_norm(matrix))[:, None, None]
+    values, vectors = torch.linalg.eigh(matrix + stiffest * (held + held.mT) / 2)
+    values = values - rounding[:, None]
+    values = torch.where(values > stiffest[:, 0] / 2, math.inf, values)
+    values = torch.where(finite[:, None], values, math.nan)
+    shape = (count, num_places, num_parameters)
+    return values.reshape(shape), vectors.reshape(*shape, num_parameters)
 
 
 def _at_once(posteriors: Sequence[LocalPosterior], num_parameters: int) -> tuple[int, int]:

@@ -10,6 +10,7 @@ import torch
 
 from lambdascope import cli
 from lambdascope.commands import hessian as hessian_command
+from lambdascope.commands import hessian_tables
 from lambdascope.commands.hessian import hessian, print_result
 from lambdascope.commands.hessian_config import HessianConfig
 from lambdascope.commands.hessian_estimates import matching_estimate
@@ -19,6 +20,7 @@ from lambdascope.commands.train import train
 from lambdascope.errors import LambdascopeError
 from lambdascope.hessian import hessian_spectrum
 from lambdascope.modular_addition.config import TrainConfig
+from lambdascope.reporting import hessian_figures
 from lambdascope.reporting.hessian_text import unresolved
 from lambdascope.runs.tables import read_table, write_table
 from tests.hessian.test_spectrum import planted
@@ -267,3 +269,34 @@ def test_an_effective_dimension_that_is_hardly_known_is_said_to_be(
     else:
         assert said.startswith("The effective dimension is not resolved at checkpoints 7, 8: ")
         assert "40 Lanczos steps tell apart, where γ/nβ = 1e-06 lies" in said
+
+
+def test_a_table_that_was_cut_or_removed_is_worked_out_again(run: Path) -> None:
+    whole = hessian(run, SMALL, progress=False)
+    path = run / "hessian.csv"
+    kept = read_table(path)
+    write_table(path, kept.iloc[:5])
+    again = hessian(run, SMALL, progress=False)
+    assert again.stood == []
+    assert len(read_table(path)) == len(kept)
+    path.unlink()
+    once_more = hessian(run, SMALL, progress=False)
+    assert once_more.stood == []
+    pd.testing.assert_frame_equal(read_table(path), kept)
+    assert hessian(run, SMALL, progress=False).stood == [0, 2]
+    pd.testing.assert_frame_equal(whole.summary, once_more.summary, check_dtype=False)
+
+
+def test_a_loss_without_a_positive_eigenvalue_has_its_figures(run: Path) -> None:
+    loaded = load_run(run)
+    flat = {name: torch.zeros_like(tensor) for name, tensor in loaded.state(0).items()}
+    network = loaded.network()
+    network.load_state_dict(flat)
+    found = hessian_command.spectrum_of(
+        network, loaded.data.train, SMALL, nbeta=10.0, weight_decay=0.0
+    )
+    table = pd.DataFrame(hessian_tables.eigenvalue_rows(found)).assign(checkpoint=0, step=0)
+    table["eigenvalue"] = -table["eigenvalue"].abs()
+    figure = hessian_figures.spectrum_figure(table, ratio=0.1, title="flat", caption="")
+    said = [text.get_text() for text in figure.axes[0].texts]
+    assert "No eigenvalue is positive" in said

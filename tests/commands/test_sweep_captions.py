@@ -54,7 +54,11 @@ def caption(
 
 def test_settings_that_all_cells_share_are_named_and_axes_are_not(tmp_path: Path) -> None:
     said = caption(tmp_path, parameters='parameters = "embedding*"')
-    assert said == ("λ̂: 2 chains, 40 steps, minibatch 16, no correction, γ = 5, embedding* only")
+    assert said == (
+        "λ̂: 2 chains, 40 steps, minibatch 16, no correction, γ = 5, nβ = n/ln n, embedding* only"
+    )
+    held = caption(tmp_path, parameters="orthogonal_to_gradient = true\nn_multiplier = 2.0")
+    assert held.endswith("γ = 5, nβ = 2 · n/ln n, held across the gradient")
 
 
 def test_cells_that_are_missing_or_failed_are_counted(tmp_path: Path) -> None:
@@ -131,6 +135,6 @@ def test_a_figure_of_the_hessian_says_of_what_it_is(
 def test_beside_llc_the_hessian_is_told_of_as_well(tmp_path: Path) -> None:
     said = caption(tmp_path, x="llc", y="effective_dimension", measure=FINAL)
     assert said == (
-        "λ̂: 2 chains, 40 steps, minibatch 16, no correction, γ = 5 · "
+        "λ̂: 2 chains, 40 steps, minibatch 16, no correction, γ = 5, nβ = n/ln n · "
         f"{HESSIAN}, no weight decay, all trained parameters, last checkpoint (step 20)"
     )

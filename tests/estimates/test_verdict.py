@@ -3,6 +3,7 @@ import re
 
 import pytest
 
+from lambdascope.estimates import verdict
 from lambdascope.estimates.movement import Movement
 from lambdascope.estimates.verdict import FEWEST_EFFECTIVE_DRAWS as FEWEST
 from lambdascope.estimates.verdict import LARGEST_DRIFT, LARGEST_RHAT, Demands, Status, judge
@@ -102,3 +103,8 @@ def test_a_loss_that_nothing_acts_on_is_told_from_chains_that_are_too_short():
     assert status is Status.TOO_FEW_SAMPLES
     assert "nothing of what moves acts on it" in advice
     assert "run more steps" in judge(**flat)[1]
+
+
+def test_a_number_just_above_its_limit_is_told_apart_from_it():
+    assert verdict._above(1.10004, 1.1) == "1.10004, above 1.1"
+    assert verdict._above(1.2, 1.1) == "1.200, above 1.1"

@@ -96,7 +96,7 @@ def hessian(
     folder = loaded.directory.path
     check_writable(folder)
     tables = _standing(folder, settings, overwrite=overwrite)
-    done = set(tables[_SUMMARY]["checkpoint"]) if len(tables[_SUMMARY]) else set()
+    done = _whole(tables, config)
     for index in (one for one in chosen if one not in done):
         label = {"checkpoint": index, "step": loaded.steps[index]}
         what = f"Hessian at checkpoint {index} ({chosen.index(index) + 1} of {len(chosen)})"
@@ -214,9 +214,23 @@ def _standing(
 ) -> dict[str, pd.DataFrame]:
     """The tables of earlier calls with the same settings; empty ones where there are none."""
     names = (_EIGENVALUES, _DENSITY, _SUMMARY)
+    found = {name: pd.DataFrame() for name in names}
     if stands(folder / _SUMMARY, settings, overwrite=overwrite):
-        return {name: read_table(folder / name) for name in names}
-    return {name: pd.DataFrame() for name in names}
+        found |= {name: read_table(folder / name) for name in names if (folder / name).exists()}
+    return found
+
+
+def _whole(tables: dict[str, pd.DataFrame], config: HessianConfig) -> set[int]:
+    """Checkpoints of which every eigenvalue stands, a density and a summary.
+
+    A table may have been cut or removed since: what it lacks is worked out again.
+    """
+    if any(table.empty for table in tables.values()):
+        return set()
+    counts = tables[_EIGENVALUES].groupby("checkpoint").size()
+    complete = set(counts.index[counts == config.top + config.bottom])
+    complete &= set(tables[_DENSITY]["checkpoint"])
+    return {int(index) for index in tables[_SUMMARY]["checkpoint"] if index in complete}
 
 
 def _spectrum(

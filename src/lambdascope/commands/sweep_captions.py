@@ -56,6 +56,13 @@ def _how_llc_was_made(cell: Cell, axes: tuple[str, ...]) -> str:
         said["batch_size"] = f"minibatch {plain.batch_size}"
         said["correction"] = "no correction"
     said["localization"] = f"γ = {llc.localization:g}"
+    times = "" if llc.n_multiplier == 1 else f"{llc.n_multiplier:g} · "
+    if llc.nbeta is not None:
+        said["nbeta"] = f"nβ = {llc.nbeta:g}"
+    elif "llc.nbeta" not in axes:
+        said["n_multiplier"] = f"nβ = {times}n/ln n"
+    if llc.orthogonal_to_gradient:
+        said["orthogonal_to_gradient"] = "held across the gradient"
     if llc.parameters is not None:
         said["parameters"] = f"{', '.join(llc.parameters)} only"
     shown = [text for field, text in said.items() if f"llc.{field}" not in axes]

@@ -135,7 +135,7 @@ def judge(
     if rhat > demands.rhat:
         return (
             Status.NOT_CONVERGED,
-            f"the chains disagree (R-hat {rhat:.3f}, above {demands.rhat}); run more steps, or a "
+            f"the chains disagree (R-hat {_above(rhat, demands.rhat)}); run more steps, or a "
             "longer burn-in.",
         )
     if abs(drift) > LARGEST_DRIFT:
@@ -215,3 +215,9 @@ def judge_value(llc: float, stderr: float, *, across_gradient: bool = False) -> 
             + " a larger localization.",
         )
     return Status.CONVERGED, "the chains agree."
+
+
+def _above(value: float, limit: float) -> str:
+    """Both, in as many digits as it takes to tell them apart."""
+    digits = next((d for d in range(3, 12) if f"{value:.{d}f}" != f"{limit:.{d}f}"), 12)
+    return f"{value:.{digits}f}, above {limit:g}"

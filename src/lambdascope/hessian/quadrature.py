@@ -162,9 +162,11 @@ class SpectralQuadrature:
             edges: [bin + 1], rising, in the matrix's units. The outer bins take what is beyond.
 
         Returns:
-            Counts [bin], which add up to d; their standard errors [bin], 0 where every eigenvalue
-            is known and NaN where there is one probe only; and their resolutions [bin], likewise
-            counts, 0 where every eigenvalue is known.
+            Counts [bin], which add up to d within the probes' errors, exactly where every
+            eigenvalue is known, since a random start's share of what is not is itself random; their
+            standard errors [bin], 0 where every eigenvalue is known and NaN where there is one
+            probe only; and their resolutions [bin], likewise counts, 0 where every eigenvalue is
+            known.
         """
         open_edges = np.concatenate([[-np.inf], edges[1:-1], [np.inf]])
         known = np.diff(np.searchsorted(np.sort(self.exact), open_edges)).astype(float)

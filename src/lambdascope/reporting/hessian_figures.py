@@ -34,6 +34,11 @@ def spectrum_figure(table: pd.DataFrame, *, ratio: float, title: str, caption: s
         largest = table[(table["end"] == "largest") & (table["eigenvalue"] > 0)]
         for colour, step, rows in _by_step(largest):
             axes.plot(rows["rank"], rows["eigenvalue"], color=colour, label=f"step {step:,d}")
+        if largest.empty:  # a loss that is flat, or curves downwards alone
+            axes.text(
+                *(0.5, 0.6), "No eigenvalue is positive", ha="center", transform=axes.transAxes
+            )
+            axes.set_xlim(0, 1)
         axes.axhline(ratio, color=style.GREY, linestyle=":", linewidth=1.5)
         axes.set_yscale("log")
         axes.set_xlabel("Rank")
@@ -212,7 +217,7 @@ def _one_checkpoint(
 def _by_step(table: pd.DataFrame) -> list[tuple[Any, int, pd.DataFrame]]:
     """Colour, step and rows of each checkpoint, early ones dark and late ones light."""
     groups = list(table.groupby("step"))
-    shades = np.linspace(0.0, 0.85, len(groups)) if len(groups) > 1 else [0.3]
+    shades = np.linspace(0.0, 0.85, len(groups)) if len(groups) != 1 else [0.3]
     palette = colormaps["viridis"]
     return [
         (palette(shade), int(step), rows)

@@ -73,7 +73,10 @@ class CellRecords:
                 raise ValueError(f"version {document['version']!r}, where 1 is read")
             under = document.get("made_under")  # records of before it was kept have none
             versions = None if under is None else Versions(**under)
-            return Outcome(**document["outcome"], versions=versions)
+            outcome = Outcome(**document["outcome"], versions=versions)
+            if not all(isinstance(row, dict) for row in outcome.rows):
+                raise ValueError("outcome.rows is no list of measurements by name")
+            return outcome
         except FileNotFoundError:
             return None
         except (OSError, ValueError, KeyError, TypeError) as error:

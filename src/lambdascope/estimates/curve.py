@@ -42,7 +42,8 @@ GUESSING_SHARE, LEAST_LEARNT = 0.9, 0.25
 _GUESSING = (
     "the chains know next to nothing of what w* has learnt (their mean loss is nine tenths of the "
     "way, or farther, from that at w* to that of one answer for every input): λ̂ tells how far w* "
-    "is below guessing, not how the loss bends around it; a larger localization keeps them nearer"
+    "is below guessing and worse, not how the loss bends around it; a larger localization keeps "
+    "them nearer"
 )
 _UNHELD = (
     "nothing holds the chains to w* (γ = 0): where a direction is flat the posterior has no end, "

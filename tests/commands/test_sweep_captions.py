@@ -58,7 +58,9 @@ def test_settings_that_all_cells_share_are_named_and_axes_are_not(tmp_path: Path
         "λ̂: 2 chains, 40 steps, minibatch 16, no correction, γ = 5, nβ = n/ln n, embedding* only"
     )
     held = caption(tmp_path, parameters="orthogonal_to_gradient = true\nn_multiplier = 2.0")
-    assert held.endswith("γ = 5, nβ = 2 · n/ln n, held across the gradient")
+    assert held.endswith("γ = 5, nβ = n/ln n, with n × 2, held across the gradient")
+    hot = caption(tmp_path, parameters="temp_multiplier = 3.0\nweight_decay = 0.01")
+    assert hot.endswith("nβ = n/ln n, at the temperature × 3, weight decay 0.01 in the potential")
 
 
 def test_cells_that_are_missing_or_failed_are_counted(tmp_path: Path) -> None:

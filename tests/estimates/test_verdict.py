@@ -106,5 +106,6 @@ def test_a_loss_that_nothing_acts_on_is_told_from_chains_that_are_too_short():
 
 
 def test_a_number_just_above_its_limit_is_told_apart_from_it():
-    assert verdict._above(1.10004, 1.1) == "1.10004, above 1.1"
-    assert verdict._above(1.2, 1.1) == "1.200, above 1.1"
+    assert verdict._above(1.10004, 1.1, 3) == "1.10004, above 1.1"
+    assert verdict._above(1.2, 1.1, 3) == "1.200, above 1.1"
+    assert verdict._above(1.2001, 1.2, 2) == "1.2001, above 1.2"

@@ -6,6 +6,7 @@ from lambdascope.commands.llc_config import LLCConfig
 from lambdascope.commands.llc_target import ACROSS_THE_GRADIENT
 from lambdascope.commands.sweep_checks import compares_with_hessian
 from lambdascope.commands.sweep_config import MEASURED, settings_of
+from lambdascope.reporting.llc_text import changed_potential
 from lambdascope.sweeps import Cell, FigureWish, SweepPlan
 
 # γ, of λ̂ and of the effective dimension.
@@ -56,11 +57,8 @@ def _how_llc_was_made(cell: Cell, axes: tuple[str, ...]) -> str:
         said["batch_size"] = f"minibatch {plain.batch_size}"
         said["correction"] = "no correction"
     said["localization"] = f"γ = {llc.localization:g}"
-    times = "" if llc.n_multiplier == 1 else f"{llc.n_multiplier:g} · "
-    if llc.nbeta is not None:
-        said["nbeta"] = f"nβ = {llc.nbeta:g}"
-    elif "llc.nbeta" not in axes:
-        said["n_multiplier"] = f"nβ = {times}n/ln n"
+    said["nbeta"] = "nβ = n/ln n" if llc.nbeta is None else f"nβ = {llc.nbeta:g}"
+    said |= changed_potential(llc.model_dump())
     if llc.orthogonal_to_gradient:
         said["orthogonal_to_gradient"] = "held across the gradient"
     if llc.parameters is not None:

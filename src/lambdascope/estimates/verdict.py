@@ -34,6 +34,7 @@ HIGHEST_TEMPERATURE = 1.05
 
 # Of ‖w − w*‖: one cannot show growth.
 _FEWEST_DISTANCES = 2
+_MOST_DIGITS = 12  # of what is just above its limit
 
 
 @dataclass(frozen=True)
@@ -135,7 +136,7 @@ def judge(
     if rhat > demands.rhat:
         return (
             Status.NOT_CONVERGED,
-            f"the chains disagree (R-hat {_above(rhat, demands.rhat)}); run more steps, or a "
+            f"the chains disagree (R-hat {_above(rhat, demands.rhat, 3)}); run more steps, or a "
             "longer burn-in.",
         )
     if abs(drift) > LARGEST_DRIFT:
@@ -168,7 +169,7 @@ def judge(
         return (
             Status.NOT_CONVERGED,
             f"the chains went different distances from w* (R-hat of ‖w − w*‖² "
-            f"{moved.rhat:.2f}, above {LARGEST_DISTANCE_RHAT}), so they have not forgotten "
+            f"{_above(moved.rhat, LARGEST_DISTANCE_RHAT, 2)}), so they have not forgotten "
             "where they began; run more steps, a larger step_size, or a larger localization.",
         )
     if moved.reach > LARGEST_REACH:
@@ -217,7 +218,8 @@ def judge_value(llc: float, stderr: float, *, across_gradient: bool = False) -> 
     return Status.CONVERGED, "the chains agree."
 
 
-def _above(value: float, limit: float) -> str:
-    """Both, in as many digits as it takes to tell them apart."""
-    digits = next((d for d in range(3, 12) if f"{value:.{d}f}" != f"{limit:.{d}f}"), 12)
+def _above(value: float, limit: float, digits: int) -> str:
+    """Both, in as many digits as asked for, or in more if it takes them to tell them apart."""
+    while digits < _MOST_DIGITS and f"{value:.{digits}f}" == f"{limit:.{digits}f}":
+        digits += 1
     return f"{value:.{digits}f}, above {limit:g}"

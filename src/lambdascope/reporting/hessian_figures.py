@@ -38,7 +38,7 @@ def spectrum_figure(table: pd.DataFrame, *, ratio: float, title: str, caption: s
             axes.text(
                 *(0.5, 0.6), "No eigenvalue is positive", ha="center", transform=axes.transAxes
             )
-            axes.set_xlim(0, 1)
+            axes.set_xticks([])
         axes.axhline(ratio, color=style.GREY, linestyle=":", linewidth=1.5)
         axes.set_yscale("log")
         axes.set_xlabel("Rank")

@@ -167,15 +167,26 @@ def llc_target(settings: Mapping[str, Any]) -> list[str]:
         words.append("chains held to the hyperplane across the gradient at w*")
     words.append(f"localisation γ = {settings['localization']:g}")
     words.append(f"nβ = {number(settings['nbeta'])}")
-    for name, what in (
-        ("n_multiplier", "with n"),
-        ("temp_multiplier", "at the temperature"),
-        ("logit_scale", "logits"),
-    ):
-        if settings[name] != 1:
-            words.append(f"{what} × {settings[name]:g}")
+    return [*words, *changed_potential(settings).values()]
+
+
+def changed_potential(settings: Mapping[str, Any]) -> dict[str, str]:
+    """What makes the potential another than the usual one, in words, by the setting's name.
+
+    Args:
+        settings: `n_multiplier`, `temp_multiplier`, `logit_scale` and `weight_decay`.
+    """
+    words = {
+        name: f"{what} × {settings[name]:g}"
+        for name, what in (
+            ("n_multiplier", "with n"),
+            ("temp_multiplier", "at the temperature"),
+            ("logit_scale", "logits"),
+        )
+        if settings[name] != 1
+    }
     if settings["weight_decay"]:
-        words.append(f"weight decay {settings['weight_decay']:g} in the potential")
+        words["weight_decay"] = f"weight decay {settings['weight_decay']:g} in the potential"
     return words
 
 

@@ -87,47 +87,48 @@ def least_curvature(
     """
     stack = PosteriorStack(posteriors, choose_device(device))
     floor = np.array([posterior.localization for posterior in posteriors])
-    values, vectors = _spectra(posteriors, stack, stack.w_star[:, None])
-    least = np.fmax(values[:, 0].amin(dim=1).cpu().numpy(), floor)
+    samples, size = _at_once(posteriors, stack.w_star.shape[1])
+    values, vectors = _spectra(stack, range(len(posteriors)), stack.w_star, samples, size)
+    least = np.fmax(values[:, 0].cpu().numpy(), floor)
     stiff = np.flatnonzero(least > floor)
     if not len(stiff):
         return least
-    some = [posteriors[int(index)] for index in stiff]
+    # The same draws of a standard normal distribution for each, in its own directions and widths.
+    which = stiff.repeat(_PLACES_BESIDE)
     generator = torch.Generator().manual_seed(0)
-    size = (len(some), _PLACES_BESIDE, values.shape[2])
-    drawn = torch.randn(size, generator=generator, dtype=torch.float64).to(values)
-    widths = values[stiff].clamp(min=torch.finfo(values.dtype).tiny).rsqrt()
-    moved = torch.einsum("pij,pqj->pqi", vectors[stiff, 0], drawn * widths)
-    beside = stack.w_star[stiff, None] + moved.to(stack.w_star)
-    found, _ = _spectra(some, PosteriorStack(some, choose_device(device)), beside)
-    met = found.amin(dim=(1, 2)).cpu().numpy()
+    drawn = torch.randn(_PLACES_BESIDE, values.shape[1], generator=generator, dtype=values.dtype)
+    drawn = drawn.to(values).repeat(len(stiff), 1)
+    widths = values[which].clamp(min=torch.finfo(values.dtype).tiny).rsqrt()
+    moved = torch.einsum("pij,pj->pi", vectors[which], drawn * widths)
+    beside = stack.w_star[which] + moved.to(stack.w_star)
+    found, _ = _spectra(stack, which.tolist(), beside, samples, size)
+    met = found[:, 0].reshape(-1, _PLACES_BESIDE).amin(dim=1).cpu().numpy()
     least[stiff] = np.fmax(np.fmin(least[stiff], np.nan_to_num(met, nan=-np.inf)), floor[stiff])
     return least
 
 
 def _spectra(
-    posteriors: Sequence[LocalPosterior], stack: PosteriorStack, points: Tensor
+    stack: PosteriorStack, which: Sequence[int], here: Tensor, samples: int, size: int
 ) -> tuple[Tensor, Tensor]:
-    """Eigenvalues [posterior, place, param] and -vectors [..., param, param], in float64.
+    """Rising eigenvalues [place, param] and -vectors [place, param, param], in float64.
 
     Of the directions that may not move the values are infinite. NaN values where the gradient is
     not finite. What the matrix lacks in symmetry is taken off each value.
 
     Args:
-        posteriors: Of equal shape.
-        stack: The same.
-        points: [posterior, place, param].
+        stack: The posteriors.
+        which: Whose each place is.
+        here: Weights [place, param].
+        samples: That the curvature is measured on.
+        size: Places that are evaluated at once.
     """
-    count, num_places, num_parameters = points.shape
-    samples, size = _at_once(posteriors, num_parameters)
-    which = [place // num_places for place in range(count * num_places)]
-    here = points.flatten(0, 1)
+    num_parameters = here.shape[1]
     matrices, free = [], []
     with one_thread(), denormals_flushed():
         axes = torch.eye(num_parameters, dtype=here.dtype, device=here.device)
         for start in range(0, len(here), size):
             some = slice(start, start + size)
-            products = _Products(stack, which[some], here[some], samples)
+            products = _Products(stack, list(which[some]), here[some], samples)
             with products.explained():
                 allowed = [
                     products.target.restrict(axis.expand_as(here[some]).clone()) for axis in axes
@@ -144,9 +145,7 @@ def _spectra(
     values, vectors = torch.linalg.eigh(matrix + stiffest * (held + held.mT) / 2)
     values = values - rounding[:, None]
     values = torch.where(values > stiffest[:, 0] / 2, math.inf, values)
-    values = torch.where(finite[:, None], values, math.nan)
-    shape = (count, num_places, num_parameters)
-    return values.reshape(shape), vectors.reshape(*shape, num_parameters)
+    return torch.where(finite[:, None], values, math.nan), vectors
 
 
 def _at_once(posteriors: Sequence[LocalPosterior], num_parameters: int) -> tuple[int, int]:

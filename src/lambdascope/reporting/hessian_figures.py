@@ -202,7 +202,7 @@ def _one_checkpoint(
         axes.set_yticks(places, names)
         axes.tick_params(axis="y", length=0, labelcolor=style.BLACK)
         axes.invert_yaxis()
-        axes.set_xlim(0.0, 1.3 * max(float(np.max(values + halves)), 1e-12))
+        axes.set_xlim(0.0, 1.3 * (float(np.max(values + halves)) or 1.0))
         axes.set_xlabel("Dimensions (dimensionless)")
         _finish(
             figure,

@@ -119,7 +119,7 @@ def _diagnostics(record: RunRecord, table: pd.DataFrame) -> PageTable:
     if has_other_localizations(table):
         columns.append(
             Column(
-                "Fall with γ (−d log λ̂ / d log γ)",
+                "Fall with γ",
                 lambda r: _fixed(r.localization_slope, 2),
                 lambda r: r.localization_slope,
                 title="−d log λ̂ / d log γ: 0 where λ̂ is the network's own, 1 where γ makes it; "
